@@ -1,0 +1,35 @@
+// Small text functions without allocation surprises; all take and return UTF-8 bytes as they are.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace causeway::text {
+
+// Pieces between `separator`s; "a,,b" gives three pieces, "" gives one empty piece. The views live
+// as long as `s`.
+std::vector<std::string_view> split(std::string_view s, char separator);
+
+// Pieces separated by runs of blanks and tabs, without empty pieces.
+std::vector<std::string_view> fields(std::string_view s);
+
+// Without leading and trailing blanks, tabs, CR and LF.
+std::string_view trim(std::string_view s);
+
+// A decimal number that uses the whole text; nothing on signs, blanks, overflow or an empty text.
+std::optional<std::uint64_t> to_u64(std::string_view s);
+
+bool iequals(std::string_view a, std::string_view b);  // ASCII case folding only
+
+// "1.5 MiB", "312 B": for people, never for machines.
+std::string human_bytes(std::uint64_t bytes);
+// "3 d 4 h", "12 min", "45 s", "0 s": for people.
+std::string human_seconds(std::uint64_t seconds);
+
+// Control characters as \xNN, so that foreign text cannot steer a terminal or forge a log line.
+std::string printable(std::string_view s);
+
+}  // namespace causeway::text

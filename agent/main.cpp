@@ -1,0 +1,2 @@
+// Parse, wire, run: nothing else.
+int main() { return 0; }

@@ -1,0 +1,126 @@
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <string>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "base/scope_exit.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+
+using namespace causeway;
+
+namespace {
+
+// A directory of the test's own, removed with the files that the test names.
+struct Scratch {
+  Scratch() {
+    std::array<char, 32> name{"/tmp/causeway-base-XXXXXX"};
+    path = mkdtemp(name.data());
+  }
+  ~Scratch() { std::system(("rm -rf " + path).c_str()); }  // NOLINT: a path made above
+  std::string path;
+};
+
+}  // namespace
+
+TEST_CASE("base/result: context grows from the inside out") {
+  Status failed = Error{"open x: No such file or directory", ENOENT};
+  REQUIRE_FALSE(failed.ok());
+  const Error outer = std::move(failed).error().with("start dockerd");
+  CHECK(outer.message == "start dockerd: open x: No such file or directory");
+  CHECK(outer.code == ENOENT);
+}
+
+TEST_CASE("base/text: split keeps empty pieces, fields drops them") {
+  CHECK(text::split("a,,b", ',').size() == 3);
+  CHECK(text::split("", ',').size() == 1);
+  CHECK(text::fields("  a \t b ").size() == 2);
+  CHECK(text::fields("   ").empty());
+}
+
+TEST_CASE("base/text: to_u64 takes a whole decimal number and nothing else") {
+  CHECK(text::to_u64("18446744073709551615") == 18446744073709551615ULL);
+  for (const char* bad : {"", " 1", "1 ", "-1", "+1", "0x1", "18446744073709551616"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(text::to_u64(bad).has_value());
+  }
+}
+
+TEST_CASE("base/text: printable escapes what could steer a terminal") {
+  CHECK(text::printable("a\x1b[31m\n") == "a\\x1b[31m\\x0a");
+  CHECK(text::printable("gr\xc3\xbc\xc3\x9f") == "gr\xc3\xbc\xc3\x9f");
+}
+
+TEST_CASE("base/text: numbers for people") {
+  CHECK(text::human_bytes(312) == "312 B");
+  CHECK(text::human_bytes(1536) == "1.5 KiB");
+  CHECK(text::human_seconds(45) == "45 s");
+  CHECK(text::human_seconds(90000) == "1 d 1 h");
+}
+
+TEST_CASE("base/file: write_atomic replaces, keeps the mode, and leaves nothing beside the file") {
+  const Scratch scratch;
+  const std::string path = scratch.path + "/f";
+  REQUIRE(file::write_atomic(path, "one", 0600).ok());
+  REQUIRE(file::write_atomic(path, "two", 0600).ok());
+  CHECK(*file::read(path) == "two");
+  struct stat info {};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  CHECK(::access((path + ".new").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("base/file: an unwritable place is an error that names it, and the old file stays") {
+  const auto failed = file::write_atomic("/proc/nowhere/f", "x");
+  REQUIRE_FALSE(failed.ok());
+  CHECK(failed.error().message.find("/proc/nowhere/f") != std::string::npos);
+}
+
+TEST_CASE("base/file: read is bounded and refuses what is not a file") {
+  const Scratch scratch;
+  const std::string path = scratch.path + "/f";
+  REQUIRE(file::write_atomic(path, std::string(100, 'x')).ok());
+  CHECK(file::read(path, 100).ok());
+  CHECK_FALSE(file::read(path, 99).ok());
+  CHECK_FALSE(file::read(scratch.path).ok());
+}
+
+TEST_CASE("base/file: make_directories is idempotent and says when a file is in the way") {
+  const Scratch scratch;
+  CHECK(file::make_directories(scratch.path + "/a/b/c").ok());
+  CHECK(file::make_directories(scratch.path + "/a/b/c").ok());
+  REQUIRE(file::write_atomic(scratch.path + "/f", "").ok());
+  CHECK_FALSE(file::make_directories(scratch.path + "/f/g").ok());
+}
+
+TEST_CASE("base/scope_exit: runs once, unless dismissed") {
+  int runs = 0;
+  {
+    const ScopeExit run([&] { ++runs; });
+  }
+  CHECK(runs == 1);
+  {
+    ScopeExit run([&] { ++runs; });
+    run.dismiss();
+  }
+  CHECK(runs == 1);
+}
+
+TEST_CASE("base/unique_fd: closes what it owns, once") {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  {
+    UniqueFd a(ends[0]);
+    const UniqueFd b(std::move(a));
+    CHECK_FALSE(static_cast<bool>(a));  // NOLINT: moved-from state is part of the contract
+    CHECK(b.get() == ends[0]);
+  }
+  CHECK(::close(ends[0]) != 0);
+  ::close(ends[1]);
+}
