@@ -1,0 +1,53 @@
+#include "io/listener.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace causeway::io {
+namespace {
+constexpr std::uint64_t kRetryMs =
+    100;  // long enough not to burn a core, short enough that no client notices
+constexpr int kAcceptsPerTurn = 64;  // then others get their turn; the poll is level-triggered
+}  // namespace
+
+Listener::Listener(Loop& loop, UniqueFd listening, std::function<void(UniqueFd)> accepted)
+    : fd_(std::move(listening)),
+      accepted_(std::move(accepted)),
+      lifetime_(std::make_shared<int>(0)),
+      retry_(loop),
+      poll_(loop, fd_.get(), [this](unsigned) { on_readable(); }) {
+  // An inherited descriptor may be blocking; accept must never wait.
+  ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_NONBLOCK);
+  poll_.watch(Poll::readable);
+}
+
+void Listener::pause() {
+  retry_.stop();
+  poll_.watch(0);
+}
+
+void Listener::resume() { poll_.watch(Poll::readable); }
+
+void Listener::on_readable() {
+  const std::weak_ptr<int> alive = lifetime_;
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd) {
+      accepted_(std::move(fd));
+      if (alive.expired() || poll_.watched() == 0) return;
+      continue;
+    }
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno == EAGAIN) return;
+    log::warning("accept.failed", {{"fd", fd_.get()}, {"reason", std::strerror(errno)}});
+    poll_.watch(0);
+    retry_.start(kRetryMs, [this] { poll_.watch(Poll::readable); });
+    return;
+  }
+}
+
+}  // namespace causeway::io

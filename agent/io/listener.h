@@ -1,0 +1,37 @@
+// Listener accepts connections on a listening socket that it owns. Out of descriptors: it pauses
+// until one is free instead of spinning.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "io/loop.h"
+#include "io/poll.h"
+#include "io/timer.h"
+
+namespace causeway::io {
+
+class Listener {
+ public:
+  // `accepted` gets non-blocking, close-on-exec descriptors, and may destroy the Listener.
+  Listener(Loop& loop, UniqueFd listening, std::function<void(UniqueFd)> accepted);
+
+  // No more connections until resume(); those in the backlog wait.
+  void pause();
+  void resume();
+  int fd() const { return fd_.get(); }
+
+ private:
+  void on_readable();
+
+  UniqueFd fd_;
+  std::function<void(UniqueFd)> accepted_;
+  std::shared_ptr<int> lifetime_;
+  Timer retry_;  // only when accept failed for want of resources: no event tells when that ends
+  Poll poll_;
+};
+
+}  // namespace causeway::io
