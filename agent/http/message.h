@@ -1,0 +1,36 @@
+// The parts of an HTTP/1.x message head, as views into the bytes it was read from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace causeway::http {
+
+enum class Kind { request, response };
+
+// How the end of a message's body is found (RFC 9112, section 6.3).
+enum class Framing { none, length, chunked, until_close };
+
+struct Field {
+  std::string_view name;   // as spelled
+  std::string_view value;  // without the blanks around it
+};
+
+struct Head {
+  std::string_view method;  // requests only
+  std::string_view target;  // requests only: as sent, not decoded
+  int status = 0;           // responses only
+  std::string_view reason;  // responses only
+  int version = 0;          // 10 or 11
+  std::vector<Field> fields;
+  std::string_view raw;  // the head's bytes, with the empty line
+
+  // The first field of that name in any case; nothing when there is none.
+  std::optional<std::string_view> find(std::string_view name) const;
+  // Whether any field of that name has `token` in its comma-separated list, in any case.
+  bool has_token(std::string_view name, std::string_view token) const;
+};
+
+}  // namespace causeway::http

@@ -1,0 +1,440 @@
+// The only file that includes Beast. Beast gets whole units only (a head; a line of a chunk with
+// the CRLF that ends the chunk before; the last chunk with its trailers): its own incremental
+// reading of chunk lines asserts on some splits (seen with Boost 1.74 and "0\r\n" | "\r").
+#include "http/parser.h"
+
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <limits>
+#include <string>
+#include <variant>
+
+#include "base/text.h"
+
+namespace causeway::http {
+namespace {
+
+namespace beast = boost::beast;
+using ErrorCode = beast::error_code;
+
+// Content lengths and chunk sizes above this are refused: engine and proxies keep them signed.
+constexpr std::uint64_t kLargestBody = std::numeric_limits<std::int64_t>::max();
+// What reset() keeps, so that an idle connection stays small: a usual docker head is 200-600 bytes.
+constexpr std::size_t kKeptHead = 2048;
+constexpr std::size_t kKeptFields = 32;
+
+std::string_view view(beast::string_view s) { return {s.data(), s.size()}; }
+
+// Beast's parser; notes what it tells.
+template <bool is_request>
+class Grammar : public beast::http::basic_parser<is_request> {
+ public:
+  Grammar(Head* head, std::size_t head_limit, bool skip_body) : head_(head) {
+    this->header_limit(static_cast<std::uint32_t>(head_limit));
+    // Not boost::none: Beast compares `length > none`, which holds (Boost 1.74).
+    this->body_limit(std::numeric_limits<std::uint64_t>::max());
+    this->skip(skip_body);
+  }
+
+  std::uint64_t chunk_left() const { return chunk_left_; }
+
+ private:
+  void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
+                       int version, ErrorCode&) override {
+    head_->method = view(method);
+    head_->target = view(target);
+    head_->version = version;
+  }
+  void on_response_impl(int status, beast::string_view reason, int version, ErrorCode&) override {
+    head_->status = status;
+    head_->reason = view(reason);
+    head_->version = version;
+  }
+  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
+                     ErrorCode&) override {
+    if (!in_body_) head_->fields.push_back({view(name), view(value)});  // else a trailer
+  }
+  void on_header_impl(ErrorCode&) override { in_body_ = true; }
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
+  std::size_t on_body_impl(beast::string_view piece, ErrorCode&) override { return piece.size(); }
+  void on_chunk_header_impl(std::uint64_t size, beast::string_view, ErrorCode&) override {
+    chunk_left_ = size;
+  }
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view piece, ErrorCode&) override {
+    chunk_left_ -= piece.size();
+    return piece.size();
+  }
+  void on_finish_impl(ErrorCode&) override {}
+
+  Head* head_;
+  std::uint64_t chunk_left_ = 0;
+  bool in_body_ = false;
+};
+
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// What to say about a head that Beast took but that could be read in two ways.
+const char* ambiguity(const Head& head, Kind kind) {
+  std::size_t lengths = 0;
+  std::size_t codings = 0;
+  std::size_t hosts = 0;
+  for (const Field& field : head.fields) {
+    if (text::iequals(field.name, "content-length")) {
+      ++lengths;
+      const auto length = text::to_u64(field.value);
+      if (!length) return "Content-Length is not a number";
+      if (*length > kLargestBody) return "Content-Length is too large";
+    } else if (text::iequals(field.name, "transfer-encoding")) {
+      ++codings;
+      if (!text::iequals(field.value, "chunked")) return "a transfer coding other than chunked";
+    } else if (text::iequals(field.name, "host")) {
+      ++hosts;
+    }
+  }
+  if (lengths > 1) return "Content-Length is given twice";
+  if (codings > 1) return "Transfer-Encoding is given twice";
+  if (lengths + codings > 1) return "both Content-Length and Transfer-Encoding";
+  if (codings > 0 && head.version < 11) return "Transfer-Encoding in HTTP/1.0";
+  if (kind == Kind::response) return head.status < 100 ? "a status below 100" : nullptr;
+  // Old docker clients send odd hosts ("/var/run/docker.sock"): its value is the engine's business.
+  if (hosts > 1) return "Host is given twice";
+  if (hosts == 0 && head.version >= 11) return "no Host";
+  // The answer to CONNECT is a tunnel, and other forms of target could name a call in a way that a
+  // look at the path misses.
+  if (head.method == "CONNECT") return "CONNECT is not served here";
+  if (head.target.front() != '/') return "the target is not a path";
+  return nullptr;
+}
+
+}  // namespace
+
+struct Parser::Impl {
+  Impl(Kind k, Limits l) : kind(k), limits(l) {}
+
+  // Where in a chunked body the next byte is.
+  enum class Chunk { line, data, data_end, trailers };
+
+  const Kind kind;
+  const Limits limits;
+  State state = State::head;
+  std::variant<std::monostate, Grammar<true>, Grammar<false>> grammar;
+  Head head;
+  Framing framing = Framing::none;
+  std::optional<std::uint64_t> length;
+  bool head_request = false;
+
+  // Bytes of a unit that is not complete yet: the head, then lines of chunks.
+  std::string gathered;
+  std::size_t line_begin = 0;  // of the last line in `gathered`
+  char last = 0;               // the byte before, within a line
+  bool first_line = true;
+  std::string chunk_unit;
+  std::size_t chunk_line_begin = 0;
+  std::size_t chunk_shown = 0;  // bytes of chunk_unit that wire() gave already
+  bool chunk_unit_done = false;
+  Chunk chunk = Chunk::line;
+
+  std::string_view body;
+  std::string_view wire;
+
+  Error fail(std::string_view what) {
+    state = State::failed;
+    return make_error(std::string(kind == Kind::request ? "request: " : "response: ").append(what));
+  }
+
+  Result<std::size_t> feed_head(std::string_view in);
+  const char* guard_byte(char c);
+  const char* check_first_line() const;
+  Status head_complete();
+  Result<std::size_t> feed_body(std::string_view in);
+  Result<std::size_t> feed_chunk_data(std::string_view in);
+  Result<std::size_t> feed_chunk_unit(std::string_view in);
+  const char* end_chunk_line(bool* unit_complete);
+
+  template <typename F>
+  auto with_grammar(F f) {
+    return kind == Kind::request ? f(std::get<Grammar<true>>(grammar))
+                                 : f(std::get<Grammar<false>>(grammar));
+  }
+  // Gives `bytes` to Beast; says how many it took.
+  std::size_t put(std::string_view bytes, ErrorCode& ec) {
+    return with_grammar(
+        [&](auto& g) { return g.put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec); });
+  }
+  bool grammar_done() {
+    return with_grammar([](auto& g) { return g.is_done(); });
+  }
+};
+
+// Refusals that hold for any byte of a head line; the line ends are checked where they are found.
+const char* Parser::Impl::guard_byte(char c) {
+  if (last == '\r' && c != '\n') return "a bare CR";
+  if (c == '\n' && last != '\r') return "a bare LF";
+  if (c == '\0') return "a NUL byte";
+  if (last == '\n' && (c == ' ' || c == '\t')) return "a folded line";
+  return nullptr;
+}
+
+// As soon as the first line is there: a client that speaks another protocol shall not wait for the
+// time limit.
+const char* Parser::Impl::check_first_line() const {
+  const std::string_view line(gathered.data(), gathered.size() - 2);
+  if (kind == Kind::response) {
+    return line.starts_with("HTTP/1.1 ") || line.starts_with("HTTP/1.0 ")
+               ? nullptr
+               : "not an HTTP/1.x status line";
+  }
+  if (line.empty()) return "an empty line in front";
+  return line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0")
+             ? nullptr
+             : "not an HTTP/1.x request line";
+}
+
+Result<std::size_t> Parser::Impl::feed_head(std::string_view in) {
+  std::size_t piece = 0;  // begin of what is not yet in `gathered`
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const char c = in[i];
+    if (gathered.size() + (i - piece) >= limits.head) {
+      return fail("a head of more than " + std::to_string(limits.head) + " bytes");
+    }
+    if (const char* what = guard_byte(c)) return fail(what);
+    last = c;
+    if (c != '\n') continue;
+    gathered.append(in, piece, i + 1 - piece);
+    piece = i + 1;
+    if (first_line) {
+      if (const char* what = check_first_line()) return fail(what);
+      first_line = false;
+    } else if (gathered.size() - line_begin == 2) {
+      if (auto status = head_complete(); !status.ok()) return std::move(status).error();
+      return i + 1;
+    }
+    line_begin = gathered.size();
+  }
+  gathered.append(in, piece);
+  return in.size();
+}
+
+Status Parser::Impl::head_complete() {
+  if (kind == Kind::request) {
+    grammar.emplace<Grammar<true>>(&head, limits.head, false);
+  } else {
+    grammar.emplace<Grammar<false>>(&head, limits.head, head_request);
+  }
+  ErrorCode ec;
+  const std::size_t taken = put(gathered, ec);
+  if (ec) return fail(ec.message());
+  if (taken != gathered.size()) return fail("a malformed head");
+  head.raw = gathered;
+  if (head.fields.size() > limits.fields) return fail("too many fields");
+  if (head.target.size() > limits.target) return fail("a target that is too long");
+  if (const char* what = ambiguity(head, kind)) return fail(what);
+
+  if (const auto value = head.find("content-length")) length = text::to_u64(*value);
+  const bool without_body = kind == Kind::response && (head_request || head.status < 200 ||
+                                                       head.status == 204 || head.status == 304);
+  if (without_body) {
+    framing = Framing::none;
+  } else if (head.find("transfer-encoding")) {
+    framing = Framing::chunked;
+  } else if (length) {
+    framing = Framing::length;
+  } else {
+    framing = kind == Kind::request ? Framing::none : Framing::until_close;
+  }
+  state = grammar_done() ? State::complete : State::body;
+  wire = gathered;
+  return Ok{};
+}
+
+Result<std::size_t> Parser::Impl::feed_body(std::string_view in) {
+  if (framing == Framing::chunked) {
+    return chunk == Chunk::data ? feed_chunk_data(in) : feed_chunk_unit(in);
+  }
+  ErrorCode ec;
+  const std::size_t taken = put(in, ec);
+  if (ec) return fail(ec.message());
+  body = wire = in.substr(0, taken);
+  if (grammar_done()) state = State::complete;
+  return taken;
+}
+
+Result<std::size_t> Parser::Impl::feed_chunk_data(std::string_view in) {
+  ErrorCode ec;
+  const std::size_t taken = put(in, ec);
+  if (ec) return fail(ec.message());
+  body = wire = in.substr(0, taken);
+  if (with_grammar([](auto& g) { return g.chunk_left(); }) == 0) chunk = Chunk::data_end;
+  return taken;
+}
+
+// At the LF of a line of `chunk_unit`: checks it and says whether the unit ends here.
+const char* Parser::Impl::end_chunk_line(bool* unit_complete) {
+  const std::string_view line(chunk_unit.data() + chunk_line_begin,
+                              chunk_unit.size() - chunk_line_begin - 2);
+  chunk_line_begin = chunk_unit.size();
+  if (chunk == Chunk::trailers) {
+    *unit_complete = line.empty();
+    return nullptr;
+  }
+  const auto digits_end = std::find_if_not(line.begin(), line.end(), is_hex);
+  const auto digits = static_cast<std::size_t>(digits_end - line.begin());
+  if (digits == 0 || digits > 16) return "a bad chunk size";
+  if (digits_end != line.end() && *digits_end != ';') return "a bad chunk size";
+  if (line.find_first_not_of('0') < digits) {
+    *unit_complete = true;
+  } else {
+    chunk = Chunk::trailers;
+  }
+  return nullptr;
+}
+
+Result<std::size_t> Parser::Impl::feed_chunk_unit(std::string_view in) {
+  const bool from_here = chunk_unit.empty();  // then `in` holds the unit from its first byte
+  std::size_t good = chunk_shown;             // of chunk_unit, to pass on
+  std::size_t taken = 0;
+  bool complete = false;
+  while (taken < in.size() && !complete) {
+    const char c = in[taken++];
+    const char before = chunk_unit.size() > chunk_line_begin ? chunk_unit.back() : '\0';
+    chunk_unit.push_back(c);
+    if (chunk == Chunk::data_end) {
+      if (c != (chunk_unit.size() == 1 ? '\r' : '\n')) return fail("no CRLF behind a chunk");
+      if (chunk_unit.size() == 2) {
+        chunk = Chunk::line;
+        chunk_line_begin = 2;
+        good = 2;
+      }
+      continue;
+    }
+    if ((before == '\r') != (c == '\n')) return fail("a bare CR or LF in a chunk's line");
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\r' && c != '\n' && c != '\t') ||
+        c == 0x7f) {
+      return fail("a control character in a chunk's line");
+    }
+    if (chunk == Chunk::trailers && before == '\0' && (c == ' ' || c == '\t')) {
+      return fail("a folded line");
+    }
+    if (chunk_unit.size() > (chunk == Chunk::trailers ? limits.trailers : limits.chunk_line)) {
+      return fail("too long a chunk line or trailer");
+    }
+    if (c == '\n') {
+      if (const char* what = end_chunk_line(&complete)) return fail(what);
+    }
+  }
+  if (complete) {
+    ErrorCode ec;
+    const std::size_t used = put(chunk_unit, ec);
+    if (ec) return fail(ec.message());
+    if (used != chunk_unit.size()) return fail("a malformed chunk");
+    if (grammar_done()) {
+      state = State::complete;
+    } else {
+      if (with_grammar([](auto& g) { return g.chunk_left(); }) > kLargestBody) {
+        return fail("a bad chunk size");
+      }
+      chunk = Chunk::data;
+    }
+    good = chunk_unit.size();
+    chunk_unit_done = true;
+  }
+  wire = from_here ? in.substr(0, good)
+                   : std::string_view(chunk_unit).substr(chunk_shown, good - chunk_shown);
+  chunk_shown = good;
+  return taken;
+}
+
+Parser::Parser(Kind kind, Limits limits) : impl_(std::make_unique<Impl>(kind, limits)) {}
+Parser::~Parser() = default;
+Parser::Parser(Parser&&) noexcept = default;
+Parser& Parser::operator=(Parser&&) noexcept = default;
+
+Result<std::size_t> Parser::feed(std::string_view in) {
+  Impl& p = *impl_;
+  p.body = p.wire = {};
+  if (p.chunk_unit_done) {
+    p.chunk_unit.clear();
+    p.chunk_line_begin = p.chunk_shown = 0;
+    p.chunk_unit_done = false;
+  }
+  if (in.empty()) return std::size_t{0};
+  switch (p.state) {
+    case State::head:
+      return p.feed_head(in);
+    case State::body:
+      return p.feed_body(in);
+    case State::complete:
+      return std::size_t{0};
+    case State::failed:
+      return make_error("the message was refused before");
+  }
+  return std::size_t{0};
+}
+
+Status Parser::finish() {
+  Impl& p = *impl_;
+  p.body = p.wire = {};
+  switch (p.state) {
+    case State::head:
+      if (!started()) return Ok{};
+      return p.fail("the input ended within the head");
+    case State::body:
+      if (p.framing != Framing::until_close) return p.fail("the input ended within the body");
+      p.state = State::complete;
+      return Ok{};
+    case State::complete:
+      return Ok{};
+    case State::failed:
+      return make_error("the message was refused before");
+  }
+  return Ok{};
+}
+
+Parser::State Parser::state() const { return impl_->state; }
+bool Parser::started() const { return impl_->state != State::head || impl_->last != 0; }
+const Head& Parser::head() const { return impl_->head; }
+std::string_view Parser::body() const { return impl_->body; }
+std::string_view Parser::wire() const { return impl_->wire; }
+Framing Parser::framing() const { return impl_->framing; }
+std::optional<std::uint64_t> Parser::content_length() const { return impl_->length; }
+
+bool Parser::keep_alive() const {
+  const Head& head = impl_->head;
+  if (impl_->framing == Framing::until_close) return false;
+  if (head.has_token("connection", "close")) return false;
+  return head.version >= 11 || head.has_token("connection", "keep-alive");
+}
+
+bool Parser::upgrade() const {
+  return impl_->head.find("upgrade") && impl_->head.has_token("connection", "upgrade");
+}
+
+void Parser::set_head_request(bool head_request) { impl_->head_request = head_request; }
+
+void Parser::reset() {
+  Impl& p = *impl_;
+  p.state = State::head;
+  p.grammar.emplace<std::monostate>();
+  p.head.fields.clear();
+  if (p.head.fields.capacity() > kKeptFields) p.head.fields.shrink_to_fit();
+  p.head.method = p.head.target = p.head.reason = p.head.raw = {};
+  p.head.status = p.head.version = 0;
+  p.framing = Framing::none;
+  p.length.reset();
+  p.head_request = false;
+  p.gathered.clear();
+  if (p.gathered.capacity() > kKeptHead) p.gathered.shrink_to_fit();
+  p.line_begin = 0;
+  p.last = 0;
+  p.first_line = true;
+  p.chunk_unit.clear();
+  if (p.chunk_unit.capacity() > kKeptHead) p.chunk_unit.shrink_to_fit();
+  p.chunk_line_begin = p.chunk_shown = 0;
+  p.chunk_unit_done = false;
+  p.chunk = Impl::Chunk::line;
+  p.body = p.wire = {};
+}
+
+}  // namespace causeway::http

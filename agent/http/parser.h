@@ -1,0 +1,86 @@
+// Parser reads one HTTP/1.x message after the other from bytes, sans I/O. The grammar is
+// Boost.Beast's (its basic_parser stands behind this header and appears nowhere else); in front of
+// it stands a guard that refuses what two programs could read differently ("smuggling"): the engine
+// must never see a request whose end we and it could place at different bytes.
+//
+//   head ── empty line ──▶ body ── last byte ──▶ complete ── reset() ──▶ head
+//     └──────────────┴── anything refused ──▶ failed (for good: the connection has no known state)
+//
+// Refused, beside what is no HTTP: bare CR or LF, NUL, line folding, blanks before a colon,
+// Content-Length twice or together with Transfer-Encoding, any transfer coding but exactly
+// "chunked" (or on HTTP/1.0), no Host or two on HTTP/1.1, CONNECT, a target that is no path,
+// HTTP/0.9 and HTTP/2.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+#include "http/message.h"
+
+namespace causeway::http {
+
+struct Limits {
+  // Go, and so dockerd, takes heads of 1 MiB. X-Registry-Config carries all of a user's registry
+  // tokens in base64, 4 KiB each: 256 KiB are more than 40 of them and bound what one client holds.
+  std::size_t head = 256 * 1024;
+  // `docker build` puts its build arguments into the query.
+  std::size_t target = 64 * 1024;
+  std::size_t fields = 512;
+  std::size_t chunk_line = 1024;  // 16 digits, and extensions, which nobody sends
+  std::size_t trailers = 16 * 1024;
+};
+
+class Parser {
+ public:
+  enum class State { head, body, complete, failed };
+
+  explicit Parser(Kind kind, Limits limits = {});
+  ~Parser();
+  Parser(Parser&&) noexcept;
+  Parser& operator=(Parser&&) noexcept;
+
+  // Reads from `in` and says how many bytes it took. Returns at the end of the head, after each
+  // piece of a body, and at the end of the message; so call it until all is taken or the message is
+  // complete. Takes nothing when the message is complete. An error is final.
+  Result<std::size_t> feed(std::string_view in);
+  // The input has ended. Fine between messages and for a body until close, which it completes;
+  // otherwise an error.
+  Status finish();
+
+  State state() const;
+  bool head_done() const { return state() == State::body || state() == State::complete; }
+  bool complete() const { return state() == State::complete; }
+  // Whether any byte of the present message was read.
+  bool started() const;
+
+  // The head, from head_done() until reset(). Views into the parser.
+  const Head& head() const;
+  // What the last feed() gave. body(): decoded content. wire(): the bytes as they came that are now
+  // known to be good and that a relay may pass on (a head or a line of a chunk comes as one piece
+  // when it is complete). Both are views into that call's `in` or into the parser: use them before
+  // the next call.
+  std::string_view body() const;
+  std::string_view wire() const;
+
+  // After the head.
+  Framing framing() const;
+  std::optional<std::uint64_t> content_length() const;
+  bool keep_alive() const;  // as far as this message says; false when its body ends by close
+  bool upgrade() const;     // "Connection: upgrade" and a field Upgrade
+
+  // For responses, before the head is complete: the answer to HEAD has no body, whatever it says.
+  void set_head_request(bool head_request);
+
+  // Ready for the next message of the connection; keeps memory up to a few KiB.
+  void reset();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace causeway::http
