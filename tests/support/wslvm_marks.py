@@ -127,11 +127,11 @@ def read_sysctls():
 
 
 def restore_sysctls(values):
+    now = read_sysctls()
     for name, value in values.items():
-        with contextlib.suppress(OSError):
-            with open(_sysctl_path(name), "r+", encoding="ascii") as file:
-                if file.read().strip() != value:
-                    file.write(value)
+        if now.get(name) != value:
+            with contextlib.suppress(OSError), open(_sysctl_path(name), "w", encoding="ascii") as file:
+                file.write(value)
 
 
 def write_atomically(path, value):

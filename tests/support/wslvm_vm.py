@@ -153,16 +153,17 @@ class Vm:
         """Host pids of every process of the VM."""
         return cgroups.members(self.id())
 
-    def find_processes(self, *argv_start):
-        """Host pids whose first arguments are these; the program is compared by its last path part."""
+    def find_processes(self, program, *arguments):
+        """Host pids of the VM's processes that run `program` (last part of its path) with argv[1:] so beginning."""
         found = []
         for pid in self.pids():
             try:
+                executable = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
                 with open(f"/proc/{pid}/cmdline", "rb") as file:
                     argv = file.read().decode(errors="replace").split("\0")[:-1]
             except OSError:
                 continue
-            if argv and [os.path.basename(argv[0]), *argv[1:]][:len(argv_start)] == list(argv_start):
+            if os.path.basename(executable) == program and argv[1:1 + len(arguments)] == list(arguments):
                 found.append(pid)
         return found
 
@@ -182,25 +183,39 @@ class Vm:
             return ""
 
     def wait_engine(self, timeout=90, progress=lambda _: None):
-        """Waits until the engine's API answers. The agent holds the request until the engine is ready."""
+        """Waits until the engine's API answers 200. The agent holds a request until the engine is ready;
+        `progress(text)` is called about ten times a second meanwhile."""
         deadline = time.monotonic() + timeout
-        reason = "the socket does not exist"
+        reason = "the agent has not bound its socket yet"
         while time.monotonic() < deadline:
             boot = self.status()["distros"]["docker-desktop"]["boot"]
             if boot and not boot["running"]:
                 raise VmError(f"`{' '.join(boot['argv'])}` ended with {boot['status']}:\n{self.boot_log()[-4000:]}")
-            progress(reason)
             try:
-                answer, body = self.http_get("/_ping", timeout=max(1.0, deadline - time.monotonic()))
-                if answer == 200:
+                line = self._ping(deadline, lambda text=reason: progress(text))
+                if line.split(" ")[1:2] == ["200"]:
                     return
-                reason = f"{answer}: {body.decode(errors='replace').strip()}"
+                reason = f"it answered `{line}`"
             except (FileNotFoundError, ConnectionRefusedError):
-                reason = "its socket is not there yet"
+                pass
             except OSError as error:
                 reason = str(error)
-            time.sleep(0.05)  # only until the socket exists, for which there is no event across namespaces
+            progress(reason)
+            # No event crosses the namespaces for "the socket exists"; a refusal (503) is worth asking again.
+            time.sleep(0.02)
         raise VmError(f"the engine did not answer within {timeout} s: {reason}\n{self.boot_log()[-4000:]}")
+
+    def _ping(self, deadline, tick):
+        """The first line of the answer to GET /_ping."""
+        path = self.socket_path()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            enter.in_folder(os.path.dirname(path), lambda: connection.connect(os.path.basename(path)))
+            connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+            while not _wait_readable(connection.fileno(), 0.1):
+                tick()
+                if time.monotonic() > deadline:
+                    raise TimeoutError("the agent holds the request: the engine is not ready")
+            return connection.recv(4096).split(b"\r\n")[0].decode(errors="replace")
 
     def http_get(self, path, socket_name="engine.sock", timeout=30):
         """GET over a socket of /run/causeway. Returns (status code, body)."""

@@ -1,0 +1,161 @@
+"""Fixtures of the integration tests: a running simulated WSL VM, and proof that nothing of it stays.
+
+tests/support/README.md describes the objects. CAUSEWAY_BINARY names the agent (default: the release
+build); CAUSEWAY_KEEP_VM=1 leaves the session's VM running for a look at it.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+sys.path.insert(0, os.path.join(REPOSITORY, "tests", "support"))
+import wslvm_cgroups as cgroups  # noqa: E402
+import wslvm_kernel as kernel  # noqa: E402
+import wslvm_marks as marks  # noqa: E402
+import wslvm_vm as wslvm  # noqa: E402
+from wslvm_engine import EngineVm  # noqa: E402
+
+BINARY = os.environ.get("CAUSEWAY_BINARY", os.path.join(REPOSITORY, "build", "release", "agent", "causeway"))
+KEEP = bool(os.environ.get("CAUSEWAY_KEEP_VM"))
+_STATE = f"/var/tmp/causeway-test-{os.getpid()}"
+
+
+def pytest_collection_modifyitems(items):
+    """The simulator's own tests first: some need to be the only VM, and all else stands on it."""
+    items.sort(key=lambda item: item.path.name != "test_vm.py")
+
+
+class Machine:
+    """What a VM must leave as it was."""
+
+    def __init__(self):
+        self.vms = []  # of this session
+        self.before = self._look()
+
+    def _look(self):
+        return {
+            "mounts": sorted((m["point"], m["fstype"], m["source"]) for m in kernel.mount_points()),
+            "named network namespaces": sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else [],
+            "network interfaces": sorted(os.listdir("/sys/class/net")),
+            "packet filter": _packet_filter(),
+            "sysctls": marks.read_sysctls(),
+        }
+
+    def watch(self, vm):
+        """Notes what identifies a running VM, to look for it after its end."""
+        status = vm.status()
+        self.vms.append({"id": status["id"], "state": vm.state_dir,
+                         "net": os.readlink(f"/proc/{status['holder']}/ns/net")})
+
+    def left_behind(self):
+        """One line for each thing that is not as before, or still there of a VM of this session."""
+        found = []
+        after = self._look()
+        if any(marks.is_alive(mark["id"]) for mark in marks.all_marks()):
+            after["sysctls"] = self.before["sysctls"]  # another VM lives: its end restores them
+        # A mount that went away is not ours to report: all of ours were made after the first look.
+        after["mounts"] = sorted({*self.before["mounts"], *after["mounts"]})
+        self.before["mounts"] = sorted({*self.before["mounts"]})
+        for what, before in self.before.items():
+            if after[what] != before:
+                found.append(f"{what} changed: {_difference(before, after[what])}")
+        networks = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                networks.setdefault(os.readlink(f"/proc/{pid}/ns/net"), []).append(pid)
+        for vm in self.vms:
+            found += [f"process {pid} of VM {vm['id']}" for pid in networks.get(vm["net"], [])]
+            found += [f"cgroup {group}" for group in cgroups.existing(vm["id"])]
+            found += [f"loop device {device}" for device in kernel.loops_backed_below(vm["state"])]
+            found += [f"file {path}" for path in (vm["state"], f"{marks.FOLDER}/{vm['id']}.json",
+                                                  f"{marks.FOLDER}/{vm['id']}.lock") if os.path.exists(path)]
+        return found
+
+
+@pytest.fixture(scope="session")
+def machine():
+    reason = _why_no_vm()
+    if reason:
+        pytest.skip(reason)
+    state = Machine()
+    yield state
+    if not KEEP:
+        left = state.left_behind()
+        assert not left, "left on the machine after the tests:\n" + "\n".join(left)
+
+
+@pytest.fixture(scope="session")
+def vm(machine):
+    """docker-desktop, Ubuntu and minimal; the engine is ready; the image `busybox` is there."""
+    if not os.access(BINARY, os.X_OK):
+        pytest.skip(f"{BINARY} is missing: tests/run builds it")
+    simulated = EngineVm(_STATE)
+    try:
+        simulated.up(["docker-desktop", "Ubuntu", "minimal"], causeway=BINARY)
+        machine.watch(simulated)
+        try:
+            simulated.wait_engine()
+        except wslvm.VmError as error:
+            shown = simulated.causeway("status", check=False)
+            pytest.fail(f"{error}\ncauseway status:\n{shown.stdout}{shown.stderr}", pytrace=False)
+        simulated.load_busybox()
+        yield simulated
+    finally:
+        if KEEP:
+            print(f"\nthe VM still runs: tests/support/wslvm status --state {_STATE} (down ends it)")
+        else:
+            simulated.down()
+
+
+@pytest.fixture
+def make_vm(machine, request):
+    """make_vm(distros, **options of Vm.up) → a further EngineVm, removed after the test.
+
+    Without causeway= it runs no agent. state= gives the folder of an earlier one.
+    """
+    made = []
+
+    def make(distros=("Ubuntu",), state=None, **options):
+        simulated = EngineVm(state or f"{_STATE}-{request.node.name[:20].strip('[]')}-{len(made)}")
+        made.append(simulated)
+        simulated.up(distros, **options)
+        machine.watch(simulated)
+        return simulated
+
+    yield make
+    for simulated in reversed(made):
+        simulated.down()
+
+
+def _why_no_vm():
+    if os.geteuid() != 0:
+        return "the simulated VM needs root"
+    if not os.path.exists("/dev/loop-control"):
+        return "this machine has no loop devices"
+    if not shutil.which("dockerd", path=os.environ["PATH"] + ":/usr/sbin"):
+        return "dockerd is missing: packaging/install engine"
+    return None
+
+
+def _packet_filter():
+    rules = {}
+    for program in ("iptables-save", "iptables-legacy-save"):
+        path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+        if path:
+            done = subprocess.run([path], capture_output=True, text=True, check=False)
+            # Comments carry the time, chains their counters.
+            rules[program] = [line.split(" [")[0] for line in done.stdout.splitlines()
+                              if not line.startswith("#")]
+    return rules
+
+
+def _difference(before, after):
+    if isinstance(before, dict):
+        return {key: (before.get(key), after.get(key)) for key in {*before, *after}
+                if before.get(key) != after.get(key)}
+    return {"new": [x for x in after if x not in before], "gone": [x for x in before if x not in after]}
