@@ -1,0 +1,212 @@
+"""kill -9 of the agent, dockerd and containerd, again and again, under running clients: nothing that a user has is lost."""
+
+import http.client
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from test_engine_api import IMAGE, docker, engine_shell
+from wslvm_engine import poll
+
+KILLS = 20
+
+
+class Pinger(threading.Thread):
+    """A client that asks all the time over a connection that it keeps while it can. An answer other than 200 or 503 is a defect;
+    a cut connection is not, when what is behind it was killed."""
+
+    def __init__(self, vm):
+        super().__init__()
+        self.vm, self.stopping, self.good, self.bad = vm, threading.Event(), 0, []
+
+    def run(self):
+        connection = None
+        while not self.stopping.is_set():
+            try:
+                connection = connection or self.vm.engine_connection(timeout=60)
+                connection.request("GET", "/_ping")
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status == 200:
+                    self.good += 1
+                elif answer.status not in (502, 503):
+                    self.bad.append(answer.status)
+            except (OSError, http.client.HTTPException):
+                if connection:
+                    connection.close()
+                connection = None
+
+
+def ping(vm):
+    """The endpoint's next answer; it waits while the engine starts."""
+    connection = vm.engine_connection(timeout=60)
+    try:
+        connection.request("GET", "/_ping")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def count_fds(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def zombies(vm):
+    found = []
+    for pid in vm.pids():
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                if file.read().rpartition(")")[2].split()[0] == "Z":
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def mounts(vm):
+    with open(f"/proc/{vm.init_pid()}/mountinfo", encoding="utf-8") as file:
+        return sorted(line.split()[4] for line in file)
+
+
+def service(vm, name):
+    code, status = vm.control("/v1/status")
+    assert code == 200
+    return next(entry for entry in status["services"] if entry["name"] == name)
+
+
+def all_ready(vm):
+    try:
+        return all(service(vm, name)["state"] == "ready" for name in ("containerd", "dockerd"))
+    except OSError:
+        return False  # the agent is just being started again
+
+
+def inspect(vm, name):
+    return json.loads(docker(vm, "inspect", "-f", "{{json .State}}", name).stdout)
+
+
+@pytest.fixture
+def population(vm, http_get):
+    """Containers that must live through everything: a plain one, and one that mounts docker.sock."""
+    docker(vm, "run", "-d", "--name", "survivor", IMAGE, "sh", "-c", "i=0; while :; do echo line $i; i=$((i+1)); usleep 20000; done")
+    docker(vm, "run", "-d", "--name", "api-user", "-v", "/var/run/docker.sock:/var/run/docker.sock",
+           "-v", f"{http_get}:/http_get:ro", IMAGE, "sleep", "1000000")
+    yield ["survivor", "api-user"]
+    docker(vm, "rm", "-f", "survivor", "api-user")
+
+
+PIDS = {"agent": "agent_pid", "dockerd": "dockerd_pid", "containerd": "containerd_pid"}
+
+
+@pytest.mark.parametrize("victim", PIDS)
+def test_kill_under_running_clients(vm, population, victim):
+    ping(vm)
+    before = {name: inspect(vm, name) for name in population}
+    mounts_before, processes_before = mounts(vm), len(vm.pids())
+    fds_before = {name: count_fds(getattr(vm, PIDS[name])()) for name in PIDS}
+    init_fds_before = count_fds(vm.init_pid())
+    pinger = Pinger(vm)
+    pinger.start()
+    try:
+        for _ in range(KILLS):
+            follower = vm.docker_popen("logs", "-f", "--tail", "1", "survivor")
+            follower.stdout.readline()  # it streams
+            dead = getattr(vm, PIDS[victim])()
+            os.kill(dead, signal.SIGKILL)
+            poll(lambda: dead not in vm.pids() and all_ready(vm), f"everything is ready after {victim} was killed", 90)
+            assert ping(vm) == 200
+            assert docker(vm, "exec", "api-user", "/http_get", "/var/run/docker.sock", "/_ping").stdout.endswith(b"OK")
+            follower.kill()
+            follower.communicate()
+    finally:
+        pinger.stopping.set()
+        pinger.join()
+    assert pinger.good > 0 and not pinger.bad
+    for name, state in before.items():
+        after = inspect(vm, name)
+        assert (after["Pid"], after["StartedAt"], after["Status"]) == (state["Pid"], state["StartedAt"], "running")
+    # Counted: what one kill leaked, twenty would show.
+    poll(lambda: not zombies(vm), f"no zombie is left (now {zombies(vm)})")
+    poll(lambda: len(vm.pids()) <= processes_before + 3, f"as many processes as before ({processes_before})")
+    assert mounts(vm) == mounts_before
+    assert count_fds(vm.init_pid()) <= init_fds_before + 2
+    for name, count in fds_before.items():
+        poll(lambda: count_fds(getattr(vm, PIDS[name])()) <= count + KILLS // 2, f"{name} has about {count} descriptors")
+
+
+def test_no_log_line_is_lost_while_the_agent_is_killed(vm):
+    """A service writes numbered lines all the time; the agent, which reads them, is killed again and again."""
+    name = "ticker"
+    spec = {"name": name, "description": "numbered lines", "argv": ["/bin/sh", "-c",
+            "i=0; while [ $i -lt 20000 ]; do echo tick $i; i=$((i+1)); [ $((i % 10)) -ne 0 ] || sleep 0.001; done; exec sleep 1000000"]}
+    path = f"/proc/{vm.init_pid()}/root/etc/causeway/services.d/{name}.json"
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(spec, file)
+    try:
+        os.kill(vm.agent_pid(), signal.SIGHUP)
+        poll(lambda: service_or_none(vm, name) == "ready", "the service runs")
+        log = f"/proc/{vm.init_pid()}/root/data/log/{name}.log"
+        for _ in range(KILLS):
+            dead = vm.agent_pid()
+            os.kill(dead, signal.SIGKILL)
+            poll(lambda: dead not in vm.pids() and service_or_none(vm, name) == "ready", "the agent is back and knows the service", 60)
+        poll(lambda: last_line(log) == "tick 19999", "the last line is in the log", 120)
+        with open(log, encoding="ascii") as file:
+            lines = file.read().splitlines()
+        numbers = [int(line.split()[1]) for line in lines if line.startswith("tick ")]
+        assert sorted(set(numbers)) == list(range(20000)), "a line is missing"
+        assert len(numbers) == 20000, "a line stands there twice"
+        assert service(vm, name)["restarts"] == 0
+    finally:
+        os.unlink(path)
+        os.kill(vm.agent_pid(), signal.SIGHUP)
+        poll(lambda: service_or_none(vm, name) is None, "the service is gone")
+
+
+def service_or_none(vm, name):
+    try:
+        _, status = vm.control("/v1/status")
+    except OSError:
+        return None
+    return next((entry["state"] for entry in status["services"] if entry["name"] == name), None)
+
+
+def last_line(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()[-200:].decode("ascii").rstrip("\n").rpartition("\n")[2]
+    except OSError:
+        return None
+
+
+def test_exit_status_of_a_daemon_that_was_adopted(vm):
+    """The agent that started dockerd is gone; its successor still learns how dockerd ended."""
+    agent = vm.agent_pid()
+    os.kill(agent, signal.SIGKILL)
+    poll(lambda: agent not in vm.pids() and all_ready(vm), "the next agent is up")
+    assert service(vm, "dockerd")["adopted"] is True
+    restarts = service(vm, "dockerd")["restarts"]
+    os.kill(vm.dockerd_pid(), signal.SIGKILL)
+    poll(lambda: all_ready(vm) and service(vm, "dockerd")["restarts"] == restarts + 1, "dockerd was started again", 60)
+    assert "signal 9" in service(vm, "dockerd")["last_exit"].lower() or "SIGKILL" in service(vm, "dockerd")["last_exit"]
+
+
+def test_stop_start_restart_by_command(vm):
+    vm.causeway("stop", "dockerd")
+    try:
+        connection = vm.engine_connection()
+        connection.request("GET", "/version")
+        answer = connection.getresponse()
+        assert answer.status == 503
+        assert "dockerd" in json.loads(answer.read())["message"]
+        connection.close()
+    finally:
+        vm.causeway("start", "dockerd")
+    assert ping(vm) == 200
+    before = service(vm, "dockerd")["pid"]
+    vm.causeway("restart", "dockerd")
+    assert ping(vm) == 200
+    assert service(vm, "dockerd")["pid"] != before
