@@ -1,0 +1,186 @@
+"""What tests/run does after the packages are there: build, run each kind of test, count.
+
+Counted are doctest's test cases, pytest's tests, and programs that are neither as one each.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+import wslvm_marks as marks
+import wslvm_vm as wslvm
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+BUILD = os.path.join(REPOSITORY, "build")
+BUILDS = {
+    "release": [],
+    "sanitize": ["-Db_sanitize=address,undefined", "-Dstatic_agent=false", "-Dbuildtype=debugoptimized"],
+}
+_DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped")
+_UNIT_ENVIRONMENT = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=1"}
+# Longer than all integration tests take on two busy cores; a hang becomes a failure, not a lost machine.
+_PYTEST_SECONDS = 30 * 60
+_STUCK_TEST_SECONDS = 5 * 60  # pytest then prints every thread's stack
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, passed, failed, skipped):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+
+def main():
+    arguments = sys.argv[1:]
+    behind = arguments.index("--") if "--" in arguments else len(arguments)
+    arguments, pytest_arguments = arguments[:behind], arguments[behind + 1:]
+    kinds = [k for k in ("unit", "lint", "integration") if f"--{k}" in arguments]
+    kinds = kinds or ["unit", "lint", "integration"]
+    count = Count()
+    if "unit" in kinds or "integration" in kinds:
+        built = build("release", count, everything="unit" in kinds)
+    if "lint" in kinds:
+        run_pytest("lint", pytest_arguments, {}, count)
+    if "unit" in kinds:
+        if built:
+            run_unit("release", count)
+        if build("sanitize", count, everything=True):
+            run_unit("sanitize", count)
+    if "integration" in kinds and built:
+        end_lost_vms()
+        run_pytest("integration", pytest_arguments, {"CAUSEWAY_BINARY": f"{BUILD}/release/agent/causeway",
+                                                     **({"CAUSEWAY_KEEP_VM": "1"} if "--keep" in arguments else {})},
+                   count)
+    print(f"{count.passed} passed, {count.failed} failed, {count.skipped} skipped", flush=True)
+    return 1 if count.failed or not count.passed else 0
+
+
+def step(text):
+    print(f"==> {time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def build(name, count, everything):
+    folder = os.path.join(BUILD, name)
+    step(f"build ({name})")
+    begun = time.monotonic()
+    os.makedirs(BUILD, exist_ok=True)
+    if not os.path.exists(f"{folder}/build.ninja"):
+        if subprocess.run(["meson", "setup", folder, REPOSITORY, *BUILDS[name]], check=False,
+                          stdout=subprocess.DEVNULL).returncode != 0:
+            return _build_failed(name, f"meson setup: see {folder}/meson-logs/meson-log.txt", count)
+    # ninja's progress is for a terminal; elsewhere its lines about what went well are noise.
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    if subprocess.run(["ninja", "-C", folder, *quiet, *([] if everything else ["agent/causeway"])],
+                      check=False).returncode != 0:
+        return _build_failed(name, "ninja (above)", count)
+    print(f"built in {time.monotonic() - begun:.0f} s", flush=True)
+    return True
+
+
+def _build_failed(name, reason, count):
+    print(f"FAILED: build ({name}): {reason}", flush=True)
+    count.add(0, 1, 0)
+    return False
+
+
+def run_unit(name, count):
+    step(f"unit tests ({name})")
+    folder = os.path.join(BUILD, name)
+    log = f"{folder}/meson-logs/testlog.json"
+    if os.path.exists(log):
+        os.unlink(log)
+    done = subprocess.run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs"], check=False,
+                          env={**os.environ, **_UNIT_ENVIRONMENT})
+    if not os.path.exists(log):
+        print(f"FAILED: meson test wrote no log (exit code {done.returncode})", flush=True)
+        count.add(0, 1, 0)
+        return
+    with open(log, encoding="utf-8") as lines:
+        for line in lines:
+            count.add(*_unit_result(json.loads(line)))
+
+
+def _unit_result(test):
+    """(passed, failed, skipped) of one program of Meson's log."""
+    if test["result"] == "SKIP":
+        print(f"SKIPPED {test['name']}: {(test.get('stdout') or test.get('stderr') or '').strip()}", flush=True)
+        return 0, 0, 1
+    good = test["result"] == "OK"
+    summary = _DOCTEST.search(test.get("stdout") or "")
+    if not summary:
+        return (1, 0, 0) if good else (0, 1, 0)
+    passed, failed, skipped = (int(number) for number in summary.groups()[1:])
+    if not good and failed == 0:
+        failed = 1  # ended by a signal, a sanitizer or a timeout after its summary
+    return passed, failed, skipped
+
+
+def run_pytest(kind, extra, environment, count):
+    step(f"{kind} tests")
+    folder = os.path.join(REPOSITORY, "tests", kind)
+    if not any(name.startswith("test_") for name in os.listdir(folder)):
+        print(f"no tests in {folder}", flush=True)
+        return
+    report = os.path.join(BUILD, f"{kind}.xml")
+    os.makedirs(BUILD, exist_ok=True)
+    if os.path.exists(report):
+        os.unlink(report)
+    command = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-rs", "-v" if sys.stdout.isatty() else "-q",
+               "--durations=5", "-o", f"faulthandler_timeout={_STUCK_TEST_SECONDS}", f"--junitxml={report}", folder, *extra]
+    with subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True) as tests:
+        hung = _wait(tests)
+    if not os.path.exists(report):
+        print(f"FAILED: pytest ended with {tests.returncode}", flush=True)
+        count.add(0, 1, 0)
+        return
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        number = {key: int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")}
+        failed = number["failures"] + number["errors"]
+        # A test that passed and then failed in its teardown is one test with one error.
+        count.add(max(0, number["tests"] - failed - number["skipped"]), failed, number["skipped"])
+    if hung:
+        count.add(0, 1, 0)
+
+
+def _wait(tests):
+    """True if the tests hung and were ended; by interrupt first, so that fixtures clean up."""
+    for number, seconds in ((None, _PYTEST_SECONDS), (signal.SIGINT, 60), (signal.SIGKILL, None)):
+        if number:
+            print(f"FAILED: the tests hang; sending {signal.Signals(number).name}", flush=True)
+            os.killpg(tests.pid, number)
+        try:
+            tests.wait(timeout=seconds)
+            return number is not None
+        except subprocess.TimeoutExpired:
+            pass
+        except KeyboardInterrupt:
+            os.killpg(tests.pid, signal.SIGINT)
+            tests.wait()
+            raise
+    return True
+
+
+def end_lost_vms():
+    """VMs of test runs that were killed."""
+    if os.geteuid() != 0:
+        return
+    for mark in marks.all_marks():
+        owner = re.fullmatch(r"/var/tmp/causeway-test-(?:plain-)?(\d+)(?:-.*)?", mark["state"])
+        if owner and not os.path.exists(f"/proc/{owner.group(1)}"):
+            print(f"ending the VM {mark['state']} of a test run that is gone", flush=True)
+            wslvm.Vm(mark["state"]).down()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
