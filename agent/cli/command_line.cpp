@@ -1,0 +1,257 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <optional>
+#include <sstream>
+
+#include "base/text.h"
+#include "cli/exit_codes.h"
+
+namespace causeway::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "exit codes: 0 done; 1 done, and the answer is no (not ready, failed, problems found);\n"
+    "  3 the agent doesn't run; 4 root is needed; 64 wrong usage; 69 another init runs;\n"
+    "  70 an answer that makes no sense; 71 set-up failed; 75 not within the time given";
+
+constexpr std::uint64_t kDefaultWaitSeconds = 60;
+constexpr std::uint64_t kMaxSeconds = 3600;
+constexpr std::uint64_t kMaxTail = 100'000;  // as the agent takes it
+
+// The commands' options, and which of them was named.
+struct Parsed {
+  StatusOptions status;
+  LogsOptions logs;
+  ActOptions act;
+  VersionOptions version;
+  CheckConfigOptions check;
+  AgentOptions agent;
+  EngineConfigOptions engine_config;
+  boot::InitOptions init;
+  std::string wait;
+  std::string mode;
+  std::string live_restore;
+  std::uint64_t stop_timeout = 60;
+  std::optional<Command> chosen;
+};
+
+void run_option(CLI::App& app, std::string& run) {
+  app.add_option("--run", run, "directory of the agent's sockets")
+      ->type_name("DIR")
+      ->capture_default_str();
+}
+
+void directory_options(CLI::App& app, std::string& run, std::string& data, std::string& etc) {
+  run_option(app, run);
+  app.add_option("--data", data, "directory of images, volumes, logs and state")
+      ->type_name("DIR")
+      ->capture_default_str();
+  app.add_option("--etc", etc, "directory of the configuration")
+      ->type_name("DIR")
+      ->capture_default_str();
+}
+
+void add_status(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand("status", "what runs, since when, and why something doesn't");
+  run_option(*cmd, p.status.run);
+  cmd->add_flag("--json", p.status.json, "the answer of GET /v1/status (see openapi.json)");
+  cmd->add_option("--wait", p.wait,
+                  "wait until the engine is ready, at most so long (60 without a number)")
+      ->type_name("SECONDS")
+      ->expected(0, 1);
+  cmd->footer("exit code 0 when the engine is ready, 1 when not, 75 when not in time");
+  cmd->final_callback([&p, cmd] {
+    if (cmd->count("--wait") > 0) {
+      const auto seconds = p.wait.empty() ? kDefaultWaitSeconds : text::to_u64(p.wait);
+      if (!seconds || *seconds < 1 || *seconds > kMaxSeconds)
+        throw CLI::ValidationError("--wait", "must be a number of seconds from 1 to 3600");
+      p.status.wait_s = *seconds;
+    }
+    p.chosen = p.status;
+  });
+}
+
+void add_logs(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand("logs", "what the services print");
+  run_option(*cmd, p.logs.run);
+  cmd->add_flag("-f,--follow", p.logs.follow, "go on with what comes");
+  cmd->add_option("-n,--tail", p.logs.tail, "at most so many lines of the past")
+      ->type_name("LINES")
+      ->check(CLI::Range(std::uint64_t{0}, kMaxTail));
+  cmd->add_option("SERVICE", p.logs.service, "only this one");
+  cmd->footer("older lines: files in /data/log");
+  cmd->final_callback([&p] { p.chosen = p.logs; });
+}
+
+void add_act(CLI::App& app, Parsed& p, const char* name, const char* about,
+             control::Action action) {
+  auto* cmd = app.add_subcommand(name, about);
+  run_option(*cmd, p.act.run);
+  cmd->add_flag("!--no-wait", p.act.wait, "return at once, not when it is done");
+  cmd->add_option("--timeout", p.act.timeout_s, "wait at most so long")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(std::uint64_t{1}, kMaxSeconds))
+      ->capture_default_str();
+  cmd->add_option("SERVICE", p.act.service, "its name, as in `causeway status`")->required();
+  cmd->final_callback([&p, action] {
+    p.act.action = action;
+    p.chosen = p.act;
+  });
+}
+
+void add_version(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand("version", "the version of this program and of the agent");
+  run_option(*cmd, p.version.run);
+  cmd->add_flag("--json", p.version.json, "for programs");
+  cmd->final_callback([&p] { p.chosen = p.version; });
+}
+
+void add_check_config(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand(
+      "check-config", "look for mistakes in service files, settings and the engine's daemon.json");
+  directory_options(*cmd, p.check.run, p.check.data, p.check.etc);
+  cmd->add_option("--user-file", p.check.user_file, "the user's engine settings")
+      ->type_name("FILE")
+      ->capture_default_str();
+  cmd->footer("prints each problem with its file and place; exit code 1 when there is any");
+  cmd->final_callback([&p] { p.chosen = p.check; });
+}
+
+void add_init(CLI::App& app, Parsed& p) {
+  auto* cmd =
+      app.add_subcommand("init", "start everything: become PID 1 of the engine's namespace");
+  directory_options(*cmd, p.init.run, p.init.data, p.init.etc);
+  cmd->add_option("--mode", p.mode, "what this system is")
+      ->check(CLI::IsMember({"auto", "pid1", "wsl", "plain"}))
+      ->default_str("auto");
+  auto* versions = cmd->add_option("--versions", p.init.versions, "directory of root images");
+  auto* version = cmd->add_option("--version", p.init.version, "the one to run");
+  versions->type_name("DIR")->needs(version);
+  version->type_name("V")->needs(versions);
+  cmd->add_option("--stop-timeout", p.stop_timeout, "for all services to stop")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(std::uint64_t{1}, kMaxSeconds))
+      ->capture_default_str();
+  cmd->add_option("--agent", p.init.agent, "a program instead of the agent, for tests")
+      ->type_name("FILE");
+  cmd->footer("SIGTERM stops all services in order. Exit code 69 when another init runs.");
+  cmd->final_callback([&p] {
+    if (auto mode = boot::parse_mode(p.mode)) p.init.mode = *mode;
+    p.init.stop_timeout = std::chrono::seconds(p.stop_timeout);
+    p.chosen = p.init;
+  });
+}
+
+void add_agent(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand("agent", "run the services and the sockets (init starts it)");
+  directory_options(*cmd, p.agent.run, p.agent.data, p.agent.etc);
+  cmd->add_option("--log-level", p.agent.log_level, "least important lines to print")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  cmd->footer("SIGTERM stops all services and ends it; SIGHUP reads the service files again");
+  cmd->final_callback([&p] { p.chosen = p.agent; });
+}
+
+void add_engine_config(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand(
+      "engine-config", "write the engine's daemon.json from the user's (a step before dockerd)");
+  directory_options(*cmd, p.engine_config.run, p.engine_config.data, p.engine_config.etc);
+  cmd->add_option("--user-file", p.engine_config.user_file, "the user's engine settings")
+      ->type_name("FILE")
+      ->capture_default_str();
+  cmd->add_option("--live-restore", p.live_restore,
+                  "whether containers outlive dockerd, whatever the settings say")
+      ->check(CLI::IsMember({"true", "false"}));
+  cmd->add_flag("--reload", p.engine_config.reload, "tell the running dockerd (SIGHUP)");
+  cmd->final_callback([&p] {
+    if (!p.live_restore.empty()) p.engine_config.live_restore = p.live_restore == "true";
+    p.chosen = p.engine_config;
+  });
+}
+
+// How many letters differ, by insertions, deletions and changes.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+    }
+  }
+  return row[b.size()];
+}
+
+Answer unknown_command(const std::string& given) {
+  std::string nearest;
+  std::size_t best = 3;  // more than two letters off is another word
+  for (const auto& name : command_names())
+    if (const auto d = distance(given, name); d < best) best = d, nearest = name;
+  std::string text = "causeway: unknown command " + text::printable(given) + "\n";
+  text += nearest.empty() ? "See `causeway --help` for the commands.\n"
+                          : "Did you mean `causeway " + nearest + "`?\n";
+  return {kUsage, "", text};
+}
+
+// Subcommands are added to `app`; the callbacks refer to `p`.
+void build(CLI::App& app, Parsed& p) {
+  app.name("causeway");
+  app.footer(kFooter);
+  app.require_subcommand(0, 1);
+  add_status(app, p);
+  add_logs(app, p);
+  add_act(app, p, "start", "start a service, wait until it is ready", control::Action::start);
+  add_act(app, p, "stop", "stop a service; it stays stopped", control::Action::stop);
+  add_act(app, p, "restart", "stop and start a service", control::Action::restart);
+  add_check_config(app, p);
+  add_version(app, p);
+  add_init(app, p);
+  add_agent(app, p);
+  add_engine_config(app, p);
+}
+
+}  // namespace
+
+std::vector<std::string> command_names() {
+  CLI::App app("");
+  Parsed parsed;
+  build(app, parsed);
+  std::vector<std::string> out;
+  for (const auto* command : app.get_subcommands([](CLI::App*) { return true; }))
+    out.push_back(command->get_name());
+  return out;
+}
+
+std::variant<Command, Answer> parse_command_line(const std::vector<std::string>& arguments) {
+  CLI::App app("Docker and Kubernetes, native on WSL 2: the Linux side");
+  Parsed parsed;
+  build(app, parsed);
+  if (arguments.empty()) return Answer{kDone, app.help(), ""};
+  if (!arguments[0].empty() && arguments[0][0] != '-') {
+    const auto names = command_names();
+    if (std::find(names.begin(), names.end(), arguments[0]) == names.end())
+      return unknown_command(arguments[0]);
+  }
+  if (arguments[0] == "--version") return Command(parsed.version);
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    if (app.exit(error, out, err) == 0) return Answer{kDone, out.str(), ""};
+    const auto chosen = app.get_subcommands();
+    const std::string command = chosen.empty() ? "" : " " + chosen[0]->get_name();
+    return Answer{kUsage, "",
+                  "causeway" + command + ": " + text::printable(error.what()) + "\nSee `causeway" +
+                      command + " --help`.\n"};
+  }
+  if (parsed.chosen) return *std::move(parsed.chosen);
+  return Answer{kUsage, "", "causeway: no command given\nSee `causeway --help`.\n"};
+}
+
+}  // namespace causeway::cli

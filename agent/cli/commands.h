@@ -1,0 +1,78 @@
+// The commands, each as the options it takes. command_line.h fills them; the run_… functions do
+// them and return the exit code. Those that talk to people write to standard output and error.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "boot/init.h"
+#include "control/backend.h"
+
+namespace causeway::cli {
+
+struct StatusOptions {
+  std::string run = "/run/causeway";
+  bool json = false;
+  std::optional<std::uint64_t> wait_s;
+};
+
+struct LogsOptions {
+  std::string run = "/run/causeway";
+  std::string service;  // empty: all
+  bool follow = false;
+  std::optional<std::uint64_t> tail;
+};
+
+struct ActOptions {
+  std::string run = "/run/causeway";
+  control::Action action = control::Action::start;
+  std::string service;
+  bool wait = true;
+  std::uint64_t timeout_s = 120;
+};
+
+struct VersionOptions {
+  std::string run = "/run/causeway";
+  bool json = false;
+};
+
+struct CheckConfigOptions {
+  std::string run = "/run/causeway";
+  std::string data = "/data";
+  std::string etc = "/etc/causeway";
+  std::string user_file = "/etc/docker/daemon.json";
+};
+
+struct AgentOptions {
+  std::string run = "/run/causeway";
+  std::string data = "/data";
+  std::string etc = "/etc/causeway";
+  std::string log_level = "info";
+};
+
+struct EngineConfigOptions {
+  std::string run = "/run/causeway";
+  std::string data = "/data";
+  std::string etc = "/etc/causeway";
+  std::string user_file = "/etc/docker/daemon.json";
+  std::optional<bool> live_restore;
+  bool reload = false;
+};
+
+using Command =
+    std::variant<StatusOptions, LogsOptions, ActOptions, VersionOptions, CheckConfigOptions,
+                 AgentOptions, EngineConfigOptions, boot::InitOptions>;
+
+int run_status(const StatusOptions& options);
+int run_logs(const LogsOptions& options);
+int run_act(const ActOptions& options);
+int run_version(const VersionOptions& options);
+int run_check_config(const CheckConfigOptions& options);
+int run_agent(const AgentOptions& options);
+int run_engine_config(const EngineConfigOptions& options);
+
+int run(const Command& command);
+
+}  // namespace causeway::cli

@@ -1,0 +1,23 @@
+// The screen of `causeway status`. Pure.
+#pragma once
+
+#include <string>
+
+#include "cli/terminal.h"
+#include "control/status.h"
+
+namespace causeway::cli {
+
+std::string status_screen(const control::ProductStatus& status, const Terminal& terminal);
+
+// "dockerd starting, 3 s": what is still missing, for one line of progress. Empty when all is
+// ready.
+std::string progress_line(const control::ProductStatus& status);
+
+// Whether what the user waits for is there: the engine is ready, or, when none is configured, every
+// service that shall run is.
+bool is_ready(const control::ProductStatus& status);
+// Whether waiting can't help: a service has failed for good and nothing is on its way.
+bool is_hopeless(const control::ProductStatus& status);
+
+}  // namespace causeway::cli

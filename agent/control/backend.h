@@ -1,0 +1,30 @@
+// ControlBackend is what the control server asks and tells; the agent's wiring stands behind it, a
+// script in the tests. All calls happen on the loop's thread and return at once.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "control/status.h"
+
+namespace causeway::control {
+
+enum class Action { start, stop, restart };
+
+class ControlBackend {
+ public:
+  virtual ~ControlBackend() = default;
+  virtual ProductStatus status() = 0;
+  virtual bool has_service(std::string_view service) = 0;
+  // The last `tail` lines that are still in memory, oldest first; of all services, in the order
+  // they came, when `service` is empty.
+  virtual std::vector<LogLine> logs(std::string_view service, std::size_t tail) = 0;
+  // Begins it. On return status() shows the state behind the command: a service that is to restart
+  // isn't `ready` any more. An error says why it can't be done now.
+  virtual Status perform(Action action, std::string_view service) = 0;
+};
+
+}  // namespace causeway::control

@@ -1,0 +1,85 @@
+#include "control/control_server.h"
+
+#include <sys/socket.h>
+
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "http/writer.h"
+#include "io/endpoint.h"
+
+namespace causeway::control {
+namespace {
+
+// The whole answer fits into an empty socket buffer; a client that never reads it loses nothing
+// else.
+void turn_away(UniqueFd connection, int status, std::string_view message) {
+  const std::string body = error_json(message);
+  http::Response response;
+  response.status = status;
+  response.body = body;
+  response.keep_alive = false;
+  const std::string answer = http::write(response);
+  [[maybe_unused]] const auto sent =
+      ::send(connection.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+}  // namespace
+
+ControlServer::ControlServer(io::Loop& loop, UniqueFd listening, ControlBackend& backend,
+                             Limits limits, uid_t allowed_uid)
+    : loop_(loop),
+      backend_(backend),
+      limits_(limits),
+      allowed_uid_(allowed_uid),
+      lifetime_(std::make_shared<int>(0)),
+      listener_(loop, std::move(listening), [this](UniqueFd fd) { accepted(std::move(fd)); }) {}
+
+ControlServer::~ControlServer() = default;
+
+void ControlServer::accepted(UniqueFd connection) {
+  const auto peer = io::peer_of(connection.get());
+  if (!peer || peer->uid != allowed_uid_) {
+    log::warning("control.refused", {{"uid", peer ? std::to_string(peer->uid) : "unknown"}});
+    return turn_away(std::move(connection), 403, "only root may use the control socket");
+  }
+  if (sessions_.size() >= limits_.sessions)
+    return turn_away(std::move(connection), 503,
+                     std::to_string(limits_.sessions) +
+                         " connections to the control socket are open; close some followers");
+  auto session =
+      std::make_unique<Session>(static_cast<Session::Owner&>(*this), loop_, std::move(connection));
+  Session* const key = session.get();
+  sessions_.emplace(key, std::move(session));
+}
+
+// It is in the middle of a call of its own, or of a walk over all sessions.
+void ControlServer::retire(Session& session) {
+  loop_.defer([this, key = &session, alive = std::weak_ptr<int>(lifetime_)] {
+    if (!alive.expired()) sessions_.erase(key);
+  });
+}
+
+void ControlServer::status_changed() {
+  if (std::exchange(change_pending_, true)) return;
+  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
+    if (!alive.expired()) tell_status();
+  });
+}
+
+void ControlServer::tell_status() {
+  change_pending_ = false;
+  bool wanted = false;
+  for (const auto& entry : sessions_) wanted = wanted || entry.second->follows_status();
+  if (!wanted) return;
+  const ProductStatus status = backend_.status();
+  const std::string body = to_json(status);
+  for (const auto& entry : sessions_) entry.second->status_changed(status, body);
+}
+
+void ControlServer::log_line(std::string_view service, std::string_view line) {
+  for (const auto& entry : sessions_) entry.second->log_line(service, line);
+}
+
+}  // namespace causeway::control

@@ -1,0 +1,194 @@
+#include "control/status.h"
+
+#include <array>
+#include <ctime>
+
+#include "config/json.h"
+
+namespace causeway::control {
+namespace {
+
+using config::Json;
+
+constexpr std::array<std::string_view, 9> kServiceStates = {"off",         "waiting",  "starting",
+                                                            "ready",       "stopping", "killing",
+                                                            "backing_off", "failed",   "invalid"};
+constexpr std::array<std::string_view, 4> kEngineStates = {"absent", "starting", "ready", "down"};
+
+// RFC 3339, in UTC: for machines. People are shown ages.
+std::string utc_time(std::int64_t unix_seconds) {
+  const auto when = static_cast<std::time_t>(unix_seconds);
+  std::tm parts{};
+  ::gmtime_r(&when, &parts);
+  std::array<char, 32> out{};
+  std::strftime(out.data(), out.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return out.data();
+}
+
+std::int64_t unix_time(const std::string& text) {
+  std::tm parts{};
+  return ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr ? 0 : ::timegm(&parts);
+}
+
+Json strings(const std::vector<std::string>& texts) {
+  Json out = Json::array();
+  for (const auto& text : texts) out.push(text);
+  return out;
+}
+
+std::vector<std::string> strings(const Json& array) {
+  std::vector<std::string> out;
+  for (const Json& item : array.items()) out.push_back(item.string_or(""));
+  return out;
+}
+
+std::uint64_t count(const Json& value) {
+  const auto number = value.int_or(0);
+  return number < 0 ? 0 : static_cast<std::uint64_t>(number);
+}
+
+Json describe(const ServiceStatus& service) {
+  return Json::object({
+      {"name", service.name},
+      {"description", service.description},
+      {"state", name_of(service.state)},
+      {"reason", service.reason},
+      {"since", utc_time(service.since)},
+      {"age_s", service.age_s},
+      {"pid", service.pid ? Json(*service.pid) : Json()},
+      {"restarts", service.restarts},
+      {"memory_bytes", service.memory_bytes ? Json(*service.memory_bytes) : Json()},
+      {"needs", strings(service.needs)},
+      {"last_lines", strings(service.last_lines)},
+  });
+}
+
+Result<ServiceStatus> read_service(const Json& json) {
+  ServiceStatus out;
+  out.name = json["name"].string_or("");
+  const auto state = service_state(json["state"].string_or(""));
+  if (out.name.empty() || !state)
+    return make_error("a service without a name or with an unknown state " +
+                      json["state"].string_or(""));
+  out.state = *state;
+  out.description = json["description"].string_or("");
+  out.reason = json["reason"].string_or("");
+  out.since = unix_time(json["since"].string_or(""));
+  out.age_s = count(json["age_s"]);
+  out.pid = json["pid"].as_int();
+  out.restarts = count(json["restarts"]);
+  if (json["memory_bytes"].as_int()) out.memory_bytes = count(json["memory_bytes"]);
+  out.needs = strings(json["needs"]);
+  out.last_lines = strings(json["last_lines"]);
+  return out;
+}
+
+}  // namespace
+
+std::string_view name_of(ServiceState state) {
+  return kServiceStates[static_cast<std::size_t>(state)];
+}
+
+std::optional<ServiceState> service_state(std::string_view name) {
+  for (std::size_t i = 0; i < kServiceStates.size(); ++i)
+    if (kServiceStates[i] == name) return static_cast<ServiceState>(i);
+  return std::nullopt;
+}
+
+std::string_view name_of(EngineState state) {
+  return kEngineStates[static_cast<std::size_t>(state)];
+}
+
+const ServiceStatus* ProductStatus::find(std::string_view service) const {
+  for (const auto& candidate : services)
+    if (candidate.name == service) return &candidate;
+  return nullptr;
+}
+
+std::string to_json(const ServiceStatus& service) { return describe(service).dump(); }
+
+std::string to_json(const LogLine& line) {
+  std::string out = "{\"service\":";
+  config::append_quoted(out, line.service);
+  out += ",\"line\":";
+  config::append_quoted(out, line.line);
+  return out += '}';
+}
+
+std::string error_json(std::string_view message) {
+  return Json::object({{"message", message}}).dump();
+}
+
+std::string dropped_json(std::string_view service, std::uint64_t lines) {
+  return Json::object({{"service", service}, {"dropped", lines}}).dump();
+}
+
+std::string version_json(std::string_view version) {
+  return Json::object({{"version", version}, {"api", 1}}).dump();
+}
+
+std::string to_json(const ProductStatus& status) {
+  Json services = Json::array();
+  for (const auto& service : status.services) services.push(describe(service));
+  Json sockets = Json::array();
+  for (const auto& socket : status.sockets)
+    sockets.push(Json::object({{"path", socket.path},
+                               {"purpose", socket.purpose},
+                               {"connections", socket.connections},
+                               {"streams", socket.streams}}));
+  Json notes = Json::array();
+  for (const auto& note : status.notes)
+    notes.push(Json::object({{"level", note.warning ? "warning" : "info"}, {"text", note.text}}));
+  const auto& agent = status.agent;
+  return Json::object({
+                          {"engine", Json::object({{"state", name_of(status.engine.state)},
+                                                   {"reason", status.engine.reason},
+                                                   {"age_s", status.engine.age_s}})},
+                          {"agent", Json::object({{"version", agent.version},
+                                                  {"pid", agent.pid},
+                                                  {"age_s", agent.age_s},
+                                                  {"starts", agent.starts},
+                                                  {"memory_bytes", agent.memory_bytes}})},
+                          {"services", std::move(services)},
+                          {"sockets", std::move(sockets)},
+                          {"notes", std::move(notes)},
+                      })
+      .dump();
+}
+
+Result<ServiceStatus> service_from_json(std::string_view text) {
+  auto json = Json::parse(text);
+  if (!json) return std::move(json).error();
+  return read_service(*json);
+}
+
+Result<ProductStatus> status_from_json(std::string_view text) {
+  auto parsed = Json::parse(text);
+  if (!parsed) return std::move(parsed).error();
+  const Json& json = *parsed;
+  ProductStatus out;
+  const Json& engine = json["engine"];
+  std::size_t state = 0;
+  while (state < kEngineStates.size() && kEngineStates[state] != engine["state"].string_or(""))
+    ++state;
+  if (state == kEngineStates.size())
+    return make_error("unknown engine state " + engine["state"].string_or(""));
+  out.engine = {static_cast<EngineState>(state), engine["reason"].string_or(""),
+                count(engine["age_s"])};
+  const Json& agent = json["agent"];
+  out.agent = {agent["version"].string_or(""), agent["pid"].int_or(0), count(agent["age_s"]),
+               count(agent["starts"]), count(agent["memory_bytes"])};
+  for (const Json& item : json["services"].items()) {
+    auto service = read_service(item);
+    if (!service) return std::move(service).error();
+    out.services.push_back(*std::move(service));
+  }
+  for (const Json& item : json["sockets"].items())
+    out.sockets.push_back({item["path"].string_or(""), item["purpose"].string_or(""),
+                           count(item["connections"]), count(item["streams"])});
+  for (const Json& item : json["notes"].items())
+    out.notes.push_back({item["level"].string_or("") == "warning", item["text"].string_or("")});
+  return out;
+}
+
+}  // namespace causeway::control

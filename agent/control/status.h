@@ -1,0 +1,101 @@
+// What the control API tells about the product: plain data, and its JSON in both directions, so
+// that the server, the CLI and the tests share one description. openapi.json documents the keys.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace causeway::control {
+
+// The states a service is shown in (supervise/service_machine.h has the whole story).
+enum class ServiceState {
+  off,       // nobody wants it; `reason` says why
+  waiting,   // for the services it needs, or for its preparation
+  starting,  // runs, isn't ready yet
+  ready,
+  stopping,
+  killing,      // outlived its stop's deadline
+  backing_off,  // ended, starts again after a delay
+  failed,       // given up; `reason` says why
+  invalid,      // its file can't be used
+};
+std::string_view name_of(ServiceState state);
+std::optional<ServiceState> service_state(std::string_view name);
+
+struct ServiceStatus {
+  std::string name;
+  std::string description;
+  ServiceState state = ServiceState::off;
+  std::string reason;       // why it isn't ready; empty when there is nothing to say
+  std::int64_t since = 0;   // unix seconds of the last change of state
+  std::uint64_t age_s = 0;  // the same by a clock that nobody sets
+  std::optional<std::int64_t> pid;
+  std::uint64_t restarts = 0;  // by itself, in this life of the agent
+  std::optional<std::uint64_t> memory_bytes;
+  std::vector<std::string> needs;
+  std::vector<std::string> last_lines;  // of its log, when it failed or backs off
+};
+
+// The engine as a client of its API meets it.
+enum class EngineState { absent, starting, ready, down };  // absent: no such service is configured
+std::string_view name_of(EngineState state);
+
+struct EngineStatus {
+  EngineState state = EngineState::absent;
+  std::string reason;
+  std::uint64_t age_s = 0;
+};
+
+struct AgentStatus {
+  std::string version;
+  std::int64_t pid = 0;
+  std::uint64_t age_s = 0;
+  std::uint64_t starts = 1;  // how often init has started it in this life, this one included
+  std::uint64_t memory_bytes = 0;
+};
+
+struct SocketStatus {
+  std::string path;
+  std::string purpose;
+  std::uint64_t connections = 0;  // open now
+  std::uint64_t streams = 0;      // of these, upgraded to a raw stream (attach, exec)
+};
+
+struct Note {
+  bool warning = false;
+  std::string text;
+};
+
+struct ProductStatus {
+  EngineStatus engine;
+  AgentStatus agent;
+  std::vector<ServiceStatus> services;
+  std::vector<SocketStatus> sockets;
+  std::vector<Note> notes;
+
+  const ServiceStatus* find(std::string_view service) const;
+};
+
+struct LogLine {
+  std::string service;
+  std::string line;
+};
+
+// JSON in one line. Bytes that aren't UTF-8 become U+FFFD.
+std::string to_json(const ProductStatus& status);
+std::string to_json(const ServiceStatus& service);
+std::string to_json(const LogLine& line);
+std::string error_json(std::string_view message);                         // {"message": …}
+std::string dropped_json(std::string_view service, std::uint64_t lines);  // {"service", "dropped"}
+std::string version_json(std::string_view version);                       // {"version", "api"}
+
+// Members that this version doesn't know are ignored: an older CLI reads a newer agent.
+Result<ProductStatus> status_from_json(std::string_view text);
+Result<ServiceStatus> service_from_json(std::string_view text);
+
+}  // namespace causeway::control
