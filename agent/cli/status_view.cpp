@@ -90,8 +90,9 @@ std::string service_table(const ProductStatus& status, const Terminal& terminal)
 }
 
 std::string last_lines(const ServiceStatus& service, const Terminal& terminal) {
-  std::string out = "\nlast lines of " + text::printable(service.name) + " (causeway logs " +
-                    text::printable(service.name) + "):\n";
+  const std::string name = text::printable(service.name);
+  std::string out = "\n" + wrapped("last lines of " + name + " (causeway logs " + name + "):", 0,
+                                   terminal.columns);
   const auto& lines = service.last_lines;
   const std::size_t from = lines.size() > kShownLines ? lines.size() - kShownLines : 0;
   for (std::size_t i = from; i < lines.size(); ++i)

@@ -1,0 +1,173 @@
+#include "cli/status_view.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "cli/table.h"
+
+using namespace causeway::cli;
+using namespace causeway::control;
+
+namespace {
+
+ServiceStatus service(const char* name, ServiceState state, std::vector<std::string> needs = {}) {
+  ServiceStatus out;
+  out.name = name;
+  out.state = state;
+  out.needs = std::move(needs);
+  return out;
+}
+
+ProductStatus healthy() {
+  ProductStatus out;
+  out.engine = {EngineState::ready, "", 754};
+  out.agent = {"0.1.0", 7, 760, 1, 5'452'595};
+  auto containerd = service("containerd", ServiceState::ready);
+  containerd.pid = 12;
+  containerd.age_s = 759;
+  containerd.memory_bytes = 36'805'017;
+  auto dockerd = service("dockerd", ServiceState::ready, {"containerd"});
+  dockerd.pid = 12'345;
+  dockerd.age_s = 754;
+  dockerd.restarts = 2;
+  dockerd.memory_bytes = 80'000'000;
+  out.services = {containerd, dockerd};
+  out.sockets = {{"/run/causeway/engine.sock", "Docker API", 3, 1}};
+  out.notes = {{true, "another dockerd runs: pid 77"}, {false, "vm.max_map_count was raised"}};
+  return out;
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("cli/status_view: the screen, in full") {
+  CHECK(status_screen(healthy(), {}) ==
+        "engine ready, for 12 min\n"
+        "causeway 0.1.0, agent pid 7, up 12 min, 5.2 MiB\n"
+        "\n"
+        "SERVICE     STATE  SINCE     PID  RESTARTS    MEMORY\n"
+        "containerd  ready  12 min     12         0  35.1 MiB\n"
+        "dockerd     ready  12 min  12345         2  76.3 MiB\n"
+        "\n"
+        "SOCKET                     FOR         OPEN  STREAMS\n"
+        "/run/causeway/engine.sock  Docker API     3        1\n"
+        "\n"
+        "NOTES\n"
+        "! another dockerd runs: pid 77\n"
+        "- vm.max_map_count was raised\n");
+}
+
+TEST_CASE("cli/status_view: why something doesn't run, with the end of its log") {
+  auto status = healthy();
+  status.engine = {EngineState::down, "dockerd has failed", 3};
+  status.agent.starts = 3;
+  status.services[1] = service("dockerd", ServiceState::failed, {"containerd"});
+  status.services[1].reason = "exited with code 1";
+  for (int i = 0; i < 20; ++i) status.services[1].last_lines.push_back("line " + std::to_string(i));
+  const auto screen = status_screen(status, {});
+  CHECK(screen.starts_with("engine down, since 3 s\n  dockerd has failed\n"));
+  CHECK(has(screen, "restarted by init 2 times"));
+  CHECK(has(screen,
+            "dockerd     failed  0 s       -         0         -\n"
+            "            exited with code 1\n"));
+  CHECK(has(screen, "\nlast lines of dockerd (causeway logs dockerd):\n  line 12\n"));
+  CHECK(has(screen, "  line 19\n"));
+  CHECK(!has(screen, "line 11\n"));
+}
+
+TEST_CASE("cli/status_view: nothing is wider than 80 columns, and no foreign bytes steer it") {
+  auto status = healthy();
+  status.engine.reason = std::string(200, 'r');
+  status.services[0].name =
+      "a-service-with-a-name-that-is-much-longer-than-any-real-one-will-be-ever";
+  status.services[0].reason = "because of \x1b[2J and " + std::string(150, 'y');
+  status.services[0].last_lines = {"\x1b]0;title\x07" + std::string(300, 'z')};
+  status.sockets[0].path = "/" + std::string(107, 's');
+  status.notes[0].text = "many words " + std::string(100, 'n') + " and more\nof them";
+  Terminal terminal;
+  terminal.columns = 80;
+  const auto screen = status_screen(status, terminal);
+  CHECK(!has(screen, "\x1b"));
+  CHECK(!has(screen, "\x07"));
+  std::size_t from = 0;
+  for (auto end = screen.find('\n'); end != std::string::npos;
+       from = end + 1, end = screen.find('\n', from)) {
+    CAPTURE(screen.substr(from, end - from));
+    CHECK(display_width(screen.substr(from, end - from)) <= 80);
+    if (end > from) CHECK(screen[end - 1] != ' ');
+  }
+}
+
+TEST_CASE("cli/status_view: no services, no engine") {
+  ProductStatus status;
+  status.agent.version = "0.1.0";
+  const auto screen = status_screen(status, {});
+  CHECK(screen.starts_with("engine not configured\n"));
+  CHECK(has(screen, "no services are configured\n"));
+}
+
+TEST_CASE("cli/status_view: what a wait ends with") {
+  using S = ServiceState;
+  struct Case {
+    const char* name;
+    EngineState engine;
+    std::vector<ServiceStatus> services;
+    bool ready;
+    bool hopeless;
+  };
+  const Case cases[] = {
+      {"all is well", EngineState::ready, {service("dockerd", S::ready)}, true, false},
+      {"just begun", EngineState::starting, {}, false, false},
+      {"on its way", EngineState::starting, {service("dockerd", S::starting)}, false, false},
+      {"down, tried again", EngineState::down, {service("dockerd", S::backing_off)}, false, false},
+      {"given up", EngineState::down, {service("dockerd", S::failed)}, false, true},
+      {"stopped", EngineState::down, {service("dockerd", S::off)}, false, true},
+      {"waits for what has failed",
+       EngineState::down,
+       {service("containerd", S::failed), service("dockerd", S::waiting, {"containerd"})},
+       false,
+       true},
+      {"waits for what tries again",
+       EngineState::down,
+       {service("containerd", S::backing_off), service("dockerd", S::waiting, {"containerd"})},
+       false,
+       false},
+      {"prepares",
+       EngineState::down,
+       {service("containerd", S::ready), service("dockerd", S::waiting, {"containerd"})},
+       false,
+       false},
+      {"a circle",
+       EngineState::down,
+       {service("a", S::waiting, {"b"}), service("b", S::waiting, {"a"})},
+       false,
+       true},
+      {"no engine, all run",
+       EngineState::absent,
+       {service("x", S::ready), service("y", S::off)},
+       true,
+       false},
+      {"no engine, one starts", EngineState::absent, {service("x", S::starting)}, false, false},
+      {"no engine, one failed", EngineState::absent, {service("x", S::failed)}, false, true},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.name);
+    ProductStatus status;
+    status.engine.state = c.engine;
+    status.services = c.services;
+    CHECK(is_ready(status) == c.ready);
+    CHECK(is_hopeless(status) == c.hopeless);
+  }
+}
+
+TEST_CASE("cli/status_view: progress names what isn't there yet") {
+  ProductStatus status;
+  status.services = {service("containerd", ServiceState::ready),
+                     service("dockerd", ServiceState::starting), service("k3s", ServiceState::off)};
+  CHECK(progress_line(status) == "dockerd starting");
+}
