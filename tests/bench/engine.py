@@ -265,12 +265,13 @@ http {{
 class Hops:
     """What stands between client and dockerd for comparison: relays, nginx."""
 
-    def __init__(self, work, target):
-        self.work, self.target, self.processes, self.sockets = work, target, [], {}
+    def __init__(self, work, target, place=None):
+        """`place` runs in each hop before its program does (CPU affinity)."""
+        self.work, self.target, self.place, self.processes, self.sockets = work, target, place, [], {}
 
     def start(self, name, argv, listen):
         directory = Directory(self.work)
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, preexec_fn=self.place)
         self.processes.append(process)
         connect_when_there(listen, process, directory, time.monotonic() + 10).close()
         directory.close()

@@ -8,6 +8,7 @@ cgroups) carries its pid and is swept by the next one.
 import ctypes
 import fcntl
 import os
+import select
 import signal
 import socket
 import struct
@@ -83,7 +84,8 @@ def run_inside(arguments):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: child.kill())
     try:
-        return child.wait()
+        code = child.wait()
+        return code if code >= 0 else 128 - code
     finally:
         for path in paths:
             wait_empty(path)
@@ -98,7 +100,6 @@ def wait_empty(path):
                 fd = os.pidfd_open(int(pid))
             except OSError:
                 continue
-            import select
             select.select([fd], [], [], 10)
             os.close(fd)
 
