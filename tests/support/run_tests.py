@@ -126,7 +126,7 @@ def _unit_result(test):
 def run_pytest(kind, extra, environment, count):
     step(f"{kind} tests")
     folder = os.path.join(REPOSITORY, "tests", kind)
-    if not any(name.startswith("test_") for name in os.listdir(folder)):
+    if not os.path.isdir(folder) or not any(name.startswith("test_") for name in os.listdir(folder)):
         print(f"no tests in {folder}", flush=True)
         return
     report = os.path.join(BUILD, f"{kind}.xml")
