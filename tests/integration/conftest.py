@@ -44,6 +44,7 @@ class Machine:
             "network interfaces": sorted(os.listdir("/sys/class/net")),
             "packet filter": _packet_filter(),
             "sysctls": marks.read_sysctls(),
+            "cgroup controllers": cgroups.enabled_at_top(),
         }
 
     def watch(self, vm):
@@ -57,7 +58,8 @@ class Machine:
         found = []
         after = self._look()
         if any(marks.is_alive(mark["id"]) for mark in marks.all_marks()):
-            after["sysctls"] = self.before["sysctls"]  # another VM lives: its end restores them
+            for key in ("sysctls", "cgroup controllers"):  # another VM lives: its end restores them
+                after[key] = self.before[key]
         # A mount that went away is not ours to report: all of ours were made after the first look.
         after["mounts"] = sorted({*self.before["mounts"], *after["mounts"]})
         self.before["mounts"] = sorted({*self.before["mounts"]})

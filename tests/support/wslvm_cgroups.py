@@ -42,7 +42,6 @@ def create(vm_id):
         if hierarchy["fstype"] == "cgroup2":
             _enable_controllers(hierarchy["point"])
             os.makedirs(os.path.join(group, "init"), exist_ok=True)
-            _enable_controllers(group)
         elif "cpuset" in hierarchy["options"].split(","):
             # An empty cpuset takes no process; clone_children fills those that are made below.
             for name in ("cpuset.cpus", "cpuset.mems"):
@@ -58,14 +57,24 @@ def _enable_controllers(group):
             pass  # held by a v1 hierarchy, or not delegated: the VM then does without it
 
 
-def open_membership(vm_id):
-    """Descriptors to which a process writes "0" to join the VM; open them before changing namespaces."""
+def open_membership(vm_id, top=False):
+    """Descriptors to which a process writes "0" to join the VM; open them before changing namespaces.
+
+    `top` is the VM's own group even on v2: only to make the namespace there, before enable_below().
+    """
     descriptors = []
     for hierarchy in hierarchies():
         group = os.path.join(hierarchy["point"], group_name(vm_id))
-        leaf = os.path.join(group, "init") if hierarchy["fstype"] == "cgroup2" else group
+        leaf = os.path.join(group, "init") if hierarchy["fstype"] == "cgroup2" and not top else group
         descriptors.append(os.open(os.path.join(leaf, "cgroup.procs"), os.O_WRONLY | os.O_CLOEXEC))
     return descriptors
+
+
+def enable_below(vm_id):
+    """On v2: gives the VM's root its controllers, once its processes have left it for the leaf."""
+    for hierarchy in hierarchies():
+        if hierarchy["fstype"] == "cgroup2":
+            _enable_controllers(os.path.join(hierarchy["point"], group_name(vm_id)))
 
 
 def join(descriptors):
@@ -120,6 +129,22 @@ def remove(vm_id, timeout=5.0):
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.01)  # the last dying process still counts for a moment
+
+
+def enabled_at_top():
+    """The controllers that the machine itself enables below each v2 root, to be left so."""
+    return {h["point"]: _read(os.path.join(h["point"], "cgroup.subtree_control"))
+            for h in hierarchies() if h["fstype"] == "cgroup2"}
+
+
+def restore_at_top(before):
+    for point, controllers in before.items():
+        control = os.path.join(point, "cgroup.subtree_control")
+        for controller in set(_read(control).split()) - set(controllers.split()):
+            try:
+                _write(control, "-" + controller)
+            except OSError:
+                pass  # somebody else has come to use it
 
 
 def _read(path):

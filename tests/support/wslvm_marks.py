@@ -1,6 +1,6 @@
 """Owner marks: what a VM is about to take from the machine, written before it takes it.
 
-/run/causeway-vm/ID.json names the state folder and the sysctls as they were; the cgroups are named
+/run/causeway-vm/ID.json names the state folder and the sysctls and cgroup controllers as they were; the cgroups are named
 after the ID; disks lie in the state folder; all else ends with the VM's processes. ID.lock is
 held (flock) by the VM's process 1: a mark whose lock is free belongs to a dead VM and is swept.
 """
@@ -42,10 +42,11 @@ def write(vm_id, state_dir):
     living = [mark for mark in all_marks() if is_alive(mark["id"])]
     # Two VMs at once: the second must not take the first one's sysctls for the machine's.
     sysctls = living[0]["sysctls"] if living else read_sysctls()
+    controllers = living[0]["controllers"] if living else cgroups.enabled_at_top()
     fd = os.open(f"{FOLDER}/{vm_id}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     write_atomically(f"{FOLDER}/{vm_id}.json", {"id": vm_id, "state": state_dir, "boot_id": _boot_id(),
-                                                "sysctls": sysctls})
+                                                "sysctls": sysctls, "controllers": controllers})
     return fd
 
 
@@ -86,6 +87,7 @@ def clear(mark, keep_disks):
         left += _detach_loops(mark["state"])
         if not any(is_alive(other["id"]) for other in all_marks() if other["id"] != vm_id):
             restore_sysctls(mark["sysctls"])
+            cgroups.restore_at_top(mark["controllers"])
     if left:
         return left
     if keep_disks:

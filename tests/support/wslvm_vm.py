@@ -362,20 +362,21 @@ def sweep(keep_disks_of=None):
 def _fork_holder(vm_id, state_dir, alive):
     """Forks the VM's process 1 into new namespaces; returns its first line: "ok PID" or "error REASON"."""
     ready_read, ready_write = os.pipe2(os.O_CLOEXEC)
-    membership = cgroups.open_membership(vm_id)
+    top, leaves = cgroups.open_membership(vm_id, top=True), cgroups.open_membership(vm_id)
     log = os.open(f"{state_dir}/holder.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     middle = os.fork()
     if middle == 0:
         try:
             # Until it is in the VM's cgroups nobody could find it: it must not outlive us before that.
             kernel.die_with_parent(signal.SIGKILL)
-            cgroups.join(membership)
+            cgroups.join(top)
             os.setsid()
             null = os.open("/dev/null", os.O_RDONLY)
             for number, fd in enumerate((null, log, log)):
                 os.dup2(fd, number)
             kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC
                            | kernel.CLONE_NEWCGROUP | kernel.CLONE_NEWPID)
+            cgroups.join(leaves)
             if os.fork() == 0:
                 os.set_inheritable(ready_write, True)
                 os.set_inheritable(alive, True)
@@ -385,9 +386,10 @@ def _fork_holder(vm_id, state_dir, alive):
         except BaseException as error:  # pylint: disable=broad-except
             os.write(ready_write, f"error {error}\n".encode())
             os._exit(1)
-    for fd in (ready_write, log, *membership):
+    for fd in (ready_write, log, *top, *leaves):
         os.close(fd)
     os.waitpid(middle, 0)
+    cgroups.enable_below(vm_id)
     with os.fdopen(ready_read, encoding="utf-8") as stream:
         return stream.readline().rstrip("\n") or "error its first process ended"
 
