@@ -1,0 +1,289 @@
+"""The rules of the tree, each a function from a Tree to the list of what breaks it.
+
+Standard library only. tests/lint/run and pytest (test_lint.py) both run all of RULES, and hold the rules themselves against
+bad_examples.py.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+
+SOURCES = (".h", ".cpp", ".c")
+TABLE_BEGIN = "<!-- may-use:begin -->"
+TABLE_END = "<!-- may-use:end -->"
+
+
+class Tree:
+    """The files of a checkout: what git knows or would add, or all of them without git."""
+
+    def __init__(self, root):
+        self.root = root
+        self.files = sorted(f for f in self._list() if os.path.isfile(os.path.join(root, f)))
+        self._texts = {}
+
+    def _list(self):
+        if os.path.exists(os.path.join(self.root, ".git")):
+            listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"], cwd=self.root,
+                                    stdout=subprocess.PIPE, check=False)
+            if listed.returncode == 0:
+                return set(os.fsdecode(listed.stdout).split("\0")) - {""}
+        found = []
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = [f for f in folders if f not in (".git", "__pycache__", ".pytest_cache") and not f.startswith("build")]
+            found += [os.path.relpath(os.path.join(folder, n), self.root) for n in names]
+        return found
+
+    def text(self, path):
+        """The file's text; None when it is binary or isn't there."""
+        if path not in self._texts:
+            try:
+                with open(os.path.join(self.root, path), encoding="utf-8", newline="") as file:
+                    self._texts[path] = file.read()
+            except (UnicodeDecodeError, FileNotFoundError):
+                self._texts[path] = None
+        return self._texts[path]
+
+    def sources(self, *folders):
+        return [f for f in self.files if f.endswith(SOURCES) and f.startswith(tuple(d + "/" for d in folders))]
+
+    def modules(self):
+        """The folders of agent/ that hold sources."""
+        return sorted({f.split("/")[1] for f in self.sources("agent") if f.count("/") >= 2})
+
+
+class Skip(Exception):
+    """A rule that can't be checked here, and why."""
+
+
+def may_use(tree):
+    """The table of agent/README.md: {module: set of modules}. Problems are raised as ValueError."""
+    text = tree.text("agent/README.md")
+    if text is None or TABLE_BEGIN not in text or TABLE_END not in text:
+        raise ValueError(f"agent/README.md: no table between {TABLE_BEGIN} and {TABLE_END}")
+    table = {}
+    for line in text.split(TABLE_BEGIN)[1].split(TABLE_END)[0].strip().splitlines()[2:]:
+        cells = [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
+        if len(cells) < 2 or not cells[0]:
+            raise ValueError(f"agent/README.md: not a row of the may-use table: {line}")
+        if cells[0] in table:
+            raise ValueError(f"agent/README.md: {cells[0]} has two rows")
+        table[cells[0]] = {name.strip().strip("`") for name in cells[1].split(",")} - {"", "–", "-"}
+    return table
+
+
+def includes(text):
+    """(line number, name, is it in quotes) of every include."""
+    for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', text, re.M):
+        yield text.count("\n", 0, match.start()) + 1, match[1] or match[2], bool(match[1])
+
+
+def table_is_whole(tree):
+    """The may-use table has one row for each folder of agent/ and for `main`, names only such, and has no cycle."""
+    try:
+        table = may_use(tree)
+    except ValueError as error:
+        return [str(error)]
+    problems = []
+    folders = set(tree.modules())
+    problems += [f"agent/README.md: no row for agent/{m}/ in the may-use table" for m in sorted(folders - set(table))]
+    problems += [f"agent/README.md: the may-use table has {m}, which is no folder of agent/"
+                 for m in sorted(set(table) - folders - {"main"})]
+    for module, used in sorted(table.items()):
+        problems += [f"agent/README.md: {module} may use {u}, which has no row" for u in sorted(used - set(table))]
+    done, on_path = set(), []
+
+    def visit(module):
+        if module in on_path:
+            problems.append("agent/README.md: a cycle: " + " → ".join(on_path[on_path.index(module):] + [module]))
+        elif module not in done:
+            on_path.append(module)
+            for used in sorted(table.get(module, ())):
+                visit(used)
+            on_path.pop()
+            done.add(module)
+
+    for module in sorted(table):
+        visit(module)
+    return problems
+
+
+def layering(tree):
+    """Every include of ours names a file, by folder, in a folder that the table allows; meson.build agrees."""
+    try:
+        table = may_use(tree)
+    except ValueError as error:
+        return [str(error)]
+    problems = []
+    for path in tree.sources("agent"):
+        module = path.split("/")[1] if path.count("/") >= 2 else "main"
+        for line, name, quoted in includes(tree.text(path)):
+            if not quoted:
+                continue
+            if f"agent/{name}" not in tree.files:
+                problems.append(f"{path}:{line}: \"{name}\" is no file below agent/")
+            elif name.split("/")[0] not in table.get(module, set()) | {module}:
+                problems.append(f"{path}:{line}: {module} may not use {name.split('/')[0]} (agent/README.md)")
+    for module in tree.modules():
+        text = tree.text(f"agent/{module}/meson.build") or ""
+        for names in re.findall(r"dependencies *: *\[([^\]]*)\]", text):
+            for name in re.findall(r"\w+", names):
+                if name in table and name not in table.get(module, set()):
+                    problems.append(f"agent/{module}/meson.build: {module} may not use {name} (agent/README.md)")
+    return sorted(set(problems))
+
+
+# A library, the one folder whose .cpp files include it, and whether headers there may.
+HIDDEN = (("uv.h", "io", False), ("nlohmann/", "config", False), ("spdlog/", "base", False), ("fmt/", "base", False),
+          ("boost/", "http", False), ("CLI/", "cli", False))
+
+
+def hidden_libraries(tree):
+    """Libraries that are slow to compile, and libuv, stand behind our headers, each in one folder (README, "Compile time")."""
+    problems = []
+    for path in tree.sources("agent", "host-shim"):
+        for line, name, quoted in includes(tree.text(path)):
+            for library, home, in_headers in HIDDEN:
+                if name != library and not (library.endswith("/") and name.startswith(library)):
+                    continue
+                if not path.startswith(f"agent/{home}/"):
+                    problems.append(f"{path}:{line}: <{name}> belongs into agent/{home}/ only")
+                elif path.endswith(".h") and not in_headers:
+                    problems.append(f"{path}:{line}: <{name}> in a header")
+    return problems
+
+
+def headers(tree):
+    """A header says on top what it is, then `#pragma once`; a source includes its own header first."""
+    problems = []
+    for path in tree.sources("agent", "host-shim", "tests/unit"):
+        text = tree.text(path)
+        if path.endswith(".h"):
+            if not text.startswith("// "):
+                problems.append(f"{path}:1: a header begins with a comment that says what it is")
+            directives = re.findall(r"^[ \t]*#.*$", text, re.M)
+            if not directives or directives[0].strip() != "#pragma once":
+                problems.append(f"{path}: the first directive of a header is #pragma once")
+        elif path.startswith("agent/"):
+            own = path[len("agent/"):-len(".cpp")] + ".h"
+            listed = [name for _, name, _ in includes(text)]
+            if f"agent/{own}" in tree.files and (not listed or listed[0] != own):
+                problems.append(f"{path}: includes its own header \"{own}\" first, so that this stands alone")
+    return problems
+
+
+def formatting(tree):
+    """clang-format has nothing to change."""
+    program = shutil.which("clang-format")
+    if program is None:
+        raise Skip("clang-format is not installed")
+    version = subprocess.run([program, "--version"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    if not re.search(r"version 14\.", version):
+        raise Skip(f"another clang-format formats differently: {version.strip()}, not 14")
+    files = tree.sources("agent", "host-shim", "tests")
+    if not files:
+        return []
+    run = subprocess.run([program, "--dry-run", "--ferror-limit=1", *files], cwd=tree.root, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, check=False)
+    bad = sorted({m[1] for m in re.finditer(r"^(\S+?):\d+:\d+: (?:warning|error): code should be clang-formatted", run.stdout, re.M)})
+    if run.returncode != 0 and not bad:
+        return [f"clang-format: {run.stdout.strip()[:500]}"]
+    return [f"{path}: not formatted (clang-format -i {path})" for path in bad]
+
+
+# Written so that this file doesn't break its own rule.
+LOCAL = re.compile(r"(?<![\w.$}*-])/(?:work|tmp/build|Users|home/(?!me/|user/)[a-z][\w-]*)[/-][\w.]")
+SOURCES_OF_PACKAGES = re.compile(
+    r"\b(?:(?:deb|security|ftp)\.debian\.org|(?:archive|security|ports)\.ubuntu\.com|registry\.npmjs\.org|pypi\.org|"
+    r"files\.pythonhosted\.org|proxy\.golang\.org|(?:registry-1|index|download)\.docker\.(?:io|com)|[\w.-]*artifactor[y][\w.-]*|"
+    r"[\w-]+\.jfrog\.io|nexus\.[\w.-]+)\b")
+
+
+def text_files(tree):
+    """No tabs, blanks at line ends or foreign line ends; no paths of somebody's machine, no hosts of package sources."""
+    problems = []
+    for path in tree.files:
+        text = tree.text(path)
+        if text is None or path == "LICENSE" or path.endswith((".out", ".patch")):
+            continue
+        if text and not text.endswith("\n"):
+            problems.append(f"{path}: no newline at its end")
+        for number, line in enumerate(text.split("\n"), 1):
+            where = f"{path}:{number}"
+            if "\t" in line and not path.endswith(("Makefile", ".mk")):
+                problems.append(f"{where}: a tab")
+            if line.endswith("\r"):
+                problems.append(f"{where}: a carriage return")
+            elif line != line.rstrip():
+                problems.append(f"{where}: blanks at the end of the line")
+            if found := LOCAL.search(line):
+                problems.append(f"{where}: a path of one machine: {found[0]}")
+            if found := SOURCES_OF_PACKAGES.search(line):
+                problems.append(f"{where}: a package source: {found[0]}; which ones to use is the machine's business")
+    return problems
+
+
+SNAKE = re.compile(r"_?[a-z0-9]+(?:_[a-z0-9]+)*(?:\.[a-z0-9]+)*|__init__\.py|README\.md|Dockerfile")
+EMPTY_WORDS = {"common", "util", "utils", "misc", "helper", "helpers", "manager", "impl", "stuff"}
+TOP = {"agent", "host-shim", "packaging", "rootfs", "tests", "meson.build", "meson_options.txt", "README.md", "LICENSE", "CONTRIBUTING.md",
+       "SECURITY.md", "CHANGELOG.md"}
+
+
+def names(tree):
+    """Files and folders are snake_case and say the thing; nothing new stands at the top."""
+    problems = []
+    for path in tree.files:
+        parts = path.split("/")
+        if parts[0] not in TOP and not parts[0].startswith("."):
+            problems.append(f"{path}: {parts[0]} has no place at the top of the tree")
+        if parts[0] not in ("agent", "host-shim", "tests"):
+            continue
+        for part in parts[1:]:
+            if not SNAKE.fullmatch(part):
+                problems.append(f"{path}: {part} is not snake_case")
+            if set(part.split(".")[0].split("_")) & EMPTY_WORDS:
+                problems.append(f"{path}: {part} doesn't say what is in it")
+    return sorted(set(problems))
+
+
+def test_names(tree):
+    """tests/unit mirrors agent/: a case is named "module/file: behaviour" after the module whose folder it stands in."""
+    problems = []
+    for path in tree.sources("tests/unit"):
+        parts = path.split("/")
+        if not path.endswith("_test.cpp") or len(parts) != 4:
+            continue
+        for match in re.finditer(r'\bTEST_CASE(?:_FIXTURE)?\(\s*(?:\w+,\s*)?"([^"]*)', tree.text(path)):
+            line = tree.text(path).count("\n", 0, match.start()) + 1
+            named = re.match(r"([a-z0-9_]+)/([a-z0-9_]+): \S", match[1])
+            if not named or named[1] != parts[2]:
+                problems.append(f"{path}:{line}: a case here is named \"{parts[2]}/FILE: what it shows\"")
+            elif not any(f.startswith(f"agent/{named[1]}/{named[2]}.") for f in tree.files):
+                problems.append(f"{path}:{line}: there is no agent/{named[1]}/{named[2]}.*")
+    return problems
+
+
+def built(tree):
+    """Every source stands in its folder's meson.build: what isn't built isn't tested."""
+    problems = []
+    for path in tree.sources("agent", "tests/unit"):
+        folder, name = os.path.split(path)
+        lists = tree.text(f"{folder}/meson.build")
+        if not path.endswith(".h") and (lists is None or f"'{name}'" not in lists):
+            problems.append(f"{path}: not in {folder}/meson.build")
+    return problems
+
+
+def scripts(tree):
+    """Executable Python names the system's interpreter: another one in the path may lack what we use."""
+    problems = []
+    for path in tree.files:
+        first = (tree.text(path) or "").split("\n", 1)[0]
+        if first.startswith("#!") and "python" in first and first != "#!/usr/bin/python3":
+            problems.append(f"{path}:1: #!/usr/bin/python3, not {first}")
+        if first.startswith("#!") and not os.access(os.path.join(tree.root, path), os.X_OK):
+            problems.append(f"{path}: has an interpreter line but isn't executable")
+    return problems
+
+
+RULES = (table_is_whole, layering, hidden_libraries, headers, formatting, text_files, names, test_names, built, scripts)
