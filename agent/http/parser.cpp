@@ -193,7 +193,8 @@ const char* Parser::Impl::check_first_line() const {
 }
 
 Result<std::size_t> Parser::Impl::feed_head(std::string_view in) {
-  std::size_t piece = 0;  // begin of what is not yet in `gathered`
+  const bool from_here = gathered.empty();  // then `in` holds the head from its first byte
+  std::size_t piece = 0;                    // begin of what is not yet in `gathered`
   for (std::size_t i = 0; i < in.size(); ++i) {
     const char c = in[i];
     if (gathered.size() + (i - piece) >= limits.head) {
@@ -209,6 +210,7 @@ Result<std::size_t> Parser::Impl::feed_head(std::string_view in) {
       first_line = false;
     } else if (gathered.size() - line_begin == 2) {
       if (auto status = head_complete(); !status.ok()) return std::move(status).error();
+      wire = from_here ? in.substr(0, i + 1) : std::string_view(gathered);
       return i + 1;
     }
     line_begin = gathered.size();
@@ -245,7 +247,6 @@ Status Parser::Impl::head_complete() {
     framing = kind == Kind::request ? Framing::none : Framing::until_close;
   }
   state = grammar_done() ? State::complete : State::body;
-  wire = gathered;
   return Ok{};
 }
 

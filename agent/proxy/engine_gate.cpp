@@ -1,0 +1,37 @@
+#include "proxy/engine_gate.h"
+
+#include <utility>
+
+namespace causeway::proxy {
+
+void EngineGate::set(State state, std::string reason) {
+  const bool matters = state != state_ || state == State::ready;
+  state_ = state;
+  reason_ = std::move(reason);
+  if (!matters) return;
+  for (const auto& [id, changed] : subscribers_) changed();
+}
+
+std::uint64_t EngineGate::subscribe(std::function<void()> changed) {
+  subscribers_.emplace(next_, std::move(changed));
+  return next_++;
+}
+
+std::string describe(const EngineGate& gate) {
+  std::string text = "the Docker engine ";
+  switch (gate.state()) {
+    case EngineGate::State::starting:
+      text += "is starting";
+      break;
+    case EngineGate::State::ready:
+      text += "is running";
+      break;
+    case EngineGate::State::down:
+      text += "is down";
+      break;
+  }
+  if (!gate.reason().empty()) text.append(": ").append(gate.reason());
+  return text;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,91 @@
+// ProxyServer is the Engine API endpoint: it accepts on any number of listening sockets, each with
+// its identity, and relays every client to the engine's own socket.
+//
+//   client ──▶ listener (identity) ──▶ Session ── HTTP ──▶ engine socket
+//                                         └── 101, hijack ──▶ Splice, raw bytes
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "io/listener.h"
+#include "io/loop.h"
+#include "io/splice.h"
+#include "io/timer.h"
+#include "proxy/counters.h"
+#include "proxy/engine_gate.h"
+#include "proxy/identity.h"
+#include "proxy/session.h"
+#include "proxy/session_limits.h"
+
+namespace causeway::proxy {
+
+class ProxyServer : private Session::Host {
+ public:
+  // `loop` and `gate` must outlive the server.
+  ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits = {});
+  ~ProxyServer() override;
+  ProxyServer(const ProxyServer&) = delete;
+  ProxyServer& operator=(const ProxyServer&) = delete;
+
+  // Accepts on `listening` from now on. The socket may be shared with another process (the fd
+  // store): closing ours does not close it, and clients queue in its backlog meanwhile.
+  void listen(UniqueFd listening, Identity identity);
+
+  const Counters& counters() const { return counters_; }
+
+  // The end of the agent: accepts no more, closes idle sessions, lets running exchanges and raw
+  // streams end by themselves for `limit_ms`, then drops them. `drained` is called once, when none
+  // is left, never from within drain().
+  void drain(std::uint64_t limit_ms, std::function<void()> drained);
+
+ private:
+  struct Endpoint {
+    Identity identity;
+    std::unique_ptr<io::Listener> listener;
+  };
+
+  void accepted(const Identity& identity, UniqueFd client);
+  bool make_room();
+  void limit_accepting();
+  void stream_ended(std::uint64_t id);
+  void gate_changed();
+  void sweep();
+  void arm(std::uint64_t at_ms);
+  void check_drained();
+
+  io::Loop& loop() override { return loop_; }
+  EngineGate& gate() override { return gate_; }
+  const Limits& limits() const override { return limits_; }
+  Counters& tally() override { return counters_; }
+  void deadline_set(std::uint64_t at_ms) override;
+  void session_ended(std::uint64_t id) override;
+  void session_switched(std::uint64_t id, UniqueFd client, std::string to_client, UniqueFd engine,
+                        std::string to_engine) override;
+
+  io::Loop& loop_;
+  EngineGate& gate_;
+  const Limits limits_;
+  Counters counters_;
+  std::uint64_t subscription_;
+  std::uint64_t next_id_ = 1;
+  bool accepting_ = true;
+  bool sweeping_ = false;
+  std::uint64_t full_logged_ = 0;
+  std::uint64_t sweep_at_ = 0;  // 0: the timer is not armed
+  std::function<void()> drained_;
+  std::shared_ptr<int> lifetime_;
+  io::PipePool pipes_;
+  io::Timer sweep_timer_;  // one for all sessions: armed for the earliest deadline
+  io::Timer drain_timer_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<io::Splice>> streams_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+};
+
+}  // namespace causeway::proxy

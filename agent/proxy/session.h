@@ -1,0 +1,133 @@
+// Session is one accepted connection: a client, the engine connection that serves it (one to one,
+// kept for keep-alive), and the exchange between them. It moves bytes and applies the limits.
+//
+//   reading ── head complete ──▶ waiting ── engine ready ──▶ relaying ── both complete ──▶ reading
+//      │                            │                           │  └── switched ──▶ becomes a
+//      Splice └── refused ──▶ answering ◀──┴── down, or lost ◀─────────┘
+//                         └── body discarded, answer sent ──▶ reading, or closing ──▶ gone
+//
+// reading    between requests, or within a head
+// waiting    the request is known, the engine is not ready; the client is not read
+// relaying   bound to the engine's connection; bytes pass verbatim in both directions
+// answering  the answer is ours; the rest of the request is read and dropped first
+// closing    the last bytes go out, what comes in is dropped, so that no reset destroys them
+// gone       to be destroyed in this turn
+//
+// A client that hangs up ends its session at once, and with it the engine's side.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.h"
+#include "io/loop.h"
+#include "io/stream.h"
+#include "proxy/counters.h"
+#include "proxy/engine_connection.h"
+#include "proxy/engine_gate.h"
+#include "proxy/exchange.h"
+#include "proxy/identity.h"
+#include "proxy/session_limits.h"
+
+namespace causeway::proxy {
+
+class Session : private io::Stream::Handler, private EngineConnection::Owner {
+ public:
+  // What a session needs of the server around it.
+  class Host {
+   public:
+    virtual ~Host() = default;
+    virtual io::Loop& loop() = 0;
+    virtual EngineGate& gate() = 0;
+    virtual const Limits& limits() const = 0;
+    virtual Counters& tally() = 0;
+    // A deadline may now be earlier than any the host knows of.
+    virtual void deadline_set(std::uint64_t at_ms) = 0;
+    // The session is gone: destroy it, not within this call.
+    virtual void session_ended(std::uint64_t id) = 0;
+    // The session became a raw stream between these two. session_ended() follows.
+    virtual void session_switched(std::uint64_t id, UniqueFd client, std::string to_client,
+                                  UniqueFd engine, std::string to_engine) = 0;
+  };
+
+  // `identity` belongs to the listener, which outlives the session.
+  Session(Host& host, std::uint64_t id, const Identity& identity, UniqueFd client);
+  ~Session() override;
+
+  // The gate has changed.
+  void engine_changed();
+  // When something is due; 0 for never. due() is to be called then.
+  std::uint64_t deadline() const { return deadline_; }
+  void due();
+  // Ends now when idle, else after the present exchange.
+  void drain();
+  // Ends now.
+  void drop() { end(); }
+  bool idle() const {
+    return phase_ == Phase::reading && !exchange_.request_started() && held_.empty();
+  }
+  std::uint64_t idle_since() const { return idle_since_; }
+
+ private:
+  enum class Phase { reading, waiting, relaying, answering, closing, gone };
+
+  // client
+  void on_data(std::string_view bytes) override;
+  void on_eof() override;
+  void on_drained() override;
+  void on_read_error(const Error& error) override;
+  void on_write_error(const Error& error) override;
+  std::size_t consume(std::string_view in);
+  void hold(std::string_view bytes);
+  void take_held();
+  void set_deadline(std::uint64_t after_ms);
+  void watch_request();
+
+  // engine
+  void engine_data(std::string_view bytes) override;
+  void engine_ended() override;
+  void engine_drained() override;
+  void engine_write_failed() override;
+
+  void begin_exchange();
+  void bind_engine();
+  void wait_for_engine(std::uint64_t limit_ms, std::string why);
+  void leave_waiting();
+  void pass_to_engine(std::string_view bytes);
+  void pass_client_eof();
+  void finish_exchange();
+  void next_request();
+  void engine_lost();
+  void switch_to_raw(std::string_view behind_head);
+  void answer(int status, std::string message);
+  void send_answer();
+  void refuse(int status, std::string_view message);
+  void close();
+  void end();
+
+  Host& host_;
+  const std::uint64_t id_;
+  const Identity& identity_;
+  Phase phase_ = Phase::reading;
+  bool client_eof_ = false;
+  bool draining_ = false;
+  bool head_sent_ = false;      // of the present request, to the present engine connection
+  bool engine_reused_ = false;  // it served an earlier request: it may be stale
+  bool relayed_ = false;        // something of the response went to the client
+  std::uint64_t deadline_ = 0;
+  std::uint64_t idle_since_ = 0;
+  std::size_t discarded_ = 0;
+  int answer_status_ = 0;
+  std::string reason_;  // waiting: why; answering: the message
+  std::string held_;    // client's bytes behind the present request, or while waiting
+  std::string unsent_;  // the first piece of a body whose head could not be sent yet
+  Exchange exchange_;
+  std::shared_ptr<int> lifetime_;
+  std::unique_ptr<EngineConnection> engine_;
+  io::Stream client_;  // last: stops first
+};
+
+}  // namespace causeway::proxy

@@ -1,0 +1,46 @@
+// What one client, and all of them together, can make the proxy hold.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "http/parser.h"
+
+namespace causeway::proxy {
+
+struct Limits {
+  http::Limits http;
+
+  // Sessions and raw streams together: two descriptors each, so 8,192 of the agent's limit, and
+  // four times what Docker Desktop's users report for busy build machines. Beyond it the longest
+  // idle session is closed, else connects wait in the backlog.
+  std::size_t sessions = 4096;
+  // Requests that may wait while the engine starts; the rest is told at once.
+  std::size_t waiting = 256;
+
+  // A queue above this pauses the side that fills it. With one read (64 KiB) more on top, a session
+  // holds at most 128 KiB for each direction.
+  std::size_t queue = 64 * 1024;
+  // Bytes of a client behind the request that is being answered.
+  std::size_t held = 64 * 1024;
+  // Of a request body that nobody wants any more, to be read before the answer: so a client that
+  // sent a small one keeps its connection. More, and the answer is followed by a close.
+  std::size_t discard = 64 * 1024;
+
+  // From the first byte of a head to its end. Clients send a head in one write.
+  std::uint64_t head_ms = 30'000;
+  // Between requests. dockerd has no limit; clients keep connections for the life of a tool, and
+  // closing one just as it is used costs an error, so it is long.
+  std::uint64_t idle_ms = 3'600'000;
+  // Without any byte of a request body that is not complete. People pause `… | docker load` at a
+  // prompt; nobody does for half an hour.
+  std::uint64_t stall_ms = 1'800'000;
+  // A request's wait for a starting engine: a cold start takes 2 s, a slow disk 30 s.
+  std::uint64_t engine_wait_ms = 60'000;
+  // The engine is called ready but refuses connections: the news of its death are on their way.
+  std::uint64_t reconnect_ms = 5'000;
+  // After the last answer was sent, for the client to take notice: so that no reset destroys it.
+  std::uint64_t linger_ms = 5'000;
+};
+
+}  // namespace causeway::proxy
