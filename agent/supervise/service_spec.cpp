@@ -224,10 +224,10 @@ Result<ServiceFiles> load_services(const std::string& directory, const Places& p
     const std::string path = directory + "/" + name;
     const std::string stem = name.substr(0, name.size() - std::string_view(".json").size());
     auto content = file::read(path, 256 * 1024);
-    auto spec = content ? parse_service(*content, stem, places)
-                        : Result<ServiceSpec>(std::move(content).error());
+    auto spec =
+        content ? parse_service(*content, stem, places) : Result<ServiceSpec>(content.error());
     if (spec) {
-      out.specs.push_back(std::move(*spec));
+      out.services.push_back({std::move(*spec), std::move(*content)});
     } else {
       const std::string& what = spec.error().message;
       // file::read names the path itself.
@@ -238,11 +238,12 @@ Result<ServiceFiles> load_services(const std::string& directory, const Places& p
   return out;
 }
 
-std::map<std::string, std::string> check_needs(const std::vector<ServiceSpec>& specs) {
+std::map<std::string, std::string> check_needs(const std::vector<const ServiceSpec*>& specs) {
   std::map<std::string, const ServiceSpec*> by_name;
-  for (const auto& spec : specs) by_name[spec.name] = &spec;
+  for (const auto* spec : specs) by_name[spec->name] = spec;
   std::map<std::string, std::string> out;
-  for (const auto& spec : specs) {
+  for (const auto* each : specs) {
+    const ServiceSpec& spec = *each;
     for (const auto& need : spec.needs)
       if (!by_name.contains(need))
         out[spec.name] = "needs \"" + text::printable(need) + "\", which no service file describes";

@@ -84,8 +84,12 @@ struct BrokenService {
   std::string name;  // the file's stem
   std::string error;
 };
+struct LoadedService {
+  ServiceSpec spec;
+  std::string source;  // the file as read
+};
 struct ServiceFiles {
-  std::vector<ServiceSpec> specs;  // by name
+  std::vector<LoadedService> services;  // by name
   std::vector<BrokenService> broken;
 };
 
@@ -93,6 +97,6 @@ struct ServiceFiles {
 Result<ServiceFiles> load_services(const std::string& directory, const Places& places);
 
 // Why some of `specs` can never start: a need that isn't there, or a circle of needs. By name.
-std::map<std::string, std::string> check_needs(const std::vector<ServiceSpec>& specs);
+std::map<std::string, std::string> check_needs(const std::vector<const ServiceSpec*>& specs);
 
 }  // namespace causeway::supervise

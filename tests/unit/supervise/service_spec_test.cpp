@@ -144,8 +144,8 @@ TEST_CASE("supervise/service_spec: a broken file is named and hinders no other")
   const auto files = load_services(directory, kPlaces);
   (void)!std::system(("rm -rf " + directory).c_str());  // NOLINT: a path made above
   REQUIRE(files.ok());
-  REQUIRE(files->specs.size() == 1);
-  CHECK(files->specs[0].name == "good");
+  REQUIRE(files->services.size() == 1);
+  CHECK(files->services[0].spec.name == "good");
   REQUIRE(files->broken.size() == 2);
   CHECK(files->broken[0].name == "bad");
   CHECK(files->broken[0].error == directory + "/bad.json: /k: unknown key");
@@ -154,9 +154,12 @@ TEST_CASE("supervise/service_spec: a broken file is named and hinders no other")
 }
 
 TEST_CASE("supervise/service_spec: needs that can't be met are that service's error only") {
-  const auto errors = check_needs({named("a", {}), named("b", {"a"}), named("c", {"nobody"}),
-                                   named("d", {"e"}), named("e", {"f"}), named("f", {"d", "a"}),
-                                   named("g", {"d"}), named("h", {"h"})});
+  const std::vector<ServiceSpec> specs = {
+      named("a", {}),    named("b", {"a"}),      named("c", {"nobody"}), named("d", {"e"}),
+      named("e", {"f"}), named("f", {"d", "a"}), named("g", {"d"}),      named("h", {"h"})};
+  std::vector<const ServiceSpec*> all;
+  for (const auto& spec : specs) all.push_back(&spec);
+  const auto errors = check_needs(all);
   CHECK(errors.size() == 5);
   CHECK(errors.at("c") == "needs \"nobody\", which no service file describes");
   CHECK(errors.at("d") == "can never start: d needs e needs f needs d");

@@ -1,0 +1,34 @@
+// What `status` shows of one service.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "supervise/service_machine.h"
+
+namespace causeway::supervise {
+
+struct ServiceStatus {
+  std::string name;
+  std::string description;
+  bool enabled = true;
+  State state = State::off;
+  std::string reason;  // why it is in this state, or what it waits for; may be empty
+  std::int64_t since_ms =
+      0;                  // Unix time: of the state; of the start of the process while it is ready
+  pid_t pid = 0;          // 0: no process
+  unsigned restarts = 0;  // in this life of init
+  std::optional<std::uint64_t> memory_bytes;  // of its control group
+  std::vector<std::string> needs;
+  std::string socket;              // that its readiness is asked on; may be empty
+  bool adopted = false;            // its process was started by an earlier agent
+  std::string last_exit;           // "was killed by SIGKILL"; empty when none ended yet
+  std::vector<std::string> notes;  // what a person should know: dropped settings, a full disk
+  std::vector<std::string> last_log_lines;  // when something is wrong
+};
+
+}  // namespace causeway::supervise

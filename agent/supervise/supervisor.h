@@ -1,0 +1,95 @@
+// Supervisor keeps the services of ETC/services.d: it starts each when those it needs are ready
+// (all at once where nothing says otherwise), takes over what an earlier agent started, and stops
+// them in the reverse order. What one service does is in service.h, when and why in
+// service_machine.h.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "boot/store_client.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "process/reaper.h"
+#include "supervise/exit_reports.h"
+#include "supervise/service.h"
+#include "supervise/service_spec.h"
+#include "supervise/service_status.h"
+
+namespace causeway::supervise {
+
+class Supervisor {
+ public:
+  struct Options {
+    Places places;
+    LogLimits log_limits;
+  };
+
+  // Takes the slots `exits` and `log.*` out of `store`, and puts the FIFOs that it makes. `store`
+  // and `loop` outlive it.
+  Supervisor(io::Loop& loop, boot::StoreClient& store, Options options);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // Reads the service files, adopts and starts. Once. An error means that nothing can be supervised
+  // at all (no services.d, RUN not writable).
+  Status start();
+  // The service files again: new ones start, removed ones stop, changed ones say that a restart is
+  // needed. An error leaves all as it is.
+  Status reload();
+
+  std::vector<ServiceStatus> snapshot() const;  // in the order of start
+  // `name`'s alone; nothing for an unknown one.
+  std::optional<ServiceStatus> status(std::string_view name) const;
+
+  // Requests. They return when the request is accepted; the state follows. Error codes: ENOENT
+  // unknown service, EINVAL its file can't be used, EBUSY everything is being stopped.
+  Status start_service(std::string_view name);  // and those that it needs
+  Status stop_service(std::string_view name);
+  Status restart_service(std::string_view name);
+
+  // Called after every change of any service, in a turn of its own.
+  void on_change(std::function<void()> callback) { on_change_ = std::move(callback); }
+
+  // The last lines of a service's log. Error code ENOENT: unknown service.
+  Result<std::vector<std::string>> logs(std::string_view name, std::size_t tail) const;
+  // New lines from now on, while the subscription lives. `line` must not destroy the Supervisor.
+  Result<std::shared_ptr<LogSubscription>> follow(std::string_view name,
+                                                  std::function<void(std::string_view line)> line);
+  std::vector<std::string> names() const;
+
+  // Stops all in the reverse order; `done` is called when none is left. Calling again does nothing.
+  void shutdown(std::function<void()> done);
+
+ private:
+  Service* find(std::string_view name) const;
+  Result<Service*> usable(std::string_view name) const;
+  void adopt_leftovers();
+  void adopt_leftover(const std::string& name);
+  void apply_needs();
+  void settle();
+  void settle_shutdown();
+  void start_with_needs(Service& service, unsigned depth);
+
+  io::Loop& loop_;
+  boot::StoreClient& store_;
+  Options options_;
+  process::Reaper reaper_;
+  ExitReports reports_;
+  std::minstd_rand random_{std::random_device{}()};
+  Surroundings around_;
+  std::function<void()> on_change_;
+  std::function<void()> shut_down_;
+  bool shutting_down_ = false;
+  std::map<std::string, std::unique_ptr<Service>, std::less<>> services_;
+};
+
+}  // namespace causeway::supervise
