@@ -203,7 +203,7 @@ std::vector<Step> plan_groups(std::string_view mountinfo, std::string_view self_
     for (const std::string& group : {hierarchy.own, parent})
       for (const auto controller : text::fields(text::trim(controllers)))
         steps.push_back(step(Step::Kind::write_file, group + "/cgroup.subtree_control",
-                             "+" + std::string(controller)));
+                             std::string("+").append(controller)));
   }
   return steps;
 }
@@ -233,7 +233,8 @@ ServiceGroups service_groups(std::string_view mountinfo, std::string_view self_c
   const bool v1 = uses_v1(parse_memberships(self_cgroup));
   for (const auto& hierarchy : find_hierarchies(mountinfo, self_cgroup)) {
     const auto& membership = hierarchy.membership;
-    const std::string directory = hierarchy.below_own(kServices) + "/" + std::string(service);
+    std::string directory = hierarchy.below_own(kServices) + "/";
+    directory += service;
     make_parent(hierarchy, out.to_make);
     out.to_make.push_back(step(Step::Kind::make_directory, directory));
     out.to_remove.push_back(step(Step::Kind::remove_groups, directory));
