@@ -298,28 +298,41 @@ void Session::engine_data(std::string_view bytes) {
     if (phase_ == Phase::relaying) engine_lost();
     return;
   }
-  while (!bytes.empty()) {
+  // Pieces that lie side by side in `bytes` go out in one write: each write wakes the client.
+  std::string_view out;
+  while (!bytes.empty() && !exchange_.response_complete() && !exchange_.switched()) {
     const auto piece = exchange_.from_engine(bytes);
     if (!piece.ok()) {
+      pass_to_client(out);
       log::warning("engine.bad_response", {{"session", id_}, {"reason", piece.error().message}});
       engine_.reset();
       if (relayed_) return close();
       return answer(502, "the Docker engine's answer is malformed: " + piece.error().message);
     }
-    if (!piece->wire.empty()) {
-      client_.write(piece->wire);
-      relayed_ = true;
+    if (out.data() + out.size() == piece->wire.data()) {
+      out = {out.data(), out.size() + piece->wire.size()};
+    } else if (!piece->wire.empty()) {
+      pass_to_client(out);
+      out = piece->wire;
     }
+    // The parser's own memory is good until it is fed again.
+    if (piece->wire.data() != bytes.data()) pass_to_client(std::exchange(out, {}));
     bytes.remove_prefix(piece->taken);
-    if (exchange_.switched()) return switch_to_raw(bytes);
-    if (exchange_.response_complete()) break;
   }
+  pass_to_client(out);
+  if (exchange_.switched()) return switch_to_raw(bytes);
   if (client_.queued() > host_.limits().queue) engine_->stream().pause(Stream::backlog);
   if (!exchange_.response_complete()) return;
   if (!bytes.empty()) engine_.reset();  // more than one answer to one request
   if (exchange_.request_complete()) return finish_exchange();
   // An early answer. The engine may want the rest of the request, or not.
   if (!engine_ || !exchange_.engine_keeps_alive() || client_eof_) close();
+}
+
+void Session::pass_to_client(std::string_view bytes) {
+  if (bytes.empty()) return;
+  client_.write(bytes);
+  relayed_ = true;
 }
 
 void Session::engine_ended() {

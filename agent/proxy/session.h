@@ -97,6 +97,7 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
   void wait_for_engine(std::uint64_t limit_ms, std::string why);
   void leave_waiting();
   void pass_to_engine(std::string_view bytes);
+  void pass_to_client(std::string_view bytes);
   void pass_client_eof();
   void finish_exchange();
   void next_request();
