@@ -19,7 +19,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__
 BUILD = os.path.join(REPOSITORY, "build")
 BUILDS = {
     "release": [],
-    # gcc 12 warns of uninitialised moves in every std::variant once it instruments them (GCC bug 105562's kind).
+    # gcc 12 warns of uninitialised moves in every std::variant once it instruments them.
     "sanitize": ["-Db_sanitize=address,undefined", "-Dstatic_agent=false", "-Dbuildtype=debugoptimized",
                  "-Dcpp_args=-Wno-maybe-uninitialized"],
 }
