@@ -1,9 +1,7 @@
 #include "engine_api/route.h"
 
 #include <algorithm>
-#include <vector>
-
-#include "base/text.h"
+#include <array>
 
 namespace causeway::engine_api {
 namespace {
@@ -42,33 +40,40 @@ std::string decoded_path(std::string_view target) {
 
 Route route(std::string_view method, std::string_view target) {
   Route found;
-  // The calls of the table are POST, and one GET under /containers: the frequent requests need no
-  // work.
+  // The calls of the table are POST, and one GET: the others need no work.
   if (method != "POST" && method != "GET") return found;
-  const std::string path = decoded_path(target);
-  std::vector<std::string_view> segments = text::split(path, '/');
-  segments.erase(segments.begin());  // what stands before the first slash: nothing
-  if (!segments.empty() && is_version(segments[0])) {
-    found.version = segments[0].substr(1);
-    segments.erase(segments.begin());
+  std::string decoded;
+  std::string_view path = target.substr(0, target.find('?'));
+  if (path.find('%') != std::string_view::npos) path = decoded = decoded_path(target);
+  // One segment more than the longest call has, so that a longer path matches none.
+  std::array<std::string_view, 6> segments;
+  std::size_t n = 0;
+  while (!path.empty() && n < segments.size()) {
+    path.remove_prefix(1);
+    segments[n] = path.substr(0, path.find('/'));
+    path.remove_prefix(segments[n].size());
+    ++n;
   }
-  const std::size_t n = segments.size();
+  const std::string_view* segment = segments.data();
+  if (n > 0 && is_version(segment[0])) {
+    found.version = segment[0].substr(1);
+    ++segment;
+    --n;
+  }
   if (method == "GET") {
-    if (n == 4 && segments[0] == "containers" && segments[2] == "attach" && segments[3] == "ws") {
+    if (n == 4 && segment[0] == "containers" && segment[2] == "attach" && segment[3] == "ws") {
       found.call = Call::container_attach_ws;
-      found.id = segments[1];
+      found.id = segment[1];
     }
-    return found;
-  }
-  if (n == 3 && segments[0] == "containers" && segments[2] == "attach") {
+  } else if (n == 3 && segment[0] == "containers" && segment[2] == "attach") {
     found.call = Call::container_attach;
-    found.id = segments[1];
-  } else if (n == 3 && segments[0] == "exec" && segments[2] == "start") {
+    found.id = segment[1];
+  } else if (n == 3 && segment[0] == "exec" && segment[2] == "start") {
     found.call = Call::exec_start;
-    found.id = segments[1];
-  } else if (n == 1 && segments[0] == "session") {
+    found.id = segment[1];
+  } else if (n == 1 && segment[0] == "session") {
     found.call = Call::session;
-  } else if (n == 1 && segments[0] == "grpc") {
+  } else if (n == 1 && segment[0] == "grpc") {
     found.call = Call::grpc;
   }
   return found;

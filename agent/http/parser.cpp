@@ -196,10 +196,16 @@ Result<std::size_t> Parser::Impl::feed_head(std::string_view in) {
   const bool from_here = gathered.empty();  // then `in` holds the head from its first byte
   std::size_t piece = 0;                    // begin of what is not yet in `gathered`
   for (std::size_t i = 0; i < in.size(); ++i) {
-    const char c = in[i];
-    if (gathered.size() + (i - piece) >= limits.head) {
+    if (last != '\r' && last != '\n') {
+      // Within a line: nothing above CR needs a closer look.
+      while (i < in.size() && static_cast<unsigned char>(in[i]) > '\r') last = in[i++];
+    }
+    const std::size_t before = gathered.size() + (i - piece);
+    if (before > limits.head || (before == limits.head && i < in.size())) {
       return fail("a head of more than " + std::to_string(limits.head) + " bytes");
     }
+    if (i == in.size()) break;
+    const char c = in[i];
     if (const char* what = guard_byte(c)) return fail(what);
     last = c;
     if (c != '\n') continue;

@@ -5,6 +5,10 @@
 #include "io/endpoint.h"
 
 namespace causeway::proxy {
+namespace {
+// The docker commands that run side by side on a busy machine; each costs the engine a goroutine.
+constexpr std::size_t kMostIdle = 8;
+}  // namespace
 
 Result<std::unique_ptr<EngineConnection>> EngineConnection::connect(io::Loop& loop,
                                                                     const std::string& path,
@@ -15,8 +19,28 @@ Result<std::unique_ptr<EngineConnection>> EngineConnection::connect(io::Loop& lo
 }
 
 EngineConnection::EngineConnection(io::Loop& loop, UniqueFd fd, Owner& owner)
-    : owner_(owner), stream_(loop, std::move(fd), this) {
+    : owner_(&owner), stream_(loop, std::move(fd), this) {
   stream_.resume(io::Stream::not_started);
+}
+
+void IdleEngineConnections::keep(std::unique_ptr<EngineConnection> connection) {
+  if (idle_.size() >= kMostIdle) return;
+  auto idle = std::make_unique<Idle>(*this);
+  connection->set_owner(*idle);
+  idle->connection_ = std::move(connection);
+  idle_.push_back(std::move(idle));
+}
+
+// The one used last: it is the least likely to have been closed.
+std::unique_ptr<EngineConnection> IdleEngineConnections::take() {
+  if (idle_.empty()) return nullptr;
+  auto connection = std::move(idle_.back()->connection_);
+  idle_.pop_back();
+  return connection;
+}
+
+void IdleEngineConnections::drop(Idle* idle) {
+  idle_.remove_if([idle](const auto& other) { return other.get() == idle; });
 }
 
 }  // namespace causeway::proxy

@@ -105,6 +105,7 @@ void ProxyServer::stream_ended(std::uint64_t id) {
 }
 
 void ProxyServer::gate_changed() {
+  idle_engines_.clear();  // of the engine that was
   if (counters_.waiting == 0) return;
   // Sessions are destroyed in the next turn at the earliest, and none is made here.
   for (const auto& [id, session] : sessions_) session->engine_changed();

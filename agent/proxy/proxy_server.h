@@ -63,6 +63,7 @@ class ProxyServer : private Session::Host {
   EngineGate& gate() override { return gate_; }
   const Limits& limits() const override { return limits_; }
   Counters& tally() override { return counters_; }
+  IdleEngineConnections& idle_engines() override { return idle_engines_; }
   void deadline_set(std::uint64_t at_ms) override;
   void session_ended(std::uint64_t id) override;
   void session_switched(std::uint64_t id, UniqueFd client, std::string to_client, UniqueFd engine,
@@ -81,6 +82,7 @@ class ProxyServer : private Session::Host {
   std::function<void()> drained_;
   std::shared_ptr<int> lifetime_;
   io::PipePool pipes_;
+  IdleEngineConnections idle_engines_;
   io::Timer sweep_timer_;  // one for all sessions: armed for the earliest deadline
   io::Timer drain_timer_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;

@@ -197,6 +197,10 @@ void Session::begin_exchange() {
 
 // Relaying, on the connection there is or a new one. The head is sent with the first piece of body.
 void Session::bind_engine() {
+  if (!engine_) {
+    engine_ = host_.idle_engines().take();
+    if (engine_) engine_->set_owner(*this);
+  }
   engine_reused_ = engine_ != nullptr;
   if (!engine_) {
     auto connected = EngineConnection::connect(host_.loop(), host_.gate().socket_path(), *this);
@@ -209,6 +213,18 @@ void Session::bind_engine() {
     engine_ = std::move(*connected);
   }
   phase_ = Phase::relaying;
+}
+
+// Between exchanges the connection is clean and may serve another session; else its end tells the
+// engine that nobody waits any more.
+void Session::release_engine() {
+  if (!engine_) return;
+  io::Stream& engine = engine_->stream();
+  if (phase_ == Phase::reading && !engine.write_ended() && engine.queued() == 0 &&
+      !engine.paused()) {
+    host_.idle_engines().keep(std::move(engine_));
+  }
+  engine_.reset();
 }
 
 void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
@@ -268,6 +284,7 @@ void Session::pass_to_engine(std::string_view bytes) {
       // Stale: the engine closed it while it was idle, and has taken nothing of this request. So
       // any request may go to a new one.
       engine_.reset();
+      host_.idle_engines().clear();
       bind_engine();
       if (phase_ != Phase::relaying) {
         unsent_.assign(bytes);
@@ -355,7 +372,8 @@ void Session::engine_lost() {
   engine_.reset();
   if (engine_reused_ && !exchange_.response_started() && exchange_.repeatable()) {
     head_sent_ = false;
-    bind_engine();  // a new connection, so this happens once
+    host_.idle_engines().clear();  // so it is a new connection, and this happens once
+    bind_engine();
     if (phase_ == Phase::relaying) pass_to_engine({});
     return;
   }
@@ -476,8 +494,8 @@ void Session::drain() {
 void Session::close() {
   if (phase_ == Phase::closing || phase_ == Phase::gone) return;
   if (phase_ == Phase::waiting) leave_waiting();
+  release_engine();
   phase_ = Phase::closing;
-  engine_.reset();
   held_.clear();
   client_.shutdown_write();
   if (client_eof_ && client_.queued() == 0) return end();
@@ -491,9 +509,9 @@ void Session::close() {
 void Session::end() {
   if (phase_ == Phase::gone) return;
   if (phase_ == Phase::waiting) leave_waiting();
+  release_engine();
   phase_ = Phase::gone;
   deadline_ = 0;
-  engine_.reset();
   host_.session_ended(id_);
 }
 

@@ -1,5 +1,6 @@
 // Session is one accepted connection: a client, the engine connection that serves it (one to one,
-// kept for keep-alive), and the exchange between them. It moves bytes and applies the limits.
+// kept while the client stays), and the exchange between them. It moves bytes and applies the
+// limits.
 //
 //   reading ── head complete ──▶ waiting ── engine ready ──▶ relaying ── both complete ──▶ reading
 //      │                            │                           │  └── switched ──▶ becomes a
@@ -44,6 +45,7 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
     virtual EngineGate& gate() = 0;
     virtual const Limits& limits() const = 0;
     virtual Counters& tally() = 0;
+    virtual IdleEngineConnections& idle_engines() = 0;
     // A deadline may now be earlier than any the host knows of.
     virtual void deadline_set(std::uint64_t at_ms) = 0;
     // The session is gone: destroy it, not within this call.
@@ -94,6 +96,7 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
 
   void begin_exchange();
   void bind_engine();
+  void release_engine();
   void wait_for_engine(std::uint64_t limit_ms, std::string why);
   void leave_waiting();
   void pass_to_engine(std::string_view bytes);

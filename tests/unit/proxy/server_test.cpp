@@ -149,3 +149,55 @@ TEST_CASE("proxy/proxy_server: destroyed in the middle of everything") {
   f.at(raw);
   CHECK(raw.eof);
 }
+
+TEST_CASE("proxy/proxy_server: an engine connection is kept for the next client, if it is clean") {
+  Fixture f;
+  Peer client = f.client();
+  client.send(kPing);
+  Peer engine = f.accept();
+  f.at(engine);
+  engine.send(kPong);
+  f.at(client);
+  client.close();
+  f.settle();
+  Peer second = f.client();
+  second.send(kPing);
+  CHECK_FALSE(f.accept().open());
+  CHECK(f.at(engine) == kPing);
+  // Within an exchange it is not clean.
+  second.close();
+  f.at(engine);
+  CHECK(engine.eof);
+  Peer third = f.client();
+  third.send(kPing);
+  CHECK(f.accept().open());
+}
+
+TEST_CASE("proxy/proxy_server: a kept engine connection that shows life is dropped") {
+  for (const char* what : {"end", "bytes", "gate"}) {
+    CAPTURE(what);
+    Fixture f;
+    Peer client = f.client();
+    client.send(kPing);
+    Peer engine = f.accept();
+    f.at(engine);
+    engine.send(kPong);
+    f.at(client);
+    client.close();
+    f.settle();
+    if (what == std::string_view("end")) engine.close();
+    if (what == std::string_view("bytes")) engine.send("HTTP/1.1 200 OK\r\n\r\n");
+    if (what == std::string_view("gate")) f.gate.set(EngineGate::State::ready, "");
+    f.settle();
+    const std::string post = "POST /x HTTP/1.1\r\nHost: d\r\nContent-Length: 1\r\n\r\nx";
+    Peer second = f.client();
+    second.send(post);
+    Peer next = f.accept();
+    REQUIRE(next.open());
+    CHECK(f.at(next) == post);
+    if (engine.open()) {
+      CHECK(f.at(engine).empty());
+      CHECK(engine.eof);
+    }
+  }
+}
