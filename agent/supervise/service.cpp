@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <ctime>
 #include <utility>
 
 #include "base/file.h"
@@ -23,9 +23,11 @@ constexpr std::uint64_t kSocketGraceMs = 1000;
 constexpr std::uint64_t kReportGraceMs = 1000;
 constexpr std::size_t kLogLinesInStatus = 10;
 
-std::int64_t unix_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+// Goes on while the machine sleeps, and nobody sets it: an age is true also in the next agent.
+std::int64_t boot_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 }  // namespace
@@ -42,7 +44,7 @@ struct Service::Process {
 Service::Service(Surroundings& around, LoadedService loaded)
     : around_(around),
       loaded_(std::move(loaded)),
-      since_ms_(unix_ms()),
+      since_ms_(boot_ms()),
       timer_(around.loop),
       socket_grace_(around.loop),
       report_grace_(around.loop) {
@@ -58,7 +60,7 @@ Service::Service(Surroundings& around, LoadedService loaded)
 Service::Service(Surroundings& around, const BrokenService& broken)
     : around_(around),
       broken_(broken.error),
-      since_ms_(unix_ms()),
+      since_ms_(boot_ms()),
       timer_(around.loop),
       socket_grace_(around.loop),
       report_grace_(around.loop) {
@@ -113,7 +115,7 @@ void Service::event(Event first) {
     auto done = step(spec(), std::move(machine_), now, {around_.loop.now_ms(), around_.chance()});
     machine_ = std::move(done.state);
     if (machine_.state != before) {
-      since_ms_ = unix_ms();
+      since_ms_ = boot_ms();
       log::info("service.state", {{"service", spec().name},
                                   {"state", state_name(machine_.state)},
                                   {"reason", machine_.reason}});
@@ -231,7 +233,7 @@ void Service::spawn() {
   process_->report_poll = std::make_unique<io::Poll>(around_.loop, process_->child.report.get(),
                                                      [this](unsigned) { read_report(); });
   process_->report_poll->watch(io::Poll::readable);
-  saved_.started_at_ms = unix_ms();
+  saved_.started_at_ms = boot_ms();
   saved_.ready_at_ms = 0;
   persist();
 }
@@ -276,7 +278,7 @@ void Service::start_probe() {
 
 void Service::serve() {
   probe_.reset();
-  if (saved_.ready_at_ms == 0) saved_.ready_at_ms = unix_ms();
+  if (saved_.ready_at_ms == 0) saved_.ready_at_ms = boot_ms();
   persist();
   log::info("service.ready",
             {{"service", spec().name}, {"after_ms", saved_.ready_at_ms - saved_.started_at_ms}});
@@ -456,9 +458,8 @@ ServiceStatus Service::status() const {
   out.reason = machine_.reason;
   if (machine_.state == State::starting && probe_ && !probe_->finding().empty())
     out.reason += (out.reason.empty() ? "" : "; ") + probe_->finding();
-  out.since_ms = since_ms_;
-  if (machine_.state == State::ready && saved_.started_at_ms > 0)
-    out.since_ms = saved_.started_at_ms;
+  const bool by_process = machine_.state == State::ready && saved_.started_at_ms > 0;
+  out.age_ms = boot_ms() - (by_process ? saved_.started_at_ms : since_ms_);
   out.restarts = machine_.restarts;
   out.needs = spec().needs;
   out.last_exit = saved_.last_exit;

@@ -111,8 +111,8 @@ class Service {
   bool shutting_down_ = false;
   ServiceState machine_;
   SavedState saved_;
-  std::int64_t since_ms_ = 0;
-  std::deque<Event> events_;  // those that come while one is being carried out
+  std::int64_t since_ms_ = 0;  // CLOCK_BOOTTIME at the last change of state
+  std::deque<Event> events_;   // those that come while one is being carried out
   bool busy_ = false;
   bool change_told_ = false;
   std::vector<std::string> start_notes_;  // of the present process's set-up

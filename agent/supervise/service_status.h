@@ -17,11 +17,10 @@ struct ServiceStatus {
   std::string description;
   bool enabled = true;
   State state = State::off;
-  std::string reason;  // why it is in this state, or what it waits for; may be empty
-  std::int64_t since_ms =
-      0;                  // Unix time: of the state; of the start of the process while it is ready
-  pid_t pid = 0;          // 0: no process
-  unsigned restarts = 0;  // in this life of init
+  std::string reason;       // why it is in this state, or what it waits for; may be empty
+  std::int64_t age_ms = 0;  // of the state; of the process while it is ready
+  pid_t pid = 0;            // 0: no process
+  unsigned restarts = 0;    // in this life of init
   std::optional<std::uint64_t> memory_bytes;  // of its control group
   std::vector<std::string> needs;
   std::string socket;              // that its readiness is asked on; may be empty

@@ -15,7 +15,7 @@ namespace causeway::supervise {
 struct SavedState {
   std::optional<bool> wanted;  // what a user asked for last; nothing: as the service file says
   unsigned restarts = 0;
-  std::int64_t started_at_ms = 0;  // Unix time of the process's start; 0: never
+  std::int64_t started_at_ms = 0;  // CLOCK_BOOTTIME at the process's start; 0: never
   std::int64_t ready_at_ms = 0;    // and of its becoming ready; 0: it isn't
   std::string last_exit;           // how the last process ended, in words
   std::vector<std::string> notes;  // what the prepare commands said

@@ -184,7 +184,7 @@ void Supervisor::settle_shutdown() {
       return !other.second->settled() && std::ranges::count(other.second->spec().needs, name) > 0 &&
              other.first != name;
     });
-    if (!needed) service->shut_down();
+    if (!needed && !service->settled()) service->shut_down();
   }
   if (!all_settled) return;
   if (const auto done = std::exchange(shut_down_, nullptr)) loop_.defer(done);

@@ -1,0 +1,31 @@
+// Settings are causeway's own, from ETC/settings.json: strict, and all optional.
+//
+//   {"live_restore": true, "log": {"max_bytes": 10485760, "files": 3}, "host_setup": true}
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace causeway::config {
+
+struct Settings {
+  // Containers outlive dockerd. Off for swarm, which refuses it.
+  bool live_restore = true;
+  // Of each service's log file.
+  std::int64_t log_max_bytes = 10 * 1024 * 1024;
+  std::int64_t log_files = 3;
+  // Kernel settings and modules are raised and loaded before dockerd starts. Off where the kernel
+  // is somebody else's.
+  bool host_setup = true;
+  bool operator==(const Settings&) const = default;
+};
+
+Result<Settings> parse_settings(std::string_view content);
+
+// A missing file means the defaults. Errors name the file.
+Result<Settings> load_settings(const std::string& path);
+
+}  // namespace causeway::config
