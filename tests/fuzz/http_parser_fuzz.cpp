@@ -3,8 +3,8 @@
 // by byte, what is passed on is exactly what was taken, and nothing is taken behind the end.
 //
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iagent
-//     tests/fuzz/http_parser_fuzz.cpp agent/http/*.cpp agent/base/text.cpp -o /tmp/fuzz
-//   /tmp/fuzz /tmp/corpus tests/fuzz/corpus/http_parser
+//     tests/fuzz/http_parser_fuzz.cpp agent/http/*.cpp agent/base/text.cpp -o fuzz
+//   mkdir corpus && ./fuzz corpus
 #include <cstdint>
 #include <cstdlib>
 #include <string>
