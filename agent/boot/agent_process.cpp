@@ -55,7 +55,7 @@ AgentProcess::AgentProcess(UniqueFd binary, std::vector<std::string> arguments,
   environment_pointers_.push_back(nullptr);
 }
 
-bool AgentProcess::start(FdStore& store) {
+bool AgentProcess::start(const FdStore& store) {
   std::array<int, 2> pair{-1, -1};
   // A pair for each agent: an answer that a dead one didn't read can't reach the next.
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) return false;
@@ -72,7 +72,6 @@ bool AgentProcess::start(FdStore& store) {
   if (child == 0) execute(store, agent_end.get());
   pid_ = child;
   ++starts_;
-  for (auto& slot : store.slots()) slot.dropped = 0;
   socket_ = std::move(init_end);
   return true;
 }

@@ -22,10 +22,9 @@ class AgentProcess {
   AgentProcess(UniqueFd binary, std::vector<std::string> arguments,
                std::vector<std::string> environment, const std::string& life);
 
-  // Forks and executes, with every descriptor of the store inherited, and forgets the store's
-  // dropped counts, which the agent has been told. False with errno when there is no child; an
-  // execution that fails shows as exit code 127.
-  bool start(FdStore& store);
+  // Forks and executes, with every descriptor of the store inherited. False with errno when there
+  // is no child; an execution that fails shows as exit code 127.
+  bool start(const FdStore& store);
 
   pid_t pid() const { return pid_; }            // 0: none
   int socket() const { return socket_.get(); }  // init's end, non-blocking; -1: none

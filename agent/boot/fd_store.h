@@ -38,8 +38,9 @@ class FdStore {
   struct Slot {
     UniqueFd fd;
     std::array<char, kStoreNameLimit + 1> name{};
-    bool own = false;           // init's own: clients neither replace nor drop it
-    std::uint64_t dropped = 0;  // log FIFOs: bytes thrown away while no agent ran
+    bool own = false;  // init's own: clients neither replace nor drop it
+    std::uint64_t dropped =
+        0;  // log FIFOs: thrown away while no agent ran, and not yet told for sure
 
     bool used() const { return static_cast<bool>(fd); }
     std::string_view name_view() const { return name.data(); }

@@ -213,6 +213,10 @@ void PidOne::agent_ended(int wait_status) {
     say(level, "agent.ended pid=%d code=%d", static_cast<int>(agent_.pid()),
         WEXITSTATUS(wait_status));
   agent_.ended();
+  // An agent that lived so long has told what it knew of dropped log lines; one that died young may
+  // not have, so the next one is told again.
+  if (now() - life_.started >= kRecovered)
+    for (auto& slot : store_.slots()) slot.dropped = 0;
   handle(done ? LifeEvent::agent_done : LifeEvent::agent_died);
 }
 

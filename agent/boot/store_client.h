@@ -59,7 +59,8 @@ class StoreClient {
   Status put(std::string_view name, int fd);
   Status drop(std::string_view name);
 
-  // Bytes of a log FIFO that init threw away while no agent ran.
+  // Bytes of a log FIFO that init threw away while no agent ran. Told again to the next agent when
+  // this one doesn't live for 10 s.
   std::uint64_t dropped(std::string_view name) const;
 
   const std::string& life() const { return life_; }  // random, of this init; empty without one

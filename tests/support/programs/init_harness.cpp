@@ -14,7 +14,7 @@
 //   close-init         closes the store socket
 //   exit CODE          exits at once
 //
-// FAKE_AGENT_EXIT=CODE in the environment: exits at once with CODE, before anything else.
+// While the file RUN/agent.fail exists it exits at once with the code in it.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -99,8 +99,9 @@ class FakeAgent {
       return "ok";
     }
     if (command == "close-init") {
-      client_ = boot::StoreClient(UniqueFd{});
-      return "ok";
+      // The number stays taken, so that the client can't meet another file under it.
+      const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+      return dup3(null.get(), init_socket, O_CLOEXEC) < 0 ? errno_error("dup3").message : "ok";
     }
     return "unknown command";
   }
@@ -188,6 +189,7 @@ class FakeAgent {
       const pid_t grandchild = fork();
       if (grandchild == 0) {
         setsid();
+        close_range(3, ~0U, 0);  // also the connection that asked for it
         const UniqueFd gate(open(fifo.c_str(), O_RDONLY));
         char byte = 0;
         (void)!read(gate.get(), &byte, 1);
@@ -220,7 +222,14 @@ class FakeAgent {
   }
 
   static std::string shell(const std::string& command) {
+    // The shell must not inherit the blocked signals.
+    sigset_t blocked;
+    sigprocmask(SIG_SETMASK, nullptr, &blocked);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
     FILE* output = popen(command.c_str(), "re");
+    sigprocmask(SIG_SETMASK, &blocked, nullptr);
     std::string out;
     std::array<char, 4096> block{};
     while (const std::size_t n = fread(block.data(), 1, block.size(), output))
@@ -240,16 +249,16 @@ class FakeAgent {
 };
 
 int run_agent(const std::vector<std::string>& arguments) {
-  if (const char* code = std::getenv("FAKE_AGENT_EXIT")) return std::atoi(code);
+  std::string run;
+  for (std::size_t i = 0; i + 1 < arguments.size(); ++i)
+    if (arguments[i] == "--run") run = arguments[i + 1];
+  if (auto code = file::read(run + "/agent.fail")) return std::atoi(code->c_str());
   if (const char* init = std::getenv("CAUSEWAY_INIT_FD")) FakeAgent::init_socket = std::atoi(init);
   auto client = boot::StoreClient::from_environment();
   if (!client) {
     std::fprintf(stderr, "%s\n", client.error().message.c_str());
     return 4;
   }
-  std::string run;
-  for (std::size_t i = 0; i + 1 < arguments.size(); ++i)
-    if (arguments[i] == "--run") run = arguments[i + 1];
   return FakeAgent(run, std::move(*client)).serve();
 }
 
