@@ -29,7 +29,7 @@ Failure explain(const Error& error, const std::string& socket) {
                                "(--run DIR).\n  Start it with `causeway init`, as root.\n"};
     case ECONNREFUSED:
       return {kNotRunning, "causeway: the agent doesn't run: nobody listens on " + socket +
-                               "\n  Its init has ended and left the file behind.\n  Start it again "
+                               "\n  It has ended and left the file behind.\n  Start it again "
                                "with `causeway init`, as root.\n"};
     case EACCES:
     case EPERM:

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <sstream>
 
@@ -37,20 +38,29 @@ struct Parsed {
   std::optional<Command> chosen;
 };
 
-void run_option(CLI::App& app, std::string& run) {
-  app.add_option("--run", run, "directory of the agent's sockets")
-      ->type_name("DIR")
+// An option for a directory or file: a relative path means what it means here, not wherever the
+// agent and its services run.
+CLI::Option* path_option(CLI::App& app, const char* name, std::string& path, const char* about,
+                         const char* type = "DIR") {
+  return app.add_option(name, path, about)
+      ->transform([](const std::string& given) {
+        std::error_code none;
+        auto whole = std::filesystem::absolute(given, none).lexically_normal().string();
+        if (whole.size() > 1 && whole.ends_with('/')) whole.pop_back();
+        return given.empty() || none ? given : whole;
+      })
+      ->type_name(type)
       ->capture_default_str();
+}
+
+void run_option(CLI::App& app, std::string& run) {
+  path_option(app, "--run", run, "directory of the agent's sockets");
 }
 
 void directory_options(CLI::App& app, std::string& run, std::string& data, std::string& etc) {
   run_option(app, run);
-  app.add_option("--data", data, "directory of images, volumes, logs and state")
-      ->type_name("DIR")
-      ->capture_default_str();
-  app.add_option("--etc", etc, "directory of the configuration")
-      ->type_name("DIR")
-      ->capture_default_str();
+  path_option(app, "--data", data, "directory of images, volumes, logs and state");
+  path_option(app, "--etc", etc, "directory of the configuration");
 }
 
 void add_status(CLI::App& app, Parsed& p) {
@@ -112,9 +122,7 @@ void add_check_config(CLI::App& app, Parsed& p) {
   auto* cmd = app.add_subcommand(
       "check-config", "look for mistakes in service files, settings and the engine's daemon.json");
   directory_options(*cmd, p.check.run, p.check.data, p.check.etc);
-  cmd->add_option("--user-file", p.check.user_file, "the user's engine settings")
-      ->type_name("FILE")
-      ->capture_default_str();
+  path_option(*cmd, "--user-file", p.check.user_file, "the user\'s engine settings", "FILE");
   cmd->footer("prints each problem with its file and place; exit code 1 when there is any");
   cmd->final_callback([&p] { p.chosen = p.check; });
 }
@@ -126,16 +134,15 @@ void add_init(CLI::App& app, Parsed& p) {
   cmd->add_option("--mode", p.mode, "what this system is")
       ->check(CLI::IsMember({"auto", "pid1", "wsl", "plain"}))
       ->default_str("auto");
-  auto* versions = cmd->add_option("--versions", p.init.versions, "directory of root images");
+  auto* versions = path_option(*cmd, "--versions", p.init.versions, "directory of root images");
   auto* version = cmd->add_option("--version", p.init.version, "the one to run");
-  versions->type_name("DIR")->needs(version);
+  versions->needs(version);
   version->type_name("V")->needs(versions);
   cmd->add_option("--stop-timeout", p.stop_timeout, "for all services to stop")
       ->type_name("SECONDS")
       ->check(CLI::Range(std::uint64_t{1}, kMaxSeconds))
       ->capture_default_str();
-  cmd->add_option("--agent", p.init.agent, "a program instead of the agent, for tests")
-      ->type_name("FILE");
+  path_option(*cmd, "--agent", p.init.agent, "a program instead of the agent, for tests", "FILE");
   cmd->footer("SIGTERM stops all services in order. Exit code 69 when another init runs.");
   cmd->final_callback([&p] {
     if (auto mode = boot::parse_mode(p.mode)) p.init.mode = *mode;
@@ -158,9 +165,8 @@ void add_engine_config(CLI::App& app, Parsed& p) {
   auto* cmd = app.add_subcommand(
       "engine-config", "write the engine's daemon.json from the user's (a step before dockerd)");
   directory_options(*cmd, p.engine_config.run, p.engine_config.data, p.engine_config.etc);
-  cmd->add_option("--user-file", p.engine_config.user_file, "the user's engine settings")
-      ->type_name("FILE")
-      ->capture_default_str();
+  path_option(*cmd, "--user-file", p.engine_config.user_file, "the user\'s engine settings",
+              "FILE");
   cmd->add_option("--live-restore", p.live_restore,
                   "whether containers outlive dockerd, whatever the settings say")
       ->check(CLI::IsMember({"true", "false"}));
@@ -190,8 +196,11 @@ std::size_t distance(std::string_view a, std::string_view b) {
 Answer unknown_command(const std::string& given) {
   std::string nearest;
   std::size_t best = 3;  // more than two letters off is another word
-  for (const auto& name : command_names())
-    if (const auto d = distance(given, name); d < best) best = d, nearest = name;
+  for (const auto& name : command_names()) {
+    // What was begun but not ended is meant more likely than what was mistyped.
+    const auto d = given.size() > 1 && name.starts_with(given) ? 0 : distance(given, name);
+    if (d < best) best = d, nearest = name;
+  }
   std::string text = "causeway: unknown command " + text::printable(given) + "\n";
   text += nearest.empty() ? "See `causeway --help` for the commands.\n"
                           : "Did you mean `causeway " + nearest + "`?\n";

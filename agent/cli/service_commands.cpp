@@ -68,7 +68,7 @@ std::string logs_target(const LogsOptions& options, bool again) {
   std::string out = "/v1/logs?follow=";
   out += options.follow ? "1" : "0";
   if (again) {
-    out += "&tail=0";
+    out += "&tail=100000&fresh=1";
   } else if (options.tail) {
     out += "&tail=" + std::to_string(*options.tail);
   }

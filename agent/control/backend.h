@@ -20,8 +20,8 @@ class ControlBackend {
   virtual ProductStatus status() = 0;
   virtual bool has_service(std::string_view service) = 0;
   // The last `tail` lines that are still in memory, oldest first; of all services, in the order
-  // they came, when `service` is empty.
-  virtual std::vector<LogLine> logs(std::string_view service, std::size_t tail) = 0;
+  // they came, when `service` is empty. `fresh`: only those that came since this agent started.
+  virtual std::vector<LogLine> logs(std::string_view service, std::size_t tail, bool fresh) = 0;
   // Begins it. On return status() shows the state behind the command: a service that is to restart
   // isn't `ready` any more. An error says why it can't be done now.
   virtual Status perform(Action action, std::string_view service) = 0;

@@ -13,8 +13,8 @@ constexpr std::uint64_t kMaxTail = 100'000;
 // No start or stop rule of a service takes longer than an hour.
 constexpr std::uint64_t kMaxWaitSeconds = 3600;
 
-constexpr std::array<Parameter, 3> kLogParameters = {
-    {{"service", 0, 0}, {"tail", 0, kMaxTail}, {"follow", 0, 1}}};
+constexpr std::array<Parameter, 4> kLogParameters = {
+    {{"service", 0, 0}, {"tail", 0, kMaxTail}, {"follow", 0, 1}, {"fresh", 0, 1}}};
 constexpr std::array<Parameter, 2> kActParameters = {
     {{"wait", 0, 1}, {"timeout_s", 1, kMaxWaitSeconds}}};
 

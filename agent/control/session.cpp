@@ -159,7 +159,8 @@ void Session::start_logs(const Match& match) {
   followed_ = service;
   const std::uint64_t tail = match.number("tail", follow_ ? 100 : 1000);
   lines_limit_ = 0;
-  for (const auto& line : owner_.backend().logs(service, tail)) queue_line(to_json(line) + '\n');
+  for (const auto& line : owner_.backend().logs(service, tail, match.number("fresh", 0) == 1))
+    queue_line(to_json(line) + '\n');
   // What is kept in memory anyway may be asked for; only what comes later can be dropped.
   lines_limit_ = lines_bytes_ + owner_.limits().follower_bytes;
   pump();

@@ -12,7 +12,7 @@ using config::Json;
 
 constexpr std::array<std::string_view, 9> kServiceStates = {"off",         "waiting",  "starting",
                                                             "ready",       "stopping", "killing",
-                                                            "backing_off", "failed",   "invalid"};
+                                                            "backing-off", "failed",   "invalid"};
 constexpr std::array<std::string_view, 4> kEngineStates = {"absent", "starting", "ready", "down"};
 
 // RFC 3339, in UTC: for machines. People are shown ages.
@@ -56,7 +56,9 @@ Json describe(const ServiceStatus& service) {
       {"since", utc_time(service.since)},
       {"age_s", service.age_s},
       {"pid", service.pid ? Json(*service.pid) : Json()},
+      {"adopted", service.adopted},
       {"restarts", service.restarts},
+      {"last_exit", service.last_exit},
       {"memory_bytes", service.memory_bytes ? Json(*service.memory_bytes) : Json()},
       {"needs", strings(service.needs)},
       {"last_lines", strings(service.last_lines)},
@@ -76,7 +78,9 @@ Result<ServiceStatus> read_service(const Json& json) {
   out.since = unix_time(json["since"].string_or(""));
   out.age_s = count(json["age_s"]);
   out.pid = json["pid"].as_int();
+  out.adopted = json["adopted"].bool_or(false);
   out.restarts = count(json["restarts"]);
+  out.last_exit = json["last_exit"].string_or("");
   if (json["memory_bytes"].as_int()) out.memory_bytes = count(json["memory_bytes"]);
   out.needs = strings(json["needs"]);
   out.last_lines = strings(json["last_lines"]);

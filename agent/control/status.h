@@ -31,11 +31,13 @@ struct ServiceStatus {
   std::string name;
   std::string description;
   ServiceState state = ServiceState::off;
-  std::string reason;       // why it isn't ready; empty when there is nothing to say
-  std::int64_t since = 0;   // unix seconds of the last change of state
-  std::uint64_t age_s = 0;  // the same by a clock that nobody sets
+  std::string reason;      // why it isn't ready; empty when there is nothing to say
+  std::int64_t since = 0;  // unix seconds of the last change of state; of the start while ready
+  std::uint64_t age_s = 0;
   std::optional<std::int64_t> pid;
-  std::uint64_t restarts = 0;  // by itself, in this life of the agent
+  bool adopted = false;        // its process was started by an earlier agent
+  std::uint64_t restarts = 0;  // by itself, in this life of init
+  std::string last_exit;       // how its last process ended; empty when none did
   std::optional<std::uint64_t> memory_bytes;
   std::vector<std::string> needs;
   std::vector<std::string> last_lines;  // of its log, when it failed or backs off

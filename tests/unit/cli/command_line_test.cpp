@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "cli/exit_codes.h"
 
 using namespace causeway;
@@ -62,6 +64,7 @@ TEST_CASE("cli/command_line: a wrong command gets the one that was meant") {
   CHECK(answer.out.empty());
   CHECK(has(answer.err, "unknown command stats"));
   CHECK(has(answer.err, "`causeway status`"));
+  CHECK(has(answer_to({"stat"}).err, "`causeway status`"));
   answer = answer_to({"explode"});
   CHECK(answer.exit_code == kUsage);
   CHECK(has(answer.err, "--help"));
@@ -111,6 +114,15 @@ TEST_CASE("cli/command_line: status") {
   CHECK(options.wait_s == 60);
   CHECK(options.run == "/tmp/r");
   CHECK(command_of<StatusOptions>({"status", "--wait=5"}).wait_s == 5);
+}
+
+TEST_CASE("cli/command_line: relative paths become absolute, here") {
+  const std::string here = std::filesystem::current_path().string();
+  const auto options = command_of<AgentOptions>({"agent", "--run", "x", "--data=./y/../z/"});
+  CHECK(options.run == here + "/x");
+  CHECK(options.data == here + "/z");
+  CHECK(options.etc == "/etc/causeway");
+  CHECK(command_of<AgentOptions>({"agent", "--etc", "/"}).etc == "/");
 }
 
 TEST_CASE("cli/command_line: logs") {

@@ -32,7 +32,7 @@ struct Backend final : control::ControlBackend {
   }
   control::ProductStatus status() override { return now; }
   bool has_service(std::string_view name) override { return name == "a service"; }
-  std::vector<control::LogLine> logs(std::string_view, std::size_t) override {
+  std::vector<control::LogLine> logs(std::string_view, std::size_t, bool) override {
     return {{"a service", "one"}, {"a service", "two"}};
   }
   Status perform(control::Action, std::string_view) override {

@@ -252,9 +252,11 @@ TEST_CASE("control/control_server: the last lines of one service and of all") {
   client.request("GET", "/v1/logs?service=dockerd&tail=1");
   REQUIRE(client.answer());
   CHECK(client.body == "{\"service\":\"dockerd\",\"line\":\"third\"}\n");
-  client.request("GET", "/v1/logs?tail=0");
+  CHECK(!rig.backend.last_was_fresh);
+  client.request("GET", "/v1/logs?tail=0&fresh=1");
   REQUIRE(client.answer());
   CHECK(client.body.empty());
+  CHECK(rig.backend.last_was_fresh);
 }
 
 TEST_CASE("control/control_server: lines in pieces want HTTP/1.1") {

@@ -48,6 +48,7 @@ std::string mismatch(const Json& api, const Json& schema, const Json& value,
     }
     return "";
   }
+  if (type == "boolean") return value.as_bool() ? "" : at + ": not a boolean";
   if (type == "integer") return value.as_int() ? "" : at + ": not an integer";
   if (type == "array") {
     if (!value.is_array()) return at + ": not an array";

@@ -24,6 +24,7 @@ struct ScriptedBackend final : ControlBackend {
   std::vector<LogLine> kept;
   std::string refusal;  // what perform() answers, when not empty
   std::vector<std::string> performed;
+  bool last_was_fresh = false;
   ServiceState behind_command = ServiceState::starting;
 
   ScriptedBackend() {
@@ -55,7 +56,8 @@ struct ScriptedBackend final : ControlBackend {
 
   ProductStatus status() override { return now; }
   bool has_service(std::string_view name) override { return now.find(name) != nullptr; }
-  std::vector<LogLine> logs(std::string_view name, std::size_t tail) override {
+  std::vector<LogLine> logs(std::string_view name, std::size_t tail, bool fresh) override {
+    last_was_fresh = fresh;
     std::deque<LogLine> out;
     for (const auto& line : kept)
       if (name.empty() || line.service == name) out.push_back(line);

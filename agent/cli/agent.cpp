@@ -1,0 +1,180 @@
+#include "cli/agent.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "boot/sockets.h"
+#include "cli/product_status.h"
+#include "io/endpoint.h"
+
+namespace causeway::cli {
+namespace {
+
+// The service that provides the Docker API, and its socket, below RUN (see its service file).
+constexpr const char* kEngineService = "dockerd";
+constexpr const char* kEngineSocket = "/dockerd.sock";
+// After the services are off, for the last answers to reach their clients.
+constexpr std::uint64_t kDrainMs = 1000;
+
+supervise::Supervisor::Options supervisor_options(const AgentOptions& options) {
+  supervise::Supervisor::Options out;
+  out.places = {options.run, options.data, options.etc};
+  return out;
+}
+
+proxy::EngineGate::State gate_state(control::EngineState state) {
+  switch (state) {
+    case control::EngineState::ready:
+      return proxy::EngineGate::State::ready;
+    case control::EngineState::starting:
+      return proxy::EngineGate::State::starting;
+    case control::EngineState::absent:
+    case control::EngineState::down:
+      return proxy::EngineGate::State::down;
+  }
+  return proxy::EngineGate::State::down;
+}
+
+}  // namespace
+
+Agent::Agent(io::Loop& loop, boot::StoreClient store, AgentOptions options)
+    : loop_(loop),
+      store_(std::move(store)),
+      options_(std::move(options)),
+      started_ms_(loop.now_ms()),
+      engine_since_ms_(loop.now_ms()),
+      supervisor_(loop, store_, supervisor_options(options_)),
+      gate_(options_.run + kEngineSocket),
+      proxy_(loop, gate_) {}
+
+Agent::~Agent() = default;
+
+// Bound by init, once in its life; without init by us.
+Result<UniqueFd> Agent::socket(std::string_view slot) {
+  if (auto inherited = store_.take(slot)) return inherited;
+  for (const auto& entry : boot::kSockets) {
+    if (slot != entry.slot) continue;
+    if (store_.has_init())
+      log::warning("agent.socket_rebound", {{"slot", slot}, {"reason", "init gave none"}});
+    gid_t group = 0;
+    if (const auto groups = file::read("/etc/group"); entry.group != nullptr && groups)
+      group = boot::find_group(*groups, entry.group).value_or(0);
+    auto bound = boot::bind_socket(options_.run + "/" + entry.file, entry.mode, group);
+    if (bound && store_.has_init())
+      if (auto put = store_.put(slot, bound->get()); !put)
+        log::warning("agent.socket_not_stored", {{"slot", slot}, {"error", put.error().message}});
+    return bound;
+  }
+  return make_error("no socket named " + std::string(slot));
+}
+
+Status Agent::start() {
+  // The sockets first: they are there before anything that could ask for them runs.
+  if (auto made = file::make_directories(options_.run); !made) return made;
+  auto control = socket("control");
+  if (!control) return std::move(control).error().with("control socket");
+  auto engine = socket("engine");
+  if (!engine) return std::move(engine).error().with("engine socket");
+  supervisor_.on_change([this] { changed(); });
+  if (auto started = supervisor_.start(); !started) {
+    // Without services there is still somebody to ask why.
+    log::error("agent.no_services", {{"error", started.error().message}});
+    notes_.push_back({true, "no services: " + started.error().message});
+  }
+  relay_ = std::make_unique<LogRelay>(supervisor_,
+                                      [this](std::string_view service, std::string_view line) {
+                                        if (control_) control_->log_line(service, line);
+                                      });
+  changed();
+  proxy_.listen(*std::move(engine), {});
+  control_ = std::make_unique<control::ControlServer>(loop_, *std::move(control),
+                                                      static_cast<control::ControlBackend&>(*this));
+  log::info("agent.started", {{"version", CAUSEWAY_VERSION},
+                              {"run", options_.run},
+                              {"start", store_.agent_start()},
+                              {"init", store_.has_init()}});
+  return Ok{};
+}
+
+void Agent::reload() {
+  log::info("agent.reload");
+  if (auto reloaded = supervisor_.reload(); !reloaded) {
+    log::error("agent.reload_failed", {{"error", reloaded.error().message}});
+    notes_.push_back(
+        {true, "the service files could not be read again: " + reloaded.error().message});
+  }
+  changed();
+}
+
+void Agent::stop(std::function<void()> stopped) {
+  if (std::exchange(stopping_, true)) return;
+  log::info("agent.stopping");
+  changed();
+  // Clients are told why until the very end; those that talk to the engine end with it.
+  supervisor_.shutdown([this, done = std::move(stopped)]() mutable {
+    log::info("agent.stopped");
+    proxy_.drain(kDrainMs, std::move(done));
+  });
+}
+
+// Something about a service.
+void Agent::changed() {
+  std::vector<control::ServiceStatus> services;
+  for (const auto& service : supervisor_.snapshot()) services.push_back(describe(service, 0));
+  auto view = engine_view(services, kEngineService, stopping_);
+  if (view.state != engine_.state) engine_since_ms_ = loop_.now_ms();
+  engine_ = std::move(view);
+  gate_.set(gate_state(engine_.state), engine_.state == control::EngineState::absent
+                                           ? "no engine is configured"
+                                           : engine_.reason);
+  if (relay_) relay_->refresh();
+  if (control_) control_->status_changed();
+}
+
+control::ProductStatus Agent::status() {
+  control::ProductStatus out;
+  out.engine = {engine_.state, engine_.reason, (loop_.now_ms() - engine_since_ms_) / 1000};
+  out.agent = {CAUSEWAY_VERSION, ::getpid(), (loop_.now_ms() - started_ms_) / 1000,
+               store_.agent_start() + 1, resident_bytes()};
+  const auto services = supervisor_.snapshot();
+  for (const auto& service : services) out.services.push_back(describe(service, unix_ms()));
+  out.sockets = sockets();
+  out.notes = notes_;
+  for (auto& note : notes_of(services)) out.notes.push_back(std::move(note));
+  return out;
+}
+
+std::vector<control::SocketStatus> Agent::sockets() const {
+  const auto& counters = proxy_.counters();
+  std::vector<control::SocketStatus> out;
+  out.push_back({options_.run + "/engine.sock", "Docker API", counters.sessions + counters.streams,
+                 counters.streams});
+  out.push_back({options_.run + "/control.sock", "causeway status, logs, …",
+                 control_ ? control_->sessions() : 0, 0});
+  return out;
+}
+
+bool Agent::has_service(std::string_view service) {
+  return supervisor_.status(service).has_value();
+}
+
+std::vector<control::LogLine> Agent::logs(std::string_view service, std::size_t tail, bool fresh) {
+  return relay_->last(service, tail, fresh);
+}
+
+Status Agent::perform(control::Action action, std::string_view service) {
+  switch (action) {
+    case control::Action::start:
+      return supervisor_.start_service(service);
+    case control::Action::stop:
+      return supervisor_.stop_service(service);
+    case control::Action::restart:
+      return supervisor_.restart_service(service);
+  }
+  return make_error("no such action");
+}
+
+}  // namespace causeway::cli

@@ -1,0 +1,71 @@
+// Agent joins what the agent is made of: the supervisor, the engine API endpoint, the control API.
+//
+//   service files ──▶ Supervisor ──state of dockerd──▶ EngineGate ──▶ ProxyServer ◀── engine.sock
+//                        │ snapshot, lines
+//                        └──▶ status, LogRelay ──▶ ControlServer ◀── control.sock
+//
+// Both sockets accept from the first moment: requests wait for the engine. On stop() they still
+// answer until the last service is off.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "boot/store_client.h"
+#include "cli/commands.h"
+#include "cli/engine_view.h"
+#include "cli/log_relay.h"
+#include "control/control_server.h"
+#include "io/loop.h"
+#include "proxy/engine_gate.h"
+#include "proxy/proxy_server.h"
+#include "supervise/supervisor.h"
+
+namespace causeway::cli {
+
+class Agent final : private control::ControlBackend {
+ public:
+  // `loop` outlives it. `store` holds what init keeps for us, or nothing without init.
+  Agent(io::Loop& loop, boot::StoreClient store, AgentOptions options);
+  ~Agent() override;
+
+  // Takes or binds the sockets, starts the services. After an error it is only to be destroyed.
+  Status start();
+  // The service files again.
+  void reload();
+  // Stops everything in order; `stopped` is called once, when nothing is left.
+  void stop(std::function<void()> stopped);
+
+ private:
+  // ControlBackend
+  control::ProductStatus status() override;
+  bool has_service(std::string_view service) override;
+  std::vector<control::LogLine> logs(std::string_view service, std::size_t tail,
+                                     bool fresh) override;
+  Status perform(control::Action action, std::string_view service) override;
+
+  Result<UniqueFd> socket(std::string_view slot);
+  void changed();
+  std::vector<control::SocketStatus> sockets() const;
+
+  io::Loop& loop_;
+  boot::StoreClient store_;
+  const AgentOptions options_;
+  const std::uint64_t started_ms_;
+  bool stopping_ = false;
+  EngineView engine_;
+  std::uint64_t engine_since_ms_;
+  std::vector<control::Note> notes_;  // of the agent itself
+
+  supervise::Supervisor supervisor_;
+  proxy::EngineGate gate_;
+  proxy::ProxyServer proxy_;
+  std::unique_ptr<LogRelay> relay_;
+  std::unique_ptr<control::ControlServer> control_;  // goes first: it calls us
+};
+
+}  // namespace causeway::cli
