@@ -1,9 +1,12 @@
 """A simulated VM whose docker-desktop runs the agent: what the integration tests ask of it."""
 
 import json
+import os
+import socket
 import subprocess
 import time
 
+import wslvm_enter as enter
 import wslvm_http
 import wslvm_vm as wslvm
 
@@ -49,7 +52,9 @@ class EngineVm(wslvm.Vm):
 
     def load_busybox(self, distro="Ubuntu"):
         """The image `busybox`, made of the distro's own static busybox: nothing is pulled."""
-        self.exec(distro, ["sh", "-c", _LOAD_BUSYBOX])
+        done = self.exec(distro, ["sh", "-c", _LOAD_BUSYBOX], check=False)
+        if done.returncode != 0:
+            raise wslvm.VmError(f"the image busybox can't be imported: {done.stderr.strip()}")
 
     # The agent --------------------------------------------------------------------------------------
 
@@ -71,6 +76,94 @@ class EngineVm(wslvm.Vm):
     def engine_connection(self, socket_name="engine.sock", timeout=30):
         """http.client connection to the endpoint, or with "dockerd.sock" to dockerd itself."""
         return wslvm_http.Connection(self.socket_path(socket_name), timeout)
+
+    # Readiness ---------------------------------------------------------------------------------------
+
+    def boot_log(self, name="docker-desktop"):
+        try:
+            with open(f"{self.state_dir}/log/{name}.boot.log", encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_engine(self, timeout=90, progress=None):
+        """Waits until the engine's API answers 200. The agent holds a request until the engine is ready;
+        `progress(text)` is called about ten times a second meanwhile. wslvm.VmError with the reason when init
+        ends, a service has failed for good, or the time is over."""
+        deadline = time.monotonic() + timeout
+        reason = "the agent has not bound its socket yet"
+        while time.monotonic() < deadline:
+            boot = self.status()["distros"]["docker-desktop"]["boot"]
+            if boot and not boot["running"]:
+                raise wslvm.VmError(f"`{' '.join(boot['argv'])}` ended with {boot['status']}:\n{self._log_end()}")
+            try:
+                code, text = self._ping(deadline, progress)
+                if code == 200:
+                    return
+                reason = f"it answers {code}: {text}"
+                if any(state == "failed" for _, state in self._services()):
+                    break
+            except (FileNotFoundError, ConnectionRefusedError):
+                pass
+            except OSError as error:
+                reason = str(error)
+            if progress:
+                progress(self._services_text() or reason)
+            # No event crosses the namespaces for "the socket exists"; a refusal (503) is worth asking again.
+            time.sleep(0.02)
+        else:
+            reason = f"not within {timeout:g} s: {reason}"
+        raise wslvm.VmError(f"the engine is not ready: {reason}\n{self._log_end()}")
+
+    def _log_end(self):
+        return "the end of its log:\n" + "".join(self.boot_log().splitlines(keepends=True)[-12:])
+
+    def _ping(self, deadline, progress):
+        """(status code, message) of GET /_ping."""
+        path = self.socket_path()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            enter.in_folder(os.path.dirname(path), lambda: connection.connect(os.path.basename(path)))
+            connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while True:
+                if wslvm.wait_readable(connection.fileno(), 0.1):
+                    data = connection.recv(65536)
+                    if not data:
+                        break
+                    answer += data
+                elif progress:
+                    progress(self._services_text())
+                if time.monotonic() > deadline:
+                    raise TimeoutError("the agent holds the request: " + (self._services_text() or "no answer"))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        words = head.split(b" ", 2)
+        if len(words) < 2 or not words[1].isdigit():
+            raise OSError("it closes the connection without an answer")
+        try:
+            return int(words[1]), json.loads(body)["message"]
+        except (ValueError, KeyError, TypeError):
+            return int(words[1]), body.decode(errors="replace").strip()
+
+    def _services(self):
+        """[(name, state)] as the agent tells; empty if it doesn't answer."""
+        try:
+            code, body = self.http_get("/v1/status", "control.sock", timeout=2)
+            return [(s["name"], s["state"]) for s in json.loads(body)["services"]] if code == 200 else []
+        except (OSError, ValueError, KeyError):
+            return []
+
+    def _services_text(self):
+        return ", ".join(f"{name} {state}" for name, state in self._services() if state != "off")
+
+    def http_get(self, path, socket_name="engine.sock", timeout=30):
+        """GET over a socket of /run/causeway. Returns (status code, body)."""
+        connection = wslvm_http.Connection(self.socket_path(socket_name), timeout)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
 
     # Processes (host pids) --------------------------------------------------------------------------
 

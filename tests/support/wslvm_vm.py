@@ -175,59 +175,6 @@ class Vm:
         """A socket in /run/causeway, as a path for programs of the machine; follows restarts."""
         return f"{self.state_dir}/run/{name}"
 
-    def boot_log(self, name="docker-desktop"):
-        try:
-            with open(f"{self.state_dir}/log/{name}.boot.log", encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-    def wait_engine(self, timeout=90, progress=lambda _: None):
-        """Waits until the engine's API answers 200. The agent holds a request until the engine is ready;
-        `progress(text)` is called about ten times a second meanwhile."""
-        deadline = time.monotonic() + timeout
-        reason = "the agent has not bound its socket yet"
-        while time.monotonic() < deadline:
-            boot = self.status()["distros"]["docker-desktop"]["boot"]
-            if boot and not boot["running"]:
-                raise VmError(f"`{' '.join(boot['argv'])}` ended with {boot['status']}:\n{self.boot_log()[-4000:]}")
-            try:
-                line = self._ping(deadline, lambda text=reason: progress(text))
-                if line.split(" ")[1:2] == ["200"]:
-                    return
-                reason = f"it answered `{line}`"
-            except (FileNotFoundError, ConnectionRefusedError):
-                pass
-            except OSError as error:
-                reason = str(error)
-            progress(reason)
-            # No event crosses the namespaces for "the socket exists"; a refusal (503) is worth asking again.
-            time.sleep(0.02)
-        raise VmError(f"the engine did not answer within {timeout} s: {reason}\n{self.boot_log()[-4000:]}")
-
-    def _ping(self, deadline, tick):
-        """The first line of the answer to GET /_ping."""
-        path = self.socket_path()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            enter.in_folder(os.path.dirname(path), lambda: connection.connect(os.path.basename(path)))
-            connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
-            while not _wait_readable(connection.fileno(), 0.1):
-                tick()
-                if time.monotonic() > deadline:
-                    raise TimeoutError("the agent holds the request: the engine is not ready")
-            return connection.recv(4096).split(b"\r\n")[0].decode(errors="replace")
-
-    def http_get(self, path, socket_name="engine.sock", timeout=30):
-        """GET over a socket of /run/causeway. Returns (status code, body)."""
-        import wslvm_http as unix_http  # here: http.client would double the start-up time of `exec`
-        connection = unix_http.Connection(self.socket_path(socket_name), timeout)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
     # Inside -----------------------------------------------------------------------------------------
 
     def _check_machine(self, causeway):
@@ -292,7 +239,7 @@ class Vm:
             signal.pidfd_send_signal(fd, signal.SIGKILL)
         except ProcessLookupError:
             return
-        _wait_readable(fd, 15)
+        wait_readable(fd, 15)
         os.close(fd)
 
     def _sweep_dead(self):
@@ -418,7 +365,7 @@ def _comm(pid):
         return "gone"
 
 
-def _wait_readable(fd, seconds):
+def wait_readable(fd, seconds):
     poller = select.poll()
     poller.register(fd, select.POLLIN)
     return bool(poller.poll(seconds * 1000))
