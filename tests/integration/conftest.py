@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -87,7 +88,12 @@ def machine():
     state = Machine()
     yield state
     if not KEEP:
+        # A dying namespace's last mounts and processes go a moment after its end.
+        deadline = time.monotonic() + 5
         left = state.left_behind()
+        while left and time.monotonic() < deadline:
+            time.sleep(0.1)
+            left = state.left_behind()
         assert not left, "left on the machine after the tests:\n" + "\n".join(left)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 
@@ -364,7 +365,7 @@ def test_up_killed_at_any_moment_leaves_nothing(make_vm, machine):
         assert marks.of_state(vm.state_dir) is None
         assert kernel.loops_backed_below(vm.state_dir) == []
     ids = {mark["id"] for mark in marks.all_marks()}
-    groups = {name.removeprefix("causeway-vm-") for h in cgroups.hierarchies() for name in os.listdir(h["point"])
-              if name.startswith("causeway-vm-")}
-    assert groups <= ids
+    groups = {name for h in cgroups.hierarchies() for name in os.listdir(h["point"])
+              if re.fullmatch("causeway-vm-[0-9a-f]{8}", name)}
+    assert groups <= {cgroups.group_name(vm_id) for vm_id in ids}
     assert vm.up(["minimal"]) is True
