@@ -81,7 +81,10 @@ class Life:
         if prelude is not None:
             command = ["/usr/bin/unshare", "-n", "-m", "--propagation", "private", "--", "/bin/sh", "-ec",
                        prelude + '\nexec "$@"', "sh", *arguments]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        # The leak check of a sanitizer build starts a thread, which the outer process can't: its children would
+        # belong to a PID namespace that has ended.
+        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "halt_on_error=1"}
+        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True, pass_fds=membership,
                                         preexec_fn=lambda: cgroups.join(membership))
         for fd in membership:
