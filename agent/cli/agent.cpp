@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "boot/sockets.h"
 #include "cli/product_status.h"
+#include "config/settings.h"
 #include "io/endpoint.h"
 
 namespace causeway::cli {
@@ -19,10 +20,23 @@ constexpr const char* kEngineSocket = "/dockerd.sock";
 // After the services are off, for the last answers to reach their clients.
 constexpr std::uint64_t kDrainMs = 1000;
 
-supervise::Supervisor::Options supervisor_options(const AgentOptions& options) {
+supervise::Supervisor::Options supervisor_options(const AgentOptions& options,
+                                                  const config::Settings& settings) {
   supervise::Supervisor::Options out;
   out.places = {options.run, options.data, options.etc};
+  out.log_limits.max_bytes = static_cast<std::uint64_t>(settings.log_max_bytes);
+  out.log_limits.files = static_cast<unsigned>(settings.log_files);
   return out;
+}
+
+// Wrong ones must not keep the engine down.
+config::Settings settings_or_defaults(const std::string& etc, std::vector<control::Note>& notes) {
+  const std::string path = etc + "/settings.json";
+  auto settings = config::load_settings(path);
+  if (settings) return *settings;
+  log::error("agent.settings", {{"error", settings.error().message}});
+  notes.push_back({true, settings.error().message + "; the default settings are used"});
+  return {};
 }
 
 proxy::EngineGate::State gate_state(control::EngineState state) {
@@ -46,7 +60,8 @@ Agent::Agent(io::Loop& loop, boot::StoreClient store, AgentOptions options)
       options_(std::move(options)),
       started_ms_(loop.now_ms()),
       engine_since_ms_(loop.now_ms()),
-      supervisor_(loop, store_, supervisor_options(options_)),
+      supervisor_(loop, store_,
+                  supervisor_options(options_, settings_or_defaults(options_.etc, notes_))),
       gate_(options_.run + kEngineSocket),
       proxy_(loop, gate_) {}
 

@@ -29,7 +29,8 @@ struct Parsed {
   VersionOptions version;
   CheckConfigOptions check;
   AgentOptions agent;
-  EngineConfigOptions engine_config;
+  config::EngineConfigOptions engine_config;
+  config::HostSetupOptions host_setup;
   boot::InitOptions init;
   std::string wait;
   std::string mode;
@@ -123,6 +124,9 @@ void add_check_config(CLI::App& app, Parsed& p) {
       "check-config", "look for mistakes in service files, settings and the engine's daemon.json");
   directory_options(*cmd, p.check.run, p.check.data, p.check.etc);
   path_option(*cmd, "--user-file", p.check.user_file, "the user\'s engine settings", "FILE");
+  path_option(*cmd, "--dockerd", p.check.dockerd, "the engine, which checks its own settings",
+              "FILE");
+  cmd->add_flag("--json", p.check.json, "for programs");
   cmd->footer("prints each problem with its file and place; exit code 1 when there is any");
   cmd->final_callback([&p] { p.chosen = p.check; });
 }
@@ -164,17 +168,27 @@ void add_agent(CLI::App& app, Parsed& p) {
 void add_engine_config(CLI::App& app, Parsed& p) {
   auto* cmd = app.add_subcommand(
       "engine-config", "write the engine's daemon.json from the user's (a step before dockerd)");
-  directory_options(*cmd, p.engine_config.run, p.engine_config.data, p.engine_config.etc);
-  path_option(*cmd, "--user-file", p.engine_config.user_file, "the user\'s engine settings",
-              "FILE");
+  auto& options = p.engine_config;
+  directory_options(*cmd, options.run, options.data, options.etc);
+  path_option(*cmd, "--user-file", options.user_file, "the user's engine settings", "FILE");
+  path_option(*cmd, "--dockerd", options.dockerd, "the engine, which checks them", "FILE");
   cmd->add_option("--live-restore", p.live_restore,
                   "whether containers outlive dockerd, whatever the settings say")
       ->check(CLI::IsMember({"true", "false"}));
-  cmd->add_flag("--reload", p.engine_config.reload, "tell the running dockerd (SIGHUP)");
+  cmd->add_flag("--accept", options.accept, "the engine is ready with them: they are good");
+  cmd->add_flag("--reload", options.reload, "tell the running engine, wait until it has them");
   cmd->final_callback([&p] {
     if (!p.live_restore.empty()) p.engine_config.live_restore = p.live_restore == "true";
     p.chosen = p.engine_config;
   });
+}
+
+void add_host_setup(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand("host-setup",
+                                 "make the kernel ready for containers (a step before dockerd)");
+  run_option(*cmd, p.host_setup.run);
+  path_option(*cmd, "--etc", p.host_setup.etc, "directory of the configuration");
+  cmd->final_callback([&p] { p.chosen = p.host_setup; });
 }
 
 // How many letters differ, by insertions, deletions and changes.
@@ -222,6 +236,7 @@ void build(CLI::App& app, Parsed& p) {
   add_init(app, p);
   add_agent(app, p);
   add_engine_config(app, p);
+  add_host_setup(app, p);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <variant>
 
 #include "boot/init.h"
+#include "config/engine_config_command.h"
+#include "config/host_setup_command.h"
 #include "control/backend.h"
 
 namespace causeway::cli {
@@ -43,6 +45,8 @@ struct CheckConfigOptions {
   std::string data = "/data";
   std::string etc = "/etc/causeway";
   std::string user_file = "/etc/docker/daemon.json";
+  std::string dockerd = "/usr/sbin/dockerd";
+  bool json = false;
 };
 
 struct AgentOptions {
@@ -52,18 +56,9 @@ struct AgentOptions {
   std::string log_level = "info";
 };
 
-struct EngineConfigOptions {
-  std::string run = "/run/causeway";
-  std::string data = "/data";
-  std::string etc = "/etc/causeway";
-  std::string user_file = "/etc/docker/daemon.json";
-  std::optional<bool> live_restore;
-  bool reload = false;
-};
-
-using Command =
-    std::variant<StatusOptions, LogsOptions, ActOptions, VersionOptions, CheckConfigOptions,
-                 AgentOptions, EngineConfigOptions, boot::InitOptions>;
+using Command = std::variant<StatusOptions, LogsOptions, ActOptions, VersionOptions,
+                             CheckConfigOptions, AgentOptions, config::EngineConfigOptions,
+                             config::HostSetupOptions, boot::InitOptions>;
 
 int run_status(const StatusOptions& options);
 int run_logs(const LogsOptions& options);
@@ -71,7 +66,6 @@ int run_act(const ActOptions& options);
 int run_version(const VersionOptions& options);
 int run_check_config(const CheckConfigOptions& options);
 int run_agent(const AgentOptions& options);
-int run_engine_config(const EngineConfigOptions& options);
 
 int run(const Command& command);
 

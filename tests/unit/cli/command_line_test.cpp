@@ -44,7 +44,7 @@ TEST_CASE("cli/command_line: without arguments, and with --help: the commands an
 }
 
 TEST_CASE("cli/command_line: every command has a help text of its own") {
-  CHECK(command_names().size() == 10);
+  CHECK(command_names().size() == 11);
   for (const auto& name : command_names()) {
     CAPTURE(name);
     const auto answer = answer_to({name, "--help"});
@@ -173,11 +173,14 @@ TEST_CASE("cli/command_line: init and agent") {
 TEST_CASE("cli/command_line: check-config, engine-config, version") {
   CHECK(command_of<CheckConfigOptions>({"check-config"}).etc == "/etc/causeway");
   CHECK(command_of<CheckConfigOptions>({"check-config", "--user-file", "/x"}).user_file == "/x");
-  CHECK(!command_of<EngineConfigOptions>({"engine-config"}).live_restore);
-  const auto options =
-      command_of<EngineConfigOptions>({"engine-config", "--live-restore=false", "--reload"});
+  CHECK(!command_of<config::EngineConfigOptions>({"engine-config"}).live_restore);
+  const auto options = command_of<config::EngineConfigOptions>(
+      {"engine-config", "--live-restore=false", "--reload"});
   CHECK(options.live_restore == false);
   CHECK(options.reload);
+  CHECK(!options.accept);
+  CHECK(command_of<config::EngineConfigOptions>({"engine-config", "--accept"}).accept);
+  CHECK(command_of<config::HostSetupOptions>({"host-setup", "--etc", "/e"}).etc == "/e");
   CHECK(command_of<VersionOptions>({"version", "--json"}).json);
   CHECK(!command_of<VersionOptions>({"--version"}).json);
 }
