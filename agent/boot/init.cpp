@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 
@@ -96,6 +97,8 @@ Result<UniqueFd> open_agent(const InitOptions& options) {
 
 int run_init(const InitOptions& options) {
   fill_standard_fds();
+  ::signal(SIGPIPE,
+           SIG_IGN);  // whoever reads our messages may leave; the agent gets the default back
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
   open_console();
   try {

@@ -65,8 +65,6 @@ Result<PidOne> PidOne::make(FdStore& store, AgentProcess& agent, UniqueFd exits,
   ::sigemptyset(&handled);
   for (const int signal : kHandled) ::sigaddset(&handled, signal);
   if (::sigprocmask(SIG_SETMASK, &handled, nullptr) != 0) return errno_error("sigprocmask");
-  // Ignored, a child would inherit nothing of it: the agent gets the defaults back.
-  ::signal(SIGPIPE, SIG_IGN);
   one.signals_.reset(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!one.signals_) return errno_error("signalfd");
   one.timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));

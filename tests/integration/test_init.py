@@ -280,6 +280,16 @@ def test_a_mount_of_somebody_else_on_run_is_not_unmounted(place):
     assert place.mounts() == [place.run]
 
 
+def test_nobody_reads_the_messages(place):
+    life = place.life()
+    life.stop_reading()
+    for _ in range(2):
+        life.kill_agent()  # says so
+        life.info()
+    assert life.stop() == 0
+    assert place.mounts() == []
+
+
 def test_propagation(place):
     # A distro whose / is shared, as systemd makes it.
     shared = f"{place.folder}/shared"
