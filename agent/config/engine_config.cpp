@@ -83,7 +83,7 @@ EngineConfig make_engine_config(const EngineConfigInput& input) {
     const std::string wrong =
         !input.rejected.empty() ? input.rejected : take(*input.user, EngineConfig::Source::user);
     if (wrong.empty()) return out;
-    out.messages.push_back(input.user_path + " is not used: " + wrong);
+    out.messages.push_back("warning: " + input.user_path + " is not used: " + wrong);
     if (input.last_good && *input.last_good != *input.user &&
         take(*input.last_good, EngineConfig::Source::last_good).empty()) {
       out.messages.push_back("the engine runs with the last settings that worked");

@@ -31,7 +31,7 @@ struct EngineConfig {
   Json effective;
   Source source = Source::defaults;
   std::string used;  // the text behind it, as the user wrote it; empty for defaults
-  std::vector<std::string> messages;
+  std::vector<std::string> messages;  // for people; "warning: …" when something is wrong
 };
 const char* source_name(EngineConfig::Source source);
 

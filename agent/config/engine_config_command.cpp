@@ -102,9 +102,13 @@ std::string EngineConfigCommand::validate(const Json& effective,
 }
 
 Status EngineConfigCommand::prepare() {
+  // No dockerd runs now. A killed one left its pid file, and dockerd refuses to start while any
+  // process has that number, be it a container's.
+  ::unlink((options_.run + "/dockerd.pid").c_str());
   std::vector<std::string> messages;
   auto settings = load_settings(options_.etc + "/settings.json");
-  if (!settings) messages.push_back(settings.error().message + "; the defaults are used");
+  if (!settings)
+    messages.push_back("warning: " + settings.error().message + "; the defaults are used");
   EngineConfigInput input;
   input.user_path = options_.user_file;
   input.live_restore =

@@ -97,7 +97,7 @@ class HostSetup {
     const std::string program = find_program("iptables", bin);
     if (program.empty()) {
       unlink_all();
-      return say("iptables is missing: published ports and the bridge network won't work");
+      return say("warning: iptables is missing: published ports and the bridge network won't work");
     }
     Iptables by_default = look_at(program);
     // Tables of the old kind exist only once somebody used them; else there is nothing to compare.
@@ -120,8 +120,9 @@ class HostSetup {
         return link_all("legacy");
       case IptablesChoice::none:
         unlink_all();
-        return say("iptables does not work, so published ports and the bridge network won't: " +
-                   by_default.error);
+        return say(
+            "warning: iptables does not work, so published ports and the bridge network won't: " +
+            by_default.error);
     }
   }
 
@@ -156,7 +157,7 @@ class HostSetup {
     const auto sockets = file::read("/proc/net/unix", 16 << 20);
     if (!sockets) return;
     for (const auto& root : other_engines(*sockets, options_.run + "/docker"))
-      say("another dockerd (its state is in " + root +
+      say("warning: another dockerd (its state is in " + root +
           ") runs in this network: both change the same bridges and packet filter rules, so stop "
           "one");
   }

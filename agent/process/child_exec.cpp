@@ -152,9 +152,17 @@ Result<Child> start_child(const ChildSpec& spec) {
   UniqueFd report_read(ends[0]);
   UniqueFd report_write(ends[1]);
   const pid_t parent = ::getpid();
+  // Until the child has dropped our signal handlers, none may run in it: they write into pipes that
+  // it shares with us, and we would take its signals for ours.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t pid = ::fork();
-  if (pid < 0) return errno_error("fork");
   if (pid == 0) ChildSide(spec, parent, report_write.get()).run();
+  const int fork_errno = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return errno_error("fork", fork_errno);
 
   report_write.reset();
   Child child;

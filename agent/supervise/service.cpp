@@ -287,7 +287,7 @@ void Service::serve() {
   after_ready_ = std::make_unique<CommandSequence>(
       around_.loop, around_.reaper, spec().after_ready, environment(), kPrepareTimeoutMs,
       [this](const Status& done, const std::vector<std::string>&) {
-        side_note_ = done ? "" : done.error().message;
+        side_note_ = done ? "" : "warning: " + done.error().message;
         after_ready_.reset();
         note_change();
       });
@@ -478,13 +478,14 @@ ServiceStatus Service::status() const {
   if (!side_note_.empty()) out.notes.push_back(side_note_);
   if (next_) out.notes.push_back("its file has changed: restart needed");
   if (broken() && machine_.state != State::invalid)
-    out.notes.push_back("runs as it was started; now: " + broken_);
+    out.notes.push_back("warning: it runs as it was started; now: " + broken_);
   if (removed_) out.notes.push_back("its file was removed");
   if (log_ && log_->unwritten_bytes() > 0)
     out.notes.push_back("log: " + text::human_bytes(log_->unwritten_bytes()) +
                         " could not be written" +
                         (log_->error().empty() ? "; it works again" : ": " + log_->error()));
-  if (!log_ && machine_.state != State::invalid) out.notes.push_back("log: no FIFO");
+  if (!log_ && machine_.state != State::invalid)
+    out.notes.push_back("warning: its log can't be opened (see the agent's log)");
   if (log_ && machine_.state != State::ready && machine_.state != State::off)
     out.last_log_lines = log_->last(kLogLinesInStatus);
   return out;

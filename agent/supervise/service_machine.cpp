@@ -285,7 +285,7 @@ void in_backing_off(Mover& move, const Event& event) {
   switch (event.kind) {
     case EventKind::timer:
       ++move.at().restarts;
-      return move.to_waiting(std::move(move.at().reason));
+      return move.to_waiting("next try; before: " + move.at().reason);
     case EventKind::start:
     case EventKind::restart:
       return move.fresh_start(event.detail);

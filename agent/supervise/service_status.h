@@ -23,10 +23,11 @@ struct ServiceStatus {
   unsigned restarts = 0;    // in this life of init
   std::optional<std::uint64_t> memory_bytes;  // of its control group
   std::vector<std::string> needs;
-  std::string socket;              // that its readiness is asked on; may be empty
-  bool adopted = false;            // its process was started by an earlier agent
-  std::string last_exit;           // "was killed by SIGKILL"; empty when none ended yet
-  std::vector<std::string> notes;  // what a person should know: dropped settings, a full disk
+  std::string socket;     // that its readiness is asked on; may be empty
+  bool adopted = false;   // its process was started by an earlier agent
+  std::string last_exit;  // "was killed by SIGKILL"; empty when none ended yet
+  // What a person should know: dropped settings, a full disk. "warning: …" when something is wrong.
+  std::vector<std::string> notes;
   std::vector<std::string> last_log_lines;  // when something is wrong
 };
 
