@@ -1,5 +1,6 @@
 #include "proxy/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -8,6 +9,11 @@
 namespace causeway::proxy {
 
 using io::Stream;
+
+namespace {
+// Often enough not to be felt, seldom enough to cost nothing.
+constexpr std::uint64_t kReconnectEveryMs = 250;
+}  // namespace
 
 Session::Session(Host& host, std::uint64_t id, const Identity& identity, UniqueFd client)
     : host_(host),
@@ -113,7 +119,8 @@ void Session::watch_request() {
       set_deadline(limits.head_ms);
     }
   } else if (phase_ == Phase::relaying || phase_ == Phase::answering) {
-    set_deadline(exchange_.request_complete() ? 0 : limits.stall_ms);
+    const bool ours = phase_ == Phase::answering;
+    set_deadline(exchange_.request_complete() ? 0 : ours ? limits.head_ms : limits.stall_ms);
   }
 }
 
@@ -237,7 +244,17 @@ void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
   phase_ = Phase::waiting;
   reason_ = std::move(why);
   client_.pause(Stream::engine_state);
-  set_deadline(limit_ms);
+  wait_until_ = host_.loop().now_ms() + limit_ms;
+  watch_engine();
+}
+
+// The gate tells when the engine's state changes. When it is called ready and yet refuses, its
+// backlog may be full, and nothing tells when that ends: then it is tried again.
+void Session::watch_engine() {
+  const std::uint64_t now = host_.loop().now_ms();
+  const std::uint64_t left = wait_until_ > now ? wait_until_ - now : 0;
+  const bool retry = host_.gate().state() == EngineGate::State::ready;
+  set_deadline(std::max<std::uint64_t>(1, retry ? std::min(left, kReconnectEveryMs) : left));
 }
 
 void Session::leave_waiting() {
@@ -253,18 +270,28 @@ void Session::engine_changed() {
   switch (gate.state()) {
     case EngineGate::State::starting:
       // It was ready and has died: from here on it is a start like any other.
-      set_deadline(host_.limits().engine_wait_ms);
+      wait_until_ = host_.loop().now_ms() + host_.limits().engine_wait_ms;
       reason_.clear();
-      return;
+      return watch_engine();
     case EngineGate::State::down:
       leave_waiting();
       answer(503, describe(gate));
       break;
     case EngineGate::State::ready:
-      leave_waiting();
-      bind_engine();
-      if (phase_ == Phase::waiting) return;
-      break;
+      return retry_engine();
+  }
+  watch_request();
+  take_held();
+}
+
+void Session::retry_engine() {
+  const std::uint64_t wait_until = wait_until_;
+  leave_waiting();
+  bind_engine();
+  if (phase_ == Phase::waiting) {
+    // As before: trying does not prolong the wait.
+    wait_until_ = std::min(wait_until, wait_until_);
+    return watch_engine();
   }
   if (phase_ == Phase::relaying) {
     const std::string first = std::exchange(unsent_, {});
@@ -465,14 +492,13 @@ void Session::due() {
     case Phase::reading:
       if (exchange_.request_started()) return refuse(408, "the request's head took too long");
       return end();
-    case Phase::waiting: {
+    case Phase::waiting:
+      if (host_.loop().now_ms() < wait_until_) return retry_engine();
       leave_waiting();
-      std::string message = describe(host_.gate());
-      if (!reason_.empty()) message.append("; ").append(reason_);
-      answer(503, std::move(message));
+      answer(503, reason_.empty() ? describe(host_.gate())
+                                  : "the Docker engine does not take requests: " + reason_);
       watch_request();
       return take_held();
-    }
     case Phase::relaying:
       // Not the client's fault when the engine doesn't read.
       if (engine_ && engine_->stream().queued() > 0) return watch_request();

@@ -99,6 +99,8 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
   void release_engine();
   void wait_for_engine(std::uint64_t limit_ms, std::string why);
   void leave_waiting();
+  void watch_engine();
+  void retry_engine();
   void pass_to_engine(std::string_view bytes);
   void pass_to_client(std::string_view bytes);
   void pass_client_eof();
@@ -122,6 +124,7 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
   bool engine_reused_ = false;  // it served an earlier request: it may be stale
   bool relayed_ = false;        // something of the response went to the client
   std::uint64_t deadline_ = 0;
+  std::uint64_t wait_until_ = 0;
   std::uint64_t idle_since_ = 0;
   std::size_t discarded_ = 0;
   int answer_status_ = 0;

@@ -516,3 +516,31 @@ TEST_CASE("proxy/session: time limits") {
     CHECK(parse(client.take()).status == 400);
   }
 }
+
+TEST_CASE("proxy/session: a client that half-closes and then leaves is noticed") {
+  Fixture f;
+  Peer client = f.client();
+  client.send(kPing);
+  client.finish();
+  Peer engine = f.accept();
+  f.at(engine);
+  CHECK(engine.eof);
+  CHECK(f.server.counters().sessions == 1);
+  client.close();
+  f.settle();
+  CHECK(f.server.counters().sessions == 0);
+  CHECK(engine.send("x") == 0);
+}
+
+TEST_CASE("proxy/session: ready but refusing, it is tried again without any news") {
+  Fixture f;
+  f.engine.reset();
+  Peer client = f.client();
+  client.send(kPing);
+  f.settle();
+  f.start_engine();
+  Peer engine;
+  f.wait_until([&] { return engine = f.accept(), engine.open(); });
+  REQUIRE(engine.open());
+  CHECK(f.at(engine) == kPing);
+}
