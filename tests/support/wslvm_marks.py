@@ -103,7 +103,13 @@ def clear(mark, keep_disks):
     return []
 
 
-def remove_folder_if_unused():
+def tidy_folder():
+    """Call within exclusive()."""
+    names = set(os.listdir(FOLDER)) if os.path.isdir(FOLDER) else set()
+    for name in names:
+        # Of a process killed between making the lock and writing the mark, or between removing the two.
+        if name.endswith(".new") or name.endswith(".lock") and name.replace(".lock", ".json") not in names:
+            _remove(f"{FOLDER}/{name}")
     if os.path.isdir(FOLDER) and os.listdir(FOLDER) == ["lock"]:
         os.unlink(f"{FOLDER}/lock")
         os.rmdir(FOLDER)

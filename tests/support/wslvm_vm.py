@@ -71,7 +71,7 @@ class Vm:
                 left = marks.clear(mark, keep_disks)
                 if left:
                     raise VmError("; ".join(left))
-            marks.remove_folder_if_unused()
+            marks.tidy_folder()
 
     def is_up(self):
         mark = marks.of_state(self.state_dir)
