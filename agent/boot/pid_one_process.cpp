@@ -23,8 +23,6 @@
 #include "boot/run_directory.h"
 #include "boot/sockets.h"
 
-extern char** environ;
-
 namespace causeway::boot {
 namespace {
 
