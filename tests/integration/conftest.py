@@ -167,3 +167,14 @@ def _difference(before, after):
         return {key: (before.get(key), after.get(key)) for key in {*before, *after}
                 if before.get(key) != after.get(key)}
     return {"new": [x for x in after if x not in before], "gone": [x for x in before if x not in after]}
+
+
+@pytest.fixture(scope="session")
+def http_get(vm):
+    """Path, in the engine's namespace, of a static program for containers: `http_get SOCKET PATH`."""
+    built = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "tests", "support", "programs", "http_get")
+    if not os.access(built, os.X_OK):
+        pytest.skip(f"{built} is missing: tests/run builds it")
+    os.makedirs(f"/proc/{vm.init_pid()}/root/data/test", exist_ok=True)
+    shutil.copy(built, f"/proc/{vm.init_pid()}/root/data/test/http_get")
+    return "/data/test/http_get"
