@@ -26,12 +26,12 @@ namespace causeway::http {
 struct Limits {
   // Go, and so dockerd, takes heads of 1 MiB. X-Registry-Config carries all of a user's registry
   // tokens in base64, 4 KiB each: 256 KiB are more than 40 of them and bound what one client holds.
-  std::size_t head = 256 * 1024;
+  std::size_t head = std::size_t{256} * 1024;
   // `docker build` puts its build arguments into the query.
-  std::size_t target = 64 * 1024;
+  std::size_t target = std::size_t{64} * 1024;
   std::size_t fields = 512;
   std::size_t chunk_line = 1024;  // 16 digits, and extensions, which nobody sends
-  std::size_t trailers = 16 * 1024;
+  std::size_t trailers = std::size_t{16} * 1024;
 };
 
 class Parser {

@@ -22,7 +22,7 @@ constexpr std::size_t kIdlePipes = 2;
 // What one direction may move before others get their turn; the poll is level-triggered.
 constexpr std::size_t kBytesPerTurn = 1 << 20;
 // A smaller read has emptied the socket: another one would only say EAGAIN.
-constexpr std::size_t kBulkRead = 64 * 1024;
+constexpr std::size_t kBulkRead = std::size_t{64} * 1024;
 
 }  // namespace
 

@@ -20,12 +20,12 @@ struct Limits {
 
   // A queue above this pauses the side that fills it. With one read (64 KiB) more on top, a session
   // holds at most 128 KiB for each direction.
-  std::size_t queue = 64 * 1024;
+  std::size_t queue = std::size_t{64} * 1024;
   // Bytes of a client behind the request that is being answered.
-  std::size_t held = 64 * 1024;
+  std::size_t held = std::size_t{64} * 1024;
   // Of a request body that nobody wants any more, to be read before the answer: so a client that
   // sent a small one keeps its connection. More, and the answer is followed by a close.
-  std::size_t discard = 64 * 1024;
+  std::size_t discard = std::size_t{64} * 1024;
 
   // From the first byte of a head to its end. Clients send a head in one write.
   std::uint64_t head_ms = 30'000;
