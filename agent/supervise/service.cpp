@@ -162,7 +162,9 @@ void Service::perform(const Action& action) {
     case ActionKind::kill:
       return send(SIGKILL);
     case ActionKind::arm:
-      return timer_.start(action.delay_ms, [this] { event({EventKind::timer}); });
+      return timer_.start(action.delay_ms, [this] {
+        event({EventKind::timer, probe_ ? probe_->finding() : std::string()});
+      });
     case ActionKind::disarm:
       return timer_.stop();
   }

@@ -209,8 +209,9 @@ void in_starting(Mover& move, const ServiceSpec& spec, const Event& event) {
     case EventKind::ended:
       return move.ended(event);
     case EventKind::timer:
-      return move.to_stopping(AfterStop::back_off, "was not ready within " +
-                                                       std::to_string(spec.ready.timeout_s) + " s");
+      return move.to_stopping(AfterStop::back_off,
+                              "was not ready within " + std::to_string(spec.ready.timeout_s) +
+                                  " s" + (event.detail.empty() ? "" : ": " + event.detail));
     case EventKind::stop:
       return move.to_stopping(AfterStop::off, event.detail);
     case EventKind::restart:

@@ -59,7 +59,7 @@ enum class EventKind {
   answered,        // the probe says ready
   ended,           // the process has ended; detail: how; `clean`: exit code 0
   lost,            // it runs but is useless; detail: why
-  timer,           // what the last `arm` asked for
+  timer,           // what the last `arm` asked for; detail: what the probe found, if one runs
   invalidate,      // its file can't be used any more; detail: why
 };
 
