@@ -390,10 +390,10 @@ TEST_CASE("supervise/service_machine: hanging in its start is a failed start") {
   life.event(EventKind::needs_ready).event(EventKind::start).event(EventKind::prepared);
   life.event(EventKind::timer);
   CHECK(life.s.state == State::stopping);
-  CHECK(life.s.reason == "was not ready within 60 s");
+  CHECK(life.s.reason == "was not ready within 60 s: x");
   life.event(EventKind::ended, "was killed by SIGTERM");
   CHECK(life.s.state == State::backing_off);
-  CHECK(life.s.reason == "was not ready within 60 s");
+  CHECK(life.s.reason == "was not ready within 60 s: x");
   CHECK(life.s.failed_at.size() == 1);
 }
 
