@@ -29,8 +29,6 @@ struct Head {
 
   // The first field of that name in any case; nothing when there is none.
   std::optional<std::string_view> find(std::string_view name) const;
-  // Whether any field of that name has `token` in its comma-separated list, in any case.
-  bool has_token(std::string_view name, std::string_view token) const;
 };
 
 }  // namespace causeway::http

@@ -25,11 +25,63 @@ constexpr std::size_t kKeptFields = 32;
 
 std::string_view view(beast::string_view s) { return {s.data(), s.size()}; }
 
+// The fields that matter for framing. Beast has looked their names up already.
+struct Noted {
+  std::size_t lengths = 0;
+  std::size_t codings = 0;
+  std::size_t hosts = 0;
+  std::string_view length;
+  bool other_coding = false;  // any value but exactly "chunked"
+  bool close = false;         // tokens of Connection
+  bool keep_alive = false;
+  bool upgrade = false;
+  bool upgrade_field = false;
+
+  void note(beast::http::field name, std::string_view value);
+  void note_connection(std::string_view list);
+};
+
+void Noted::note(beast::http::field name, std::string_view value) {
+  switch (name) {
+    case beast::http::field::content_length:
+      ++lengths;
+      length = value;
+      break;
+    case beast::http::field::transfer_encoding:
+      ++codings;
+      other_coding |= !text::iequals(value, "chunked");
+      break;
+    case beast::http::field::host:
+      ++hosts;
+      break;
+    case beast::http::field::connection:
+      note_connection(value);
+      break;
+    case beast::http::field::upgrade:
+      upgrade_field = true;
+      break;
+    default:
+      break;
+  }
+}
+
+void Noted::note_connection(std::string_view list) {
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    const std::string_view token = text::trim(list.substr(0, comma));
+    close |= text::iequals(token, "close");
+    keep_alive |= text::iequals(token, "keep-alive");
+    upgrade |= text::iequals(token, "upgrade");
+    list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+  }
+}
+
 // Beast's parser; notes what it tells.
 template <bool is_request>
 class Grammar : public beast::http::basic_parser<is_request> {
  public:
-  Grammar(Head* head, std::size_t head_limit, bool skip_body) : head_(head) {
+  Grammar(Head* head, Noted* noted, std::size_t head_limit, bool skip_body)
+      : head_(head), noted_(noted) {
     this->header_limit(static_cast<std::uint32_t>(head_limit));
     // Not boost::none: Beast compares `length > none`, which holds (Boost 1.74).
     this->body_limit(std::numeric_limits<std::uint64_t>::max());
@@ -50,9 +102,11 @@ class Grammar : public beast::http::basic_parser<is_request> {
     head_->reason = view(reason);
     head_->version = version;
   }
-  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
+  void on_field_impl(beast::http::field known, beast::string_view name, beast::string_view value,
                      ErrorCode&) override {
-    if (!in_body_) head_->fields.push_back({view(name), view(value)});  // else a trailer
+    if (in_body_) return;  // a trailer
+    head_->fields.push_back({view(name), view(value)});
+    noted_->note(known, view(value));
   }
   void on_header_impl(ErrorCode&) override { in_body_ = true; }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
@@ -67,6 +121,7 @@ class Grammar : public beast::http::basic_parser<is_request> {
   void on_finish_impl(ErrorCode&) override {}
 
   Head* head_;
+  Noted* noted_;
   std::uint64_t chunk_left_ = 0;
   bool in_body_ = false;
 };
@@ -75,32 +130,23 @@ bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// What to say about a head that Beast took but that could be read in two ways.
-const char* ambiguity(const Head& head, Kind kind) {
-  std::size_t lengths = 0;
-  std::size_t codings = 0;
-  std::size_t hosts = 0;
-  for (const Field& field : head.fields) {
-    if (text::iequals(field.name, "content-length")) {
-      ++lengths;
-      const auto length = text::to_u64(field.value);
-      if (!length) return "Content-Length is not a number";
-      if (*length > kLargestBody) return "Content-Length is too large";
-    } else if (text::iequals(field.name, "transfer-encoding")) {
-      ++codings;
-      if (!text::iequals(field.value, "chunked")) return "a transfer coding other than chunked";
-    } else if (text::iequals(field.name, "host")) {
-      ++hosts;
-    }
+// What to say about a head that Beast took but that could be read in two ways. Sets the length.
+const char* ambiguity(const Head& head, const Noted& noted, Kind kind,
+                      std::optional<std::uint64_t>* length) {
+  if (noted.lengths > 1) return "Content-Length is given twice";
+  if (noted.codings > 1) return "Transfer-Encoding is given twice";
+  if (noted.lengths + noted.codings > 1) return "both Content-Length and Transfer-Encoding";
+  if (noted.lengths > 0) {
+    *length = text::to_u64(noted.length);
+    if (!*length) return "Content-Length is not a number";
+    if (**length > kLargestBody) return "Content-Length is too large";
   }
-  if (lengths > 1) return "Content-Length is given twice";
-  if (codings > 1) return "Transfer-Encoding is given twice";
-  if (lengths + codings > 1) return "both Content-Length and Transfer-Encoding";
-  if (codings > 0 && head.version < 11) return "Transfer-Encoding in HTTP/1.0";
+  if (noted.other_coding) return "a transfer coding other than chunked";
+  if (noted.codings > 0 && head.version < 11) return "Transfer-Encoding in HTTP/1.0";
   if (kind == Kind::response) return head.status < 100 ? "a status below 100" : nullptr;
   // Old docker clients send odd hosts ("/var/run/docker.sock"): its value is the engine's business.
-  if (hosts > 1) return "Host is given twice";
-  if (hosts == 0 && head.version >= 11) return "no Host";
+  if (noted.hosts > 1) return "Host is given twice";
+  if (noted.hosts == 0 && head.version >= 11) return "no Host";
   // The answer to CONNECT is a tunnel, and other forms of target could name a call in a way that a
   // look at the path misses.
   if (head.method == "CONNECT") return "CONNECT is not served here";
@@ -121,6 +167,7 @@ struct Parser::Impl {
   State state = State::head;
   std::variant<std::monostate, Grammar<true>, Grammar<false>> grammar;
   Head head;
+  Noted noted;
   Framing framing = Framing::none;
   std::optional<std::uint64_t> length;
   bool head_request = false;
@@ -198,7 +245,9 @@ Result<std::size_t> Parser::Impl::feed_head(std::string_view in) {
   for (std::size_t i = 0; i < in.size(); ++i) {
     if (last != '\r' && last != '\n') {
       // Within a line: nothing above CR needs a closer look.
-      while (i < in.size() && static_cast<unsigned char>(in[i]) > '\r') last = in[i++];
+      const std::size_t begin = i;
+      while (i < in.size() && static_cast<unsigned char>(in[i]) > '\r') ++i;
+      if (i > begin) last = in[i - 1];
     }
     const std::size_t before = gathered.size() + (i - piece);
     if (before > limits.head || (before == limits.head && i < in.size())) {
@@ -227,9 +276,9 @@ Result<std::size_t> Parser::Impl::feed_head(std::string_view in) {
 
 Status Parser::Impl::head_complete() {
   if (kind == Kind::request) {
-    grammar.emplace<Grammar<true>>(&head, limits.head, false);
+    grammar.emplace<Grammar<true>>(&head, &noted, limits.head, false);
   } else {
-    grammar.emplace<Grammar<false>>(&head, limits.head, head_request);
+    grammar.emplace<Grammar<false>>(&head, &noted, limits.head, head_request);
   }
   ErrorCode ec;
   const std::size_t taken = put(gathered, ec);
@@ -238,14 +287,13 @@ Status Parser::Impl::head_complete() {
   head.raw = gathered;
   if (head.fields.size() > limits.fields) return fail("too many fields");
   if (head.target.size() > limits.target) return fail("a target that is too long");
-  if (const char* what = ambiguity(head, kind)) return fail(what);
+  if (const char* what = ambiguity(head, noted, kind, &length)) return fail(what);
 
-  if (const auto value = head.find("content-length")) length = text::to_u64(*value);
   const bool without_body = kind == Kind::response && (head_request || head.status < 200 ||
                                                        head.status == 204 || head.status == 304);
   if (without_body) {
     framing = Framing::none;
-  } else if (head.find("transfer-encoding")) {
+  } else if (noted.codings > 0) {
     framing = Framing::chunked;
   } else if (length) {
     framing = Framing::length;
@@ -408,15 +456,11 @@ Framing Parser::framing() const { return impl_->framing; }
 std::optional<std::uint64_t> Parser::content_length() const { return impl_->length; }
 
 bool Parser::keep_alive() const {
-  const Head& head = impl_->head;
-  if (impl_->framing == Framing::until_close) return false;
-  if (head.has_token("connection", "close")) return false;
-  return head.version >= 11 || head.has_token("connection", "keep-alive");
+  if (impl_->framing == Framing::until_close || impl_->noted.close) return false;
+  return impl_->head.version >= 11 || impl_->noted.keep_alive;
 }
 
-bool Parser::upgrade() const {
-  return impl_->head.find("upgrade") && impl_->head.has_token("connection", "upgrade");
-}
+bool Parser::upgrade() const { return impl_->noted.upgrade && impl_->noted.upgrade_field; }
 
 void Parser::set_head_request(bool head_request) { impl_->head_request = head_request; }
 
@@ -428,6 +472,7 @@ void Parser::reset() {
   if (p.head.fields.capacity() > kKeptFields) p.head.fields.shrink_to_fit();
   p.head.method = p.head.target = p.head.reason = p.head.raw = {};
   p.head.status = p.head.version = 0;
+  p.noted = {};
   p.framing = Framing::none;
   p.length.reset();
   p.head_request = false;
