@@ -80,11 +80,19 @@ def build(name, count, everything):
             return _build_failed(name, f"meson setup: see {folder}/meson-logs/meson-log.txt", count)
     # ninja's progress is for a terminal; elsewhere its lines about what went well are noise.
     quiet = [] if sys.stdout.isatty() else ["--quiet"]
-    if subprocess.run(["ninja", "-C", folder, *quiet, *([] if everything else ["agent/causeway"])],
+    if subprocess.run(["ninja", "-C", folder, *quiet, *([] if everything else _product_and_test_programs(folder))],
                       check=False).returncode != 0:
         return _build_failed(name, "ninja (above)", count)
     print(f"built in {time.monotonic() - begun:.0f} s", flush=True)
     return True
+
+
+def _product_and_test_programs(folder):
+    """What integration tests run: every program but the unit tests."""
+    told = subprocess.run(["meson", "introspect", "--targets", folder], check=True, capture_output=True, text=True)
+    programs = [target for target in json.loads(told.stdout) if target["type"] == "executable"]
+    return [os.path.relpath(target["filename"][0], folder) for target in programs
+            if f"{os.sep}tests{os.sep}unit{os.sep}" not in target["defined_in"]]
 
 
 def _build_failed(name, reason, count):

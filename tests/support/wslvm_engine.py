@@ -8,6 +8,7 @@ import time
 
 import wslvm_enter as enter
 import wslvm_http
+import wslvm_kernel as kernel
 import wslvm_vm as wslvm
 
 DOCKER = "/usr/bin/docker"  # the distro's package, whatever else is in PATH
@@ -181,7 +182,9 @@ class EngineVm(wslvm.Vm):
         return self._only("containerd")
 
     def _only(self, *wanted):
-        pids = self.find_processes(*wanted)
+        found = self.find_processes(*wanted)
+        # A child that has not reached its exec yet looks like its parent.
+        pids = [pid for pid in found if kernel.parent(pid) not in found]
         if len(pids) != 1:
             raise wslvm.VmError(f"{len(pids)} processes are `{' '.join(wanted)}`, not one")
         return pids[0]

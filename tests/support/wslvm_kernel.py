@@ -181,17 +181,25 @@ def loops_backed_below(directory):
 
 def start_time(pid):
     """Start time in clock ticks (field 22 of /proc/PID/stat), None if there is no such process."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return None
+    field = _stat_field(pid, 19)
+    return None if field is None else int(field)
 
 
 def state_letter(pid):
+    return _stat_field(pid, 0)
+
+
+def parent(pid):
+    """Pid of the parent, None if there is no such process."""
+    field = _stat_field(pid, 1)
+    return None if field is None else int(field)
+
+
+def _stat_field(pid, index):
+    """A field of /proc/PID/stat behind the program's name, as text."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0].decode()
+            return file.read().rpartition(b")")[2].split()[index].decode()
     except (OSError, IndexError):
         return None
 
