@@ -75,7 +75,8 @@ class Parser {
   // For responses, before the head is complete: the answer to HEAD has no body, whatever it says.
   void set_head_request(bool head_request);
 
-  // Ready for the next message of the connection; keeps memory up to a few KiB.
+  // Ready for the next message of the connection. Keeps a few KiB: a head that comes again, byte
+  // for byte, isn't parsed again.
   void reset();
 
  private:

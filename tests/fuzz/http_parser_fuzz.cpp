@@ -65,7 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (whole.complete && whole.wire.size() != whole.taken) std::abort();
     if (whole.taken > input.size() || whole.body.size() > whole.taken) std::abort();
   }
-  for (const std::size_t step : {std::size_t{1}, std::size_t{7}}) {
+  for (const std::size_t step : {input.size(), std::size_t{1}, std::size_t{7}, input.size()}) {
+    if (step == 0) break;
     parser.reset();
     parser.set_head_request(head_request);
     const Outcome pieces = read(parser, input, step);

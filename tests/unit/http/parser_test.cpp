@@ -428,6 +428,53 @@ TEST_CASE("http/parser: the CRLF behind a chunk is passed on without waiting for
   CHECK(parser.complete());
 }
 
+TEST_CASE("http/parser: a head like the one before means the same, another one does not") {
+  const std::string get_x = "GET /x HTTP/1.1\r\nHost: d\r\n\r\n";
+  const std::string get_y = "GET /y HTTP/1.1\r\nHost: d\r\n\r\n";
+  const std::string longer = "GET /x HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n";
+  const std::string post = "POST /x HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\n\r\nabc";
+  const std::string other_body = "POST /x HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\n\r\nxyz";
+  Parser used(Kind::request);
+  for (const std::string& input :
+       {get_x, get_x, get_y, get_x, longer, longer, get_x, post, post, other_body,
+        chunked("1\r\nx\r\n0\r\n\r\n"), chunked("1\r\ny\r\n0\r\n\r\n"), get_x}) {
+    CAPTURE(input);
+    Parser fresh(Kind::request);
+    used.reset();
+    CHECK_FALSE(used.started());
+    CHECK(run(used, {input + "rest"}) == run(fresh, {input + "rest"}));
+    CHECK(used.head().target == fresh.head().target);
+    CHECK(used.head().fields.size() == fresh.head().fields.size());
+    CHECK(used.keep_alive() == fresh.keep_alive());
+    CHECK(used.content_length() == fresh.content_length());
+    CHECK(used.framing() == fresh.framing());
+  }
+  // In pieces, and with an error behind it.
+  used.reset();
+  CHECK(run(used, {get_x.substr(0, 9), get_x.substr(9)}).complete);
+  used.reset();
+  CHECK(run(used, {get_x}).complete);
+  used.reset();
+  CHECK(run(used, {get_x.substr(0, get_x.size() - 2) + "\n"}).refused);
+  used.reset();
+  CHECK(run(used, {get_x}).complete);
+}
+
+TEST_CASE("http/parser: the same head answers HEAD and GET differently") {
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+  Parser parser(Kind::response);
+  for (const bool head_request : {true, false, false, true, true, false}) {
+    parser.reset();
+    parser.set_head_request(head_request);
+    REQUIRE(parser.feed(answer).ok());
+    CHECK(parser.complete() == head_request);
+    if (!head_request) {
+      CHECK(*parser.feed("OKHTTP") == 2);
+      CHECK(parser.complete());
+    }
+  }
+}
+
 TEST_CASE("http/writer: what it writes, the parser reads") {
   http::Response response;
   response.status = 503;
