@@ -70,6 +70,7 @@ Probe::Probe(io::Loop& loop, process::Reaper& reaper, const ReadyRule& rule,
       retry_(loop) {
   if (!rule_.path.empty()) {
     auto watch = io::PathWatch::start(loop_, rule_.path, [this] {
+      pause_ms_ = kFirstPauseMs;  // bound now, and listening in a moment: don't wait long for that
       if (!get_) look();
     });
     if (watch) {

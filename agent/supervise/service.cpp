@@ -248,6 +248,9 @@ void Service::read_report() {
   if (!report.complete) return;
   process_->report_poll.reset();
   process_->child.report.reset();
+  // Without a probe, the exec is all there is to wait for.
+  if (spec().ready.kind == ReadyRule::Kind::none && process_->failure.empty())
+    event({EventKind::answered});
 }
 
 void Service::on_exit(const process::Exit& exit) {
@@ -274,6 +277,7 @@ void Service::send(int signal_number) {
 
 void Service::start_probe() {
   if (!process_) return;  // the spawn failed: its event is on the way
+  if (spec().ready.kind == ReadyRule::Kind::none && !process_->adopted) return;  // read_report()
   probe_ = std::make_unique<Probe>(around_.loop, around_.reaper, spec().ready, environment(),
                                    [this] { event({EventKind::answered}); });
 }
@@ -390,6 +394,7 @@ void Service::exit_reports_arrived() {
 
 void Service::replace(LoadedService loaded) {
   const bool was_broken = !std::exchange(broken_, {}).empty();
+  const bool was_enabled = spec().enabled;
   removed_ = false;
   next_.reset();
   if (loaded.spec == spec()) {
@@ -403,6 +408,8 @@ void Service::replace(LoadedService loaded) {
     machine_ = ServiceState{.needs_ready = machine_.needs_ready, .restarts = machine_.restarts};
     if (!log_) open_log();
     if (saved_.wanted.value_or(spec().enabled)) event({EventKind::start});
+  } else if (machine_.state == State::off && !was_enabled && spec().enabled && !saved_.wanted) {
+    event({EventKind::start});
   }
   note_change();
 }

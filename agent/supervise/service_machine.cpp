@@ -55,9 +55,7 @@ class Mover {
 
   void to_ready() {
     enter(State::ready, "");
-    at().was_ready = true;
-    at().failed_at.clear();
-    at().attempts = std::min(at().attempts, kReadyAttempts);
+    if (spec_.ready.kind != ReadyRule::Kind::none) worked();
     act(ActionKind::serve);
     arm(seconds(spec_.restart.healthy_s));
   }
@@ -128,12 +126,24 @@ class Mover {
     at().failed_at.clear();
   }
 
+  // Ready for healthy_s.
+  void healthy() {
+    worked();
+    forget_failures();
+  }
+
  private:
   void enter(State state, std::string reason) {
     at().state = state;
     at().reason = std::move(reason);
   }
   void arm(std::uint64_t ms) { step_.actions.push_back({ActionKind::arm, ms}); }
+  // This run has shown that the service can work.
+  void worked() {
+    at().was_ready = true;
+    at().failed_at.clear();
+    at().attempts = std::min(at().attempts, kReadyAttempts);
+  }
   void to_failed(std::string reason) {
     act(ActionKind::disarm);
     enter(State::failed, std::move(reason));
@@ -231,7 +241,7 @@ void in_starting(Mover& move, const ServiceSpec& spec, const Event& event) {
 void in_ready(Mover& move, const Event& event) {
   switch (event.kind) {
     case EventKind::timer:  // healthy_s is over
-      return move.forget_failures();
+      return move.healthy();
     case EventKind::ended:
       return move.ended(event);
     case EventKind::lost:

@@ -96,7 +96,7 @@ struct ServiceState {
   AfterStop after_stop = AfterStop::off;
   bool prepared = false;
   bool needs_ready = false;
-  bool was_ready = false;                // the present or last run has answered its probe
+  bool was_ready = false;                // the present or last run has shown that it works
   unsigned attempts = 0;                 // failures in a row, for the delay
   std::vector<std::uint64_t> failed_at;  // starts that failed, in ms, within the window
   unsigned restarts = 0;                 // since the first start of this init life

@@ -19,7 +19,7 @@ using Command = std::vector<std::string>;
 // How one sees that the service does its work.
 struct ReadyRule {
   enum class Kind {
-    none,     // as soon as it runs
+    none,     // as soon as its program runs
     socket,   // a connect to a unix socket succeeds
     http,     // GET over a unix socket answers 200
     file,     // a file is there

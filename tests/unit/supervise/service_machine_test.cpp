@@ -99,6 +99,7 @@ std::string actions_text(const std::vector<Action>& actions) {
 ServiceSpec spec_with_prepare() {
   ServiceSpec spec;
   spec.name = "engine";
+  spec.ready.kind = ReadyRule::Kind::socket;
   spec.prepare = {{"/bin/true"}};
   return spec;
 }
@@ -372,6 +373,23 @@ TEST_CASE(
     life.now += 100;
   }
   CHECK(life.s.restarts == 20);
+}
+
+TEST_CASE("supervise/service_machine: without a probe, only a healthy time shows that it works") {
+  Life life;
+  life.spec.ready.kind = ReadyRule::Kind::none;
+  life.up();
+  for (int i = 1; i < 8; ++i) {
+    life.event(EventKind::ended);
+    REQUIRE(life.s.state == State::backing_off);
+    life.event(EventKind::timer).event(EventKind::prepared).event(EventKind::answered);
+  }
+  life.event(EventKind::ended);
+  CHECK(life.s.state == State::failed);
+  life.event(EventKind::start).event(EventKind::prepared).event(EventKind::answered);
+  life.event(EventKind::timer).event(EventKind::ended);
+  CHECK(life.s.state == State::backing_off);
+  CHECK(life.s.failed_at.empty());
 }
 
 TEST_CASE("supervise/service_machine: after a healthy time the delay is short again") {

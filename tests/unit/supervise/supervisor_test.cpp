@@ -85,7 +85,7 @@ class World {
     while (!reached() && !late) loop.run();
     if (late)
       for (const auto& s : supervisor->snapshot())
-        MESSAGE(s.name << " " << state_name(s.state) << " " << s.reason);
+        MESSAGE(s.name << " " << std::string(state_name(s.state)) << " " << s.reason);
     REQUIRE_FALSE(late);
   }
   void until_state(const std::string& name, State state) {
@@ -143,7 +143,7 @@ TEST_CASE("supervise/supervisor: what can't work ends in failed, with reason and
                 R"("ready":{"file":{"path":"/nowhere"}},"restart":{"delay_ms":10,"limit":3})");
   world.service("gone", quoted("exit 0"), R"("enabled":false)");
   world.write("missing", R"({"name":"missing","argv":["/nowhere/tool"],"cgroup":false,
-    "ready":{"file":{"path":"/nowhere"}},"restart":{"delay_ms":10,"limit":2}})");
+    "restart":{"delay_ms":10,"limit":2}})");
   world.start();
   world.until_state("bad", State::failed);
   const auto bad = world.status("bad");
@@ -289,6 +289,7 @@ TEST_CASE("supervise/supervisor: service files are read again") {
   world.service("same", kLives);
   world.service("changed", kLives);
   world.service("removed", kLives);
+  world.service("enabled", kLives, R"("enabled":false)");
   world.write("broken", "{}");
   world.start();
   for (const char* name : {"same", "changed", "removed"}) world.until_state(name, State::ready);
@@ -301,10 +302,12 @@ TEST_CASE("supervise/supervisor: service files are read again") {
   world.service("changed", kLives, R"("description":"new")");
   world.service("broken", kLives);
   world.service("fresh", kLives);
+  world.service("enabled", kLives);
   world.remove("removed");
   REQUIRE(world.supervisor->reload().ok());
   world.until([&] { return !world.supervisor->status("removed").has_value(); });
   world.until_state("fresh", State::ready);
+  world.until_state("enabled", State::ready);
   world.until_state("broken", State::ready);
   CHECK(world.status("same").pid == same);
   CHECK(world.status("changed").pid == changed);
