@@ -20,7 +20,7 @@ BUILD = os.path.join(REPOSITORY, "build")
 BUILDS = {
     "release": [],
     # gcc 12 warns of uninitialised moves in every std::variant once it instruments them.
-    "sanitize": ["-Db_sanitize=address,undefined", "-Dstatic_agent=false", "-Dbuildtype=debugoptimized",
+    "sanitize": ["-Db_sanitize=address,undefined", "-Dstatic_agent=false", "-Dbuildtype=debug",
                  "-Dcpp_args=-Wno-maybe-uninitialized"],
 }
 _DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped")

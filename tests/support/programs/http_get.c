@@ -1,5 +1,6 @@
-// http_get SOCKET PATH: one GET over a unix socket, the answer's status line and body on stdout; exit 0 when the status is 200.
-// Static, so that it runs in a container with nothing else: it shows that a mounted docker.sock reaches the API.
+// http_get SOCKET PATH: one GET over a unix socket, the answer's status line and body on stdout;
+// exit 0 when the status is 200. Static, so that it runs in a container with nothing else: it shows
+// that a mounted docker.sock reaches the API.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
