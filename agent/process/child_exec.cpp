@@ -30,13 +30,10 @@ class ChildSide {
       : spec_(spec), parent_(parent), report_(report) {}
 
   [[noreturn]] void run() {
-    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail("die with the parent");
-    if (::getppid() != parent_) ::_exit(kExecFailed);  // it died before the line above
-    reset_signals();
+    begin();
     if (::setsid() < 0) fail("new session");
     ::umask(022);
     if (::chdir("/") != 0) fail("change directory to /");
-    for (const auto& path : spec_.cgroup_files) write_setting(path, "0");
     if (spec_.oom_score_adj)
       write_setting("/proc/self/oom_score_adj", std::to_string(*spec_.oom_score_adj));
     if (spec_.nofile) limit_files();
@@ -48,7 +45,19 @@ class ChildSide {
     exec();
   }
 
+  [[noreturn]] void write(const std::vector<Setting>& settings) {
+    begin();
+    for (const auto& setting : settings) write_setting(setting.path, setting.value);
+    ::_exit(0);
+  }
+
  private:
+  void begin() {
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail("die with the parent");
+    if (::getppid() != parent_) ::_exit(kExecFailed);  // it died before the line above
+    reset_signals();
+  }
+
   void say(char kind, const std::string& what) {
     const std::string line = kind + what + '\n';
     ::signal(SIGPIPE, SIG_IGN);
@@ -72,7 +81,7 @@ class ChildSide {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
   }
 
-  // A daemon without its cgroup or OOM setting is better than no daemon; it is said.
+  // A daemon without its OOM setting is better than no daemon; it is said.
   void write_setting(const std::string& path, const std::string& value) {
     const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!fd) return note(errno_error("open " + path));
@@ -143,10 +152,9 @@ class ChildSide {
   int report_;
 };
 
-}  // namespace
-
-Result<Child> start_child(const ChildSpec& spec) {
-  if (spec.argv.empty()) return make_error("start: no command");
+// Forks; `in_child` gets the parent's pid and the report's writing end, and does not return.
+template <typename F>
+Result<Child> fork_child(const F& in_child) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return errno_error("pipe");
   UniqueFd report_read(ends[0]);
@@ -159,12 +167,11 @@ Result<Child> start_child(const ChildSpec& spec) {
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t pid = ::fork();
-  if (pid == 0) ChildSide(spec, parent, report_write.get()).run();
+  if (pid == 0) in_child(parent, report_write.get());
   const int fork_errno = errno;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return errno_error("fork", fork_errno);
 
-  report_write.reset();
   Child child;
   child.pid = pid;
   child.report = std::move(report_read);
@@ -180,6 +187,18 @@ Result<Child> start_child(const ChildSpec& spec) {
   child.pidfd = std::move(*pidfd);
   child.start_time = stat->start_time;
   return child;
+}
+
+}  // namespace
+
+Result<Child> start_child(const ChildSpec& spec) {
+  if (spec.argv.empty()) return make_error("start: no command");
+  return fork_child([&](pid_t parent, int report) { ChildSide(spec, parent, report).run(); });
+}
+
+Result<Child> start_writer(const std::vector<Setting>& settings) {
+  return fork_child(
+      [&](pid_t parent, int report) { ChildSide(ChildSpec{}, parent, report).write(settings); });
 }
 
 ChildReport read_report(int report_fd) {

@@ -1,7 +1,7 @@
 // Starts a child: fork, set-up, exec. A kill -9 of the agent at any line leaves either a dead child
 // or one that is recorded in its pid file:
 //
-//   fork ─ PDEATHSIG=SIGKILL ─ parent still there? ─ session, cgroup, limits, stdio ─ pid file
+//   fork ─ PDEATHSIG=SIGKILL ─ parent still there? ─ session, limits, stdio ─ pid file
 //        ─ PDEATHSIG cleared ─ exec
 //
 // Nothing here blocks the parent: what failed in the child comes through a pipe, later.
@@ -27,9 +27,8 @@ struct ChildSpec {
   // a descriptor, else /dev/null. Standard input is /dev/null.
   std::string output_path;
   int output_fd = -1;
-  std::string pid_file;                   // "PID STARTTIME\n"; none when empty
-  std::vector<std::string> cgroup_files;  // cgroup.procs files to join (all hierarchies of v1)
-  std::optional<std::uint64_t> nofile;    // lowered to what the kernel allows
+  std::string pid_file;                 // "PID STARTTIME\n"; none when empty
+  std::optional<std::uint64_t> nofile;  // lowered to what the kernel allows
   std::optional<int> oom_score_adj;
   bool dies_with_parent = false;  // keeps PDEATHSIG: for short helpers
 };
@@ -42,6 +41,15 @@ struct Child {
 };
 
 Result<Child> start_child(const ChildSpec& spec);
+
+// A file of the kernel's and what to write into it.
+struct Setting {
+  std::string path;
+  std::string value;
+};
+// A child that writes `settings`, all of them, and ends: for writes that may take a while. What
+// failed is in its report's notes.
+Result<Child> start_writer(const std::vector<Setting>& settings);
 
 // What the child had to say before its exec.
 struct ChildReport {

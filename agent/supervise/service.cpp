@@ -123,7 +123,7 @@ void Service::event(Event first) {
     for (const auto& action : done.actions) perform(action);
     if (machine_.restarts != saved_.restarts) {
       saved_.restarts = machine_.restarts;
-      persist();
+      persist_later();
     }
   }
   busy_ = false;
@@ -135,7 +135,8 @@ void Service::note_change() {
   around_.loop.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
     if (alive.expired()) return;
     change_told_ = false;
-    around_.changed();  // last: it may destroy us
+    around_.changed();
+    if (!alive.expired() && unsaved_) persist();
   });
 }
 
@@ -170,7 +171,13 @@ void Service::perform(const Action& action) {
   }
 }
 
+void Service::persist_later() {
+  unsaved_ = true;
+  note_change();
+}
+
 void Service::persist() {
+  unsaved_ = false;
   if (auto done = file::write_atomic(path(".json"), to_json(saved_)); !done)
     log::error("service.state_not_saved",
                {{"service", spec().name}, {"error", done.error().message}});
@@ -203,7 +210,7 @@ void Service::prepare() {
       [this](const Status& done, std::vector<std::string> notes) {
         prepare_.reset();
         saved_.notes = std::move(notes);
-        persist();
+        persist_later();
         if (done) return event({EventKind::prepared});
         event({EventKind::prepare_failed, done.error().message});
       });
@@ -222,8 +229,6 @@ void Service::spawn() {
   if (spec().nofile) child.nofile = static_cast<std::uint64_t>(*spec().nofile);
   (void)boot::carry_out(groups_.to_make,
                         [&](const Error& error) { start_notes_.push_back(error.message); });
-  for (const auto& directory : groups_.directories)
-    child.cgroup_files.push_back(directory + "/cgroup.procs");
   // Before the process: an agent that finds a process also finds what it was started with.
   auto saved = file::write_atomic(path(".spec.json"), loaded_.source);
   auto started = saved ? process::start_child(child) : Result<process::Child>(saved.error());
@@ -237,7 +242,18 @@ void Service::spawn() {
   process_->report_poll->watch(io::Poll::readable);
   saved_.started_at_ms = boot_ms();
   saved_.ready_at_ms = 0;
-  persist();
+  persist_later();
+  join_groups();
+}
+
+void Service::join_groups() {
+  if (groups_.directories.empty()) return;
+  group_move_ = std::make_unique<process::ControlGroupMove>(
+      around_.loop, around_.reaper, process_->child.pid, groups_.directories,
+      [this](const std::vector<std::string>& failures) {
+        group_move_.reset();
+        if (process_) start_notes_.insert(start_notes_.end(), failures.begin(), failures.end());
+      });
 }
 
 void Service::read_report() {
@@ -262,7 +278,7 @@ void Service::on_exit(const process::Exit& exit) {
   if (log_) log_->service_ended();
   saved_.last_exit = how;
   saved_.ready_at_ms = 0;
-  persist();
+  persist_later();
   event({EventKind::ended, std::move(how), exit.success()});
 }
 
@@ -285,7 +301,7 @@ void Service::start_probe() {
 void Service::serve() {
   probe_.reset();
   if (saved_.ready_at_ms == 0) saved_.ready_at_ms = boot_ms();
-  persist();
+  persist_later();
   log::info("service.ready",
             {{"service", spec().name}, {"after_ms", saved_.ready_at_ms - saved_.started_at_ms}});
   watch_socket();
@@ -370,6 +386,9 @@ void Service::adopt(process::RecordedPid recorded, UniqueFd pidfd) {
                                                   [this](unsigned) { adopted_ended(true); });
   process_->end_poll->watch(io::Poll::readable);
   log::info("service.adopted", {{"service", spec().name}, {"pid", recorded.pid}});
+  // The earlier agent may have been killed before its helper was done.
+  const auto in = file::read("/proc/" + std::to_string(recorded.pid) + "/cgroup");
+  if (in && !process::is_member(*in, "/causeway/" + spec().name)) join_groups();
   event({EventKind::adopted});
 }
 

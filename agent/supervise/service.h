@@ -20,6 +20,7 @@
 #include "io/path_watch.h"
 #include "io/poll.h"
 #include "io/timer.h"
+#include "process/control_group.h"
 #include "process/reaper.h"
 #include "supervise/command_sequence.h"
 #include "supervise/exit_reports.h"
@@ -86,7 +87,8 @@ class Service {
 
   void event(Event event);
   void perform(const Action& action);
-  void persist();
+  void persist();        // now
+  void persist_later();  // after what waits for this change was started
   void note_change();
 
   void open_log();
@@ -96,6 +98,7 @@ class Service {
   void on_exit(const process::Exit& exit);
   void adopt(process::RecordedPid recorded, UniqueFd pidfd);
   void adopted_ended(bool wait_for_report);
+  void join_groups();
   void start_probe();
   void serve();
   void watch_socket();
@@ -115,6 +118,7 @@ class Service {
   std::deque<Event> events_;   // those that come while one is being carried out
   bool busy_ = false;
   bool change_told_ = false;
+  bool unsaved_ = false;
   std::vector<std::string> start_notes_;  // of the present process's set-up
   std::string side_note_;                 // of after_ready and before_shutdown
   boot::ServiceGroups groups_;
@@ -123,6 +127,7 @@ class Service {
   // Stop first what can call back.
   std::unique_ptr<ServiceLog> log_;
   std::unique_ptr<Process> process_;
+  std::unique_ptr<process::ControlGroupMove> group_move_;
   io::Timer timer_;  // the machine's
   io::Timer socket_grace_;
   io::Timer report_grace_;

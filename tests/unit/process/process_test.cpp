@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "io/loop.h"
 #include "process/child_exec.h"
+#include "process/control_group.h"
 #include "process/pidfd.h"
 #include "process/reaper.h"
 #include "process/run_once.h"
@@ -154,15 +155,15 @@ TEST_CASE("process/child_exec: a step that fails ends the child before its exec"
   CHECK(::access((scratch.path + "/ran").c_str(), F_OK) != 0);
 }
 
-TEST_CASE("process/child_exec: a cgroup or limit that fails is a note, and the child runs") {
+TEST_CASE("process/child_exec: a setting or limit that fails is a note, and the child runs") {
   ChildSpec spec = shell("exit 5");
-  spec.cgroup_files = {"/nowhere/cgroup.procs"};
+  spec.oom_score_adj = 5000;  // out of range
   spec.nofile = 1ULL << 40;
   const auto ended = run_to_end(spec);
   CHECK(ended.exit == Exit::code(5));
   CHECK(ended.report.failure.empty());
   REQUIRE(ended.report.notes.size() == 2);
-  CHECK(ended.report.notes[0] == "open /nowhere/cgroup.procs: No such file or directory");
+  CHECK(ended.report.notes[0].find("write 5000 to /proc/self/oom_score_adj") == 0);
   CHECK(ended.report.notes[1].find("limit open files") == 0);
 }
 
@@ -282,6 +283,37 @@ TEST_CASE("process/reaper: a forgotten child is reaped, other people's children 
   int status = 0;
   CHECK(::waitpid(foreign, &status, 0) == foreign);
   CHECK(WEXITSTATUS(status) == 9);
+}
+
+TEST_CASE("process/control_group: a process is moved by a helper, and failures are told") {
+  const Scratch scratch;
+  const std::string group = scratch.path + "/group";
+  REQUIRE(file::make_directories(group).ok());
+  REQUIRE(file::write_atomic(group + "/cgroup.procs", "").ok());  // stands in for the kernel's
+  io::Loop loop;
+  Reaper reaper(loop);
+  std::vector<std::string> failures;
+  bool told = false;
+  ControlGroupMove move(loop, reaper, 4242, {group, scratch.path + "/missing"},
+                        [&](const std::vector<std::string>& notes) {
+                          failures = notes;
+                          told = true;
+                        });
+  CHECK_FALSE(told);
+  loop.run();
+  CHECK(told);
+  CHECK(*file::read(group + "/cgroup.procs") == "4242");
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0] == "open " + scratch.path + "/missing/cgroup.procs: No such file or directory");
+}
+
+TEST_CASE("process/control_group: membership is read from /proc/PID/cgroup") {
+  const std::string in_all =
+      "9:pids:/a/causeway/dockerd\n1:cpu:/causeway/dockerd\n0::/causeway/dockerd\n";
+  CHECK(is_member(in_all, "/causeway/dockerd"));
+  CHECK_FALSE(is_member(in_all + "4:memory:/a\n", "/causeway/dockerd"));
+  CHECK_FALSE(is_member("0::/causeway/dockerd-2\n", "/causeway/dockerd"));
+  CHECK_FALSE(is_member("", "/causeway/dockerd"));
 }
 
 TEST_CASE("process/run_once: output and exit code") {
