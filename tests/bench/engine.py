@@ -133,7 +133,7 @@ class Engine:
         os.makedirs(self.etc, exist_ok=True)
         self.services = dict(DEFAULT_SERVICES)
         if services and os.path.isdir(services):
-            shutil.copytree(services, f"{self.etc}/services.d", dirs_exist_ok=True)
+            shutil.copytree(os.path.dirname(services), self.etc, dirs_exist_ok=True)  # and what the services' files name
             for name in sorted(os.listdir(services)):
                 if name.endswith(".json"):
                     with open(f"{services}/{name}") as source:
