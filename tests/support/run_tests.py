@@ -48,13 +48,13 @@ def main():
     kinds = kinds or ["unit", "lint", "integration"]
     count = Count()
     if "unit" in kinds or "integration" in kinds:
-        built = build("release", count, everything="unit" in kinds)
+        built = build("release", count, None if "unit" in kinds else _product_and_test_programs)
     if "lint" in kinds:
         run_pytest("lint", pytest_arguments, {}, count)
     if "unit" in kinds:
         if built:
             run_unit("release", count)
-        if build("sanitize", count, everything=True):
+        if build("sanitize", count, _programs_of_meson_tests):
             run_unit("sanitize", count)
     if "integration" in kinds and built:
         end_lost_vms()
@@ -69,7 +69,8 @@ def step(text):
     print(f"==> {time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def build(name, count, everything):
+def build(name, count, targets):
+    """`targets(folder)` names what to build; None is everything."""
     folder = os.path.join(BUILD, name)
     step(f"build ({name})")
     begun = time.monotonic()
@@ -80,7 +81,7 @@ def build(name, count, everything):
             return _build_failed(name, f"meson setup: see {folder}/meson-logs/meson-log.txt", count)
     # ninja's progress is for a terminal; elsewhere its lines about what went well are noise.
     quiet = [] if sys.stdout.isatty() else ["--quiet"]
-    if subprocess.run(["ninja", "-C", folder, *quiet, *([] if everything else _product_and_test_programs(folder))],
+    if subprocess.run(["ninja", "-C", folder, *quiet, *(targets(folder) if targets else [])],
                       check=False).returncode != 0:
         return _build_failed(name, "ninja (above)", count)
     print(f"built in {time.monotonic() - begun:.0f} s", flush=True)
@@ -93,6 +94,12 @@ def _product_and_test_programs(folder):
     programs = [target for target in json.loads(told.stdout) if target["type"] == "executable"]
     return [os.path.relpath(target["filename"][0], folder) for target in programs
             if f"{os.sep}tests{os.sep}unit{os.sep}" not in target["defined_in"]]
+
+
+def _programs_of_meson_tests(folder):
+    """Nothing else in the sanitizer build: it is slow, and static programs can't have sanitizers."""
+    told = subprocess.run(["meson", "introspect", "--tests", folder], check=True, capture_output=True, text=True)
+    return sorted({os.path.relpath(test["cmd"][0], folder) for test in json.loads(told.stdout)})
 
 
 def _build_failed(name, reason, count):
