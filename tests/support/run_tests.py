@@ -115,7 +115,7 @@ def run_unit(name, count):
     log = f"{folder}/meson-logs/testlog.json"
     if os.path.exists(log):
         os.unlink(log)
-    done = subprocess.run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs"], check=False,
+    done = subprocess.run(["meson", "test", "-C", folder, "--no-rebuild"], check=False,
                           env={**os.environ, **_UNIT_ENVIRONMENT})
     if not os.path.exists(log):
         print(f"FAILED: meson test wrote no log (exit code {done.returncode})", flush=True)
@@ -132,6 +132,11 @@ def _unit_result(test):
         print(f"SKIPPED {test['name']}: {(test.get('stdout') or test.get('stderr') or '').strip()}", flush=True)
         return 0, 0, 1
     good = test["result"] == "OK"
+    if not good:
+        # stdout is doctest's report; stderr is the log of the code under test and any sanitizer's report, at its end.
+        for name, lines in (("stdout", 80), ("stderr", 60)):
+            text = (test.get(name) or "").rstrip().splitlines()[-lines:]
+            print(f"FAILED {test['name']} ({test['result']}), end of its {name}:", *text, sep="\n  ", flush=True)
     summary = _DOCTEST.search(test.get("stdout") or "")
     if not summary:
         return (1, 0, 0) if good else (0, 1, 0)
