@@ -280,7 +280,7 @@ TEST_CASE("supervise/supervisor: what ignores its stop signal is killed at the d
   world.until_state("deaf", State::ready);
   REQUIRE(world.supervisor->stop_service("deaf").ok());
   world.until_state("deaf", State::off);
-  CHECK(world.history.find("deaf=killing") != std::string::npos);
+  // Changes within one turn are told once, so the history may not have the state between.
   CHECK(world.status("deaf").last_exit == "was killed by SIGKILL");
 }
 
