@@ -348,7 +348,13 @@ def test_up_after_a_kill_sweeps_and_keeps_the_disks(make_vm):
     assert vm.exec("minimal", ["cat", "/root/f"]).stdout == "kept\n"
 
 
+def all_vm_groups():
+    return {name for h in cgroups.hierarchies() for name in os.listdir(h["point"])
+            if re.fullmatch("causeway-vm-[0-9a-f]{8}", name)}
+
+
 def test_up_killed_at_any_moment_leaves_nothing(make_vm, machine):
+    before = all_vm_groups()  # of VMs that this test did not make, running or not
     vm = make_vm(["minimal"])
     vm.down()
     for milliseconds in range(0, 400, 40):
@@ -365,7 +371,5 @@ def test_up_killed_at_any_moment_leaves_nothing(make_vm, machine):
         assert marks.of_state(vm.state_dir) is None
         assert kernel.loops_backed_below(vm.state_dir) == []
     ids = {mark["id"] for mark in marks.all_marks()}
-    groups = {name for h in cgroups.hierarchies() for name in os.listdir(h["point"])
-              if re.fullmatch("causeway-vm-[0-9a-f]{8}", name)}
-    assert groups <= {cgroups.group_name(vm_id) for vm_id in ids}
+    assert all_vm_groups() - before <= {cgroups.group_name(vm_id) for vm_id in ids}
     assert vm.up(["minimal"]) is True
