@@ -182,9 +182,15 @@ class EngineVm(wslvm.Vm):
         return self._only("containerd")
 
     def _only(self, *wanted):
-        found = self.find_processes(*wanted)
-        # A child that has not reached its exec yet looks like its parent.
-        pids = [pid for pid in found if kernel.parent(pid) not in found]
-        if len(pids) != 1:
-            raise wslvm.VmError(f"{len(pids)} processes are `{' '.join(wanted)}`, not one")
+        pids = []
+
+        def not_several():
+            found = self.find_processes(*wanted)
+            # A child that has not reached its exec yet looks like its parent, and for a moment outlives a killed one.
+            pids[:] = [pid for pid in found if kernel.parent(pid) not in found]
+            return len(pids) <= 1
+
+        poll(not_several, f"one process is `{' '.join(wanted)}`")
+        if not pids:
+            raise wslvm.VmError(f"no process is `{' '.join(wanted)}`")
         return pids[0]
