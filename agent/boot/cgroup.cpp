@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "boot/mount_info.h"
+#include "paths/mount_info.h"
 
 namespace causeway::boot {
 namespace {
@@ -65,7 +65,7 @@ bool uses_v1(const std::vector<Membership>& memberships) {
                      [](const Membership& m) { return !m.v2() && !m.named(); });
 }
 
-bool mounts_it(const MountEntry& entry, const Membership& membership) {
+bool mounts_it(const paths::MountEntry& entry, const Membership& membership) {
   if (membership.v2()) return entry.fs_type == "cgroup2";
   if (entry.fs_type != "cgroup") return false;
   const auto wanted = text::split(membership.controllers, ',');
@@ -73,18 +73,19 @@ bool mounts_it(const MountEntry& entry, const Membership& membership) {
                      [&](std::string_view w) { return entry.has_super_option(w); });
 }
 
-const MountEntry* find_mount(const std::vector<MountEntry>& mounts, const Membership& membership) {
+const paths::MountEntry* find_mount(const std::vector<paths::MountEntry>& mounts,
+                                    const Membership& membership) {
   for (const auto& entry : mounts)
-    if (mounts_it(entry, membership) && mounted_at(mounts, entry.mount_point) == &entry)
+    if (mounts_it(entry, membership) && paths::mounted_at(mounts, entry.mount_point) == &entry)
       return &entry;
   return nullptr;
 }
 
 std::vector<Hierarchy> find_hierarchies(std::string_view mountinfo, std::string_view self_cgroup) {
-  const auto mounts = parse_mountinfo(mountinfo);
+  const auto mounts = paths::parse_mountinfo(mountinfo);
   std::vector<Hierarchy> out;
   for (auto& membership : parse_memberships(self_cgroup)) {
-    const MountEntry* mount = find_mount(mounts, membership);
+    const paths::MountEntry* mount = find_mount(mounts, membership);
     if (mount == nullptr) continue;
     // A bind of a part of the tree shows in `root`; <own> must lie in that part.
     const std::string root = mount->root == "/" ? "" : mount->root;
@@ -146,10 +147,10 @@ std::vector<Hierarchy> unified(std::string_view mountinfo, std::string_view self
 }  // namespace
 
 std::vector<Step> plan_cgroup_mounts(std::string_view mountinfo, std::string_view self_cgroup) {
-  const auto mounts = parse_mountinfo(mountinfo);
+  const auto mounts = paths::parse_mountinfo(mountinfo);
   const auto memberships = parse_memberships(self_cgroup);
   const bool v1 = uses_v1(memberships);
-  const MountEntry* at_root = mounted_at(mounts, kRoot);
+  const paths::MountEntry* at_root = paths::mounted_at(mounts, kRoot);
   std::vector<Step> steps;
   for (const auto& membership : memberships) {
     if (find_mount(mounts, membership) != nullptr) continue;

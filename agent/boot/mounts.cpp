@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <set>
 
-#include "base/text.h"
+#include "paths/mount_info.h"
+#include "paths/mount_table.h"
+#include "paths/unix_path.h"
 
 namespace causeway::boot {
 namespace {
@@ -44,11 +46,6 @@ constexpr std::pair<const char*, const char*> kDeviceLinks[] = {
     {"/dev/stderr", "/proc/self/fd/2"},
 };
 
-bool below(std::string_view path, std::string_view directory) {
-  return path.size() > directory.size() && path.substr(0, directory.size()) == directory &&
-         (directory == "/" || path[directory.size()] == '/');
-}
-
 Step mount_step(const Wanted& wanted) {
   Step step;
   step.kind = Step::Kind::mount;
@@ -70,25 +67,21 @@ Step link(std::string target, std::string source) {
   return step;
 }
 
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
 }  // namespace
 
 Step proc_mount() { return mount_step(kWanted[0]); }
 
 std::vector<Step> plan_mounts(std::string_view mountinfo, const MountNeeds& needs) {
-  const auto mounts = parse_mountinfo(mountinfo);
+  const auto mounts = paths::parse_mountinfo(mountinfo);
   std::vector<Step> steps;
   std::set<std::string> planned;
   for (const auto& wanted : kWanted) {
     if (wanted.owned_root_only && !needs.owns_root) continue;
     const std::string target = wanted.target;
-    const bool hidden = std::any_of(planned.begin(), planned.end(),
-                                    [&](const std::string& p) { return below(target, p); });
-    const bool there = !hidden && mounted_at(mounts, target) != nullptr;
+    const bool hidden = std::any_of(planned.begin(), planned.end(), [&](const std::string& p) {
+      return paths::is_below(target, p);
+    });
+    const bool there = !hidden && paths::mounted_at(mounts, target) != nullptr;
     if (there) continue;
     steps.push_back(mount_step(wanted));
     planned.insert(target);
@@ -99,54 +92,16 @@ std::vector<Step> plan_mounts(std::string_view mountinfo, const MountNeeds& need
   return steps;
 }
 
-std::string find_wsl(const std::vector<MountEntry>& mounts) {
-  std::string found;
-  for (const auto& entry : mounts) {
-    const auto& point = entry.mount_point;
-    if (entry.fs_type != "tmpfs" || !point.ends_with("/wsl")) continue;
-    if (point == "/mnt/wsl") return point;
-    // A user's tmpfs deep in the tree may be called the same; the shortest path is WSL's.
-    if (found.empty() || point.size() < found.size()) found = point;
-  }
-  return found;
-}
-
-std::vector<std::string> find_drives(const std::vector<MountEntry>& mounts,
-                                     const std::string& wsl) {
-  std::vector<std::string> out;
-  for (const auto& entry : mounts) {
-    const auto& point = entry.mount_point;
-    const bool drvfs =
-        (entry.fs_type == "9p" && entry.super_options.find("aname=drvfs") != std::string::npos) ||
-        (entry.fs_type == "virtiofs" && entry.source.starts_with("drvfs")) ||
-        entry.fs_type == "drvfs";
-    const char letter = point.back();
-    const bool beside_wsl = !wsl.empty() && point.size() >= 2 && point[point.size() - 2] == '/' &&
-                            letter >= 'a' && letter <= 'z' && parent_of(point) == parent_of(wsl);
-    // WSL's own libraries are a drvfs mount as well; they are carried by name.
-    if ((!drvfs && !beside_wsl) || point == "/" || below(point, "/usr/lib/wsl")) continue;
-    if (mounted_at(mounts, point) != nullptr) out.push_back(point);
-  }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  std::vector<std::string> outermost;
-  for (auto& point : out)
-    if (std::none_of(outermost.begin(), outermost.end(),
-                     [&](const std::string& other) { return below(point, other); }))
-      outermost.push_back(std::move(point));
-  return outermost;
-}
-
 std::vector<Carried> plan_carried(std::string_view mountinfo, const std::string& data,
                                   const std::string& run) {
-  const auto mounts = parse_mountinfo(mountinfo);
+  const auto mounts = paths::parse_mountinfo(mountinfo);
   std::vector<Carried> out;
   for (const char* path : {"/sys", "/dev"})
-    if (mounted_at(mounts, path) != nullptr) out.push_back({path, true});
-  const std::string wsl = find_wsl(mounts);
+    if (paths::mounted_at(mounts, path) != nullptr) out.push_back({path, true});
+  const std::string wsl = paths::find_wsl(mounts);
   if (!wsl.empty()) out.push_back({wsl, true});
-  for (auto& drive : find_drives(mounts, wsl))
-    if (wsl.empty() || !below(drive, wsl)) out.push_back({std::move(drive), false});
+  for (auto& drive : paths::find_drives(mounts, wsl))
+    if (wsl.empty() || !paths::is_below(drive, wsl)) out.push_back({std::move(drive), false});
   out.push_back({"/usr/lib/wsl", false});
   out.push_back({"/lib/modules", false});
   out.push_back({data, true});

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "boot/mount_info.h"
 #include "boot/step.h"
 
 namespace causeway::boot {
@@ -25,14 +24,6 @@ Step proc_mount();
 
 // The steps that add what is missing, in order. cgroups are planned apart (cgroup.h).
 std::vector<Step> plan_mounts(std::string_view mountinfo, const MountNeeds& needs);
-
-// WSL's shared tmpfs, by default /mnt/wsl, at <automount.root>/wsl otherwise; empty when there is
-// none.
-std::string find_wsl(const std::vector<MountEntry>& mounts);
-
-// Mount points that hold Windows drives: drvfs as 9p or virtiofs, and every mount on a single
-// letter beside `wsl`. Outermost ones only.
-std::vector<std::string> find_drives(const std::vector<MountEntry>& mounts, const std::string& wsl);
 
 struct Carried {
   std::string path;       // the same before and after the pivot

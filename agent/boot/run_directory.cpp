@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "boot/mount_info.h"
+#include "paths/mount_info.h"
 
 namespace causeway::boot {
 namespace {
@@ -48,8 +48,8 @@ void unmount_run(const std::string& run) {
   for (int i = 0; i < kMostLeftovers; ++i) {
     const auto text = file::read("/proc/self/mountinfo", kMountInfoLimit);
     if (!text) return;
-    const auto mounts = parse_mountinfo(*text);
-    const MountEntry* mount = mounted_at(mounts, run);
+    const auto mounts = paths::parse_mountinfo(*text);
+    const paths::MountEntry* mount = paths::mounted_at(mounts, run);
     if (mount == nullptr || mount->fs_type != "tmpfs" || mount->source != kSource) return;
     // Lazily when somebody outside has a file open there: it must not stop the next life.
     if (::umount2(run.c_str(), UMOUNT_NOFOLLOW) != 0 &&

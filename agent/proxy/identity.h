@@ -1,18 +1,10 @@
-// Who asks: a property of the listening socket that a client came in by, never of what it says.
+// The identity of a listener under the name that the proxy's own code uses.
 #pragma once
 
-#include <string>
+#include "paths/identity.h"
 
 namespace causeway::proxy {
 
-struct Identity {
-  enum class Kind {
-    engine,   // the engine's own distro: paths mean what they say
-    distro,   // an integrated distro, `name` says which
-    windows,  // through the shim
-  };
-  Kind kind = Kind::engine;
-  std::string name = "engine";
-};
+using paths::Identity;
 
 }  // namespace causeway::proxy

@@ -1,11 +1,11 @@
-#include "boot/mount_info.h"
+#include "paths/mount_info.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "base/text.h"
 
-namespace causeway::boot {
+namespace causeway::paths {
 namespace {
 
 // Blank, tab, newline, backslash (and '#') are written as \ooo.
@@ -37,6 +37,7 @@ std::optional<MountEntry> parse_line(std::string_view line) {
   MountEntry entry;
   entry.id = static_cast<int>(*id);
   entry.parent = static_cast<int>(*parent);
+  entry.device = fields[2];
   entry.root = unescape(fields[3]);
   entry.mount_point = unescape(fields[4]);
   entry.options = fields[5];
@@ -105,4 +106,4 @@ const MountEntry* mounted_at(const std::vector<MountEntry>& mounts, std::string_
   return found != nullptr && found->mount_point == path ? found : nullptr;
 }
 
-}  // namespace causeway::boot
+}  // namespace causeway::paths

@@ -6,11 +6,12 @@
 #include <string_view>
 #include <vector>
 
-namespace causeway::boot {
+namespace causeway::paths {
 
 struct MountEntry {
   int id = 0;
   int parent = 0;
+  std::string device;       // "8:1": major and minor number of the file system
   std::string root;         // the part of the file system that is mounted
   std::string mount_point;  // unescaped
   std::string options;      // per mount
@@ -32,4 +33,4 @@ const MountEntry* mount_of(const std::vector<MountEntry>& mounts, std::string_vi
 // The visible mount whose mount point is exactly `path`, or null.
 const MountEntry* mounted_at(const std::vector<MountEntry>& mounts, std::string_view path);
 
-}  // namespace causeway::boot
+}  // namespace causeway::paths

@@ -1,0 +1,72 @@
+// The path map: which path of the engine a client means by a path of its own, and back. Pure: all
+// that it depends on stands in World, and symbolic links are resolved by the caller between
+// classify() and place(), in the namespace of the distro that they belong to.
+//
+// map(source) = classify(), then (for in_distro) resolve and place(). What unmap() gives for an
+// engine's path is what map() takes back to the same path for the same asker.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "paths/identity.h"
+#include "paths/mount_table.h"
+
+namespace causeway::paths {
+
+struct World {
+  struct Distro {
+    MountTable mounts;
+    bool attached = false;  // its share is at /mnt/distro/<name> now
+  };
+  std::map<std::string, Distro, std::less<>> distros;  // every known one, by name
+  std::set<char> drives;                               // letters at /mnt/host
+  std::string wsl = "/mnt/wsl";                        // where the engine itself has it
+  std::string run = "/run/causeway";
+};
+
+struct Target {
+  enum class Kind {
+    as_is,      // nothing to map: a volume's name, or the engine's own identity asks
+    engine,     // `path` is the engine's
+    in_distro,  // `path` (clean, absolute) is to be resolved in `distro`, then place() says
+    absent,     // as in_distro, but its share is not attached: ask for it, wait, classify again
+    refused,    // `reason`, for the client's 400
+  };
+  Kind kind = Kind::as_is;
+  std::string path;
+  std::string distro;
+  std::string reason;
+};
+
+Target classify(const Identity& asker, std::string_view source, const World& world);
+
+// The engine's path of `resolved`, a path of `distro` that is absolute and free of links. An error,
+// for the client's 400, when nothing the engine can reach is there.
+Result<std::string> place(const Identity& asker, std::string_view distro, std::string_view resolved,
+                          const World& world);
+
+// The canonical path for the asker; a path that isn't ours comes back as it is.
+std::string unmap(const Identity& asker, std::string_view engine_path, const World& world);
+
+// The same for every engine path inside a message: "bind source path does not exist:
+// /mnt/distro/…".
+std::string unmap_text(const Identity& asker, std::string_view text, const World& world);
+
+// The API socket that containers of this asker get for docker.sock.
+std::string api_socket(const Identity& asker, std::string_view run);
+
+// How long the source of a bind "SOURCE:DESTINATION[:OPTIONS]" is, in all forms that a source may
+// have (C:\x, \\?\C:\x, \\wsl$\D\x, //c/x); npos: there is no destination, the text is one path.
+std::size_t bind_source_length(std::string_view bind);
+
+// What may stand as a folder below /mnt/distro, and in names of ours: [A-Za-z0-9._-]{1,64}, neither
+// "." nor "..", not beginning with "-".
+bool valid_distro_name(std::string_view name);
+
+}  // namespace causeway::paths
