@@ -1,0 +1,1 @@
+#include "handover/channel.h"

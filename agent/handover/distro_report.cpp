@@ -1,0 +1,1 @@
+#include "handover/distro_report.h"

@@ -1,0 +1,1 @@
+#include "handover/resolve.h"

@@ -1,0 +1,1 @@
+#include "handover/share_socket.h"

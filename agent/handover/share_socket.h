@@ -1,0 +1,31 @@
+// Where helpers and agent meet: <wsl>/docker-desktop/run/share.sock. The file system there is mode
+// 1777 and shared by all distros, so that any user could have planted something in our place: both
+// sides walk by descriptors, follow no link, and take only what is root's and nobody else's to
+// write.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace causeway::handover {
+
+inline constexpr const char* kPlace = "docker-desktop";   // below <wsl>
+inline constexpr const char* kSocketName = "share.sock";  // in <wsl>/docker-desktop/run
+inline constexpr const char* kProgramName = "causeway";   // in <wsl>/docker-desktop/bin
+
+// The directory `base`/`parts`…, as O_PATH descriptor: each part is a directory, not a link, owned
+// by root, and not writable for group or others; `base` itself is taken as it is. Errors name the
+// part and what is wrong; code ENOENT when it isn't there.
+Result<UniqueFd> open_trusted(const std::string& base, const std::vector<std::string>& parts);
+
+// Connected SOCK_SEQPACKET socket to `name` in `directory`, non-blocking; the listener there must
+// be root's (SO_PEERCRED). Code ECONNREFUSED or ENOENT: nobody listens (yet).
+Result<UniqueFd> connect_in(int directory, const std::string& name);
+
+// Bound (an older file there is removed first), mode 0600, listening, non-blocking.
+Result<UniqueFd> listen_in(int directory, const std::string& name);
+
+}  // namespace causeway::handover
