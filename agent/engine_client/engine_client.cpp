@@ -1,0 +1,120 @@
+#include "engine_client/engine_client.h"
+
+#include <utility>
+
+#include "http/parser.h"
+#include "http/writer.h"
+#include "io/endpoint.h"
+#include "io/stream.h"
+#include "io/timer.h"
+
+namespace causeway::engine_client {
+
+class EngineClient::Call final : private io::Stream::Handler {
+ public:
+  Call(EngineClient& client, std::uint64_t id, std::string what, UniqueFd connection, Done done)
+      : client_(client),
+        id_(id),
+        what_(std::move(what)),
+        done_(std::move(done)),
+        limit_(client.loop_),
+        stream_(client.loop_, std::move(connection), this) {}
+
+  void begin(const std::string& request, std::uint64_t limit_ms) {
+    limit_.start(limit_ms, [this] { fail("no answer in time"); });
+    stream_.write(request);
+    stream_.resume(io::Stream::not_started);
+  }
+  Done take_done() { return std::exchange(done_, nullptr); }
+
+ private:
+  void on_data(std::string_view bytes) override {
+    while (!bytes.empty() && !parser_.complete()) {
+      const auto taken = parser_.feed(bytes);
+      if (!taken) return fail(taken.error().message);
+      reply_.body += parser_.body();
+      if (reply_.body.size() > kMostBody) return fail("the answer is too large");
+      bytes.remove_prefix(*taken);
+    }
+    if (parser_.complete()) complete();
+  }
+  void on_eof() override {
+    if (parser_.finish().ok() && parser_.complete()) return complete();
+    fail("the engine closed the connection without a whole answer");
+  }
+  void on_drained() override {}
+  void on_read_error(const Error& error) override { fail(error.message); }
+  void on_write_error(const Error& error) override { fail(error.message); }
+
+  // Both destroy this.
+  void complete() {
+    reply_.status = parser_.head().status;
+    client_.finish(id_, std::move(reply_));
+  }
+  void fail(std::string_view why) {
+    client_.finish(id_, make_error(what_ + ": " + std::string(why)));
+  }
+
+  EngineClient& client_;
+  const std::uint64_t id_;
+  const std::string what_;
+  Done done_;
+  Reply reply_;
+  http::Parser parser_{http::Kind::response};
+  io::Timer limit_;
+  io::Stream stream_;  // last: stops first
+};
+
+EngineClient::EngineClient(io::Loop& loop, std::string socket_path)
+    : loop_(loop), socket_path_(std::move(socket_path)) {}
+
+EngineClient::~EngineClient() = default;
+
+void EngineClient::call(std::string_view method, std::string target, std::uint64_t limit_ms,
+                        Done done) {
+  std::string what = std::string(method) + " " + target;
+  auto connection = io::connect_unix(socket_path_);
+  if (!connection) {
+    loop_.defer([alive = std::weak_ptr<int>(lifetime_), done = std::move(done),
+                 error = std::move(connection).error().with(what)]() mutable {
+      if (!alive.expired()) done(std::move(error));
+    });
+    return;
+  }
+  http::Request request;
+  request.method = method;
+  request.target = target;
+  const std::uint64_t id = next_++;
+  auto& call = calls_[id];
+  call =
+      std::make_unique<Call>(*this, id, std::move(what), *std::move(connection), std::move(done));
+  call->begin(http::write(request), limit_ms);
+}
+
+void EngineClient::finish(std::uint64_t id, Result<Reply> result) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;
+  const auto call = std::move(found->second);  // lives until the end of this
+  calls_.erase(found);
+  call->take_done()(std::move(result));
+}
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
+    if (plain) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += kHex[byte >> 4U];
+    out += kHex[byte & 0xfU];
+  }
+  return out;
+}
+
+}  // namespace causeway::engine_client

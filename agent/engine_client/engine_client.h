@@ -1,0 +1,53 @@
+// EngineClient asks the engine itself, as the agent: over dockerd's own socket, one connection for
+// a call, never blocking the loop. Answers are small documents; they are bounded in size and time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "io/loop.h"
+
+namespace causeway::engine_client {
+
+struct Reply {
+  int status = 0;
+  std::string body;
+};
+
+class EngineClient {
+ public:
+  using Done = std::function<void(Result<Reply>)>;
+
+  // `loop` must outlive it. Calls under way when it goes are dropped without their `done`.
+  EngineClient(io::Loop& loop, std::string socket_path);
+  ~EngineClient();
+  EngineClient(const EngineClient&) = delete;
+  EngineClient& operator=(const EngineClient&) = delete;
+
+  // `target` with its query, percent-encoded by the caller. An error: no connection, no whole
+  // answer within `limit_ms`, or one larger than kMostBody. `done` is never called within the call.
+  void call(std::string_view method, std::string target, std::uint64_t limit_ms, Done done);
+
+  // The list of ten thousand containers has 20 MiB.
+  static constexpr std::size_t kMostBody = std::size_t{64} << 20;
+
+ private:
+  class Call;
+  void finish(std::uint64_t id, Result<Reply> result);
+
+  io::Loop& loop_;
+  const std::string socket_path_;
+  std::uint64_t next_ = 1;
+  std::map<std::uint64_t, std::unique_ptr<Call>> calls_;
+  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+};
+
+// For a path segment or a query value (RFC 3986, unreserved characters stay).
+std::string percent_encoded(std::string_view text);
+
+}  // namespace causeway::engine_client
