@@ -1,0 +1,141 @@
+// Shares makes the files of the distros visible to the engine, at /mnt/distro/<name>, and Windows'
+// drives at /mnt/host/<letter>; and it knows the distros: which there are, which run, what is
+// integrated.
+//
+//   helper in a distro ── share.sock ──▶ ShareServer ──▶ ShareTable ──▶ mounts below /mnt/distro
+//                                                        │ events, world() ──▶ the program's wiring
+//
+// The one sign of a stopped distro is its PID 1's end. Everything is found again after the agent's
+// death: descriptors in init's store, RUN/shares.json, and the mounts themselves.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "boot/store_client.h"
+#include "handover/distro_report.h"
+#include "io/loop.h"
+#include "paths/identity.h"
+#include "paths/path_mapper.h"
+
+namespace causeway::shares {
+
+struct Options {
+  std::string run = "/run/causeway";
+  std::string data = "/data";  // DATA/causeway/distros.json: the known distros
+  std::string mnt = "/mnt";    // holds distro/ and host/
+  // Copied to <wsl>/docker-desktop/bin/causeway, for the helpers.
+  std::string program = "/proc/self/exe";
+  // A directory in the engine's root, handed read-only to the helpers; empty or missing: none.
+  std::string tools = "/usr/local/lib/causeway";
+  // WSL's shared tmpfs; empty: found in mountinfo. Without any there are no distros to share.
+  std::string wsl;
+};
+
+enum class DistroState {
+  attached,  // its share is there
+  waiting,   // asked for, or its helper is at it
+  refused,   // its helper said something that can't be; `reason`
+  disabled,  // by `causeway distro disable`
+  stopped,   // it isn't running, as far as we know
+};
+std::string_view name_of(DistroState state);
+
+struct DistroStatus {
+  std::string name;
+  bool enabled = true;
+  DistroState state = DistroState::stopped;
+  std::string reason;      // for people; may be empty
+  std::size_t mounts = 0;  // of its share
+  std::string socket;      // its docker.sock, as the distro names it; empty: none
+  bool helper = false;     // connected now
+  std::optional<handover::DistroReport> report;  // the helper's last word
+};
+
+struct Note {
+  bool problem = false;
+  std::string text;
+};
+
+// A socket on which the Docker API is to be served, and for whom.
+struct ApiListener {
+  std::string key;   // of this listener alone, until it is closed
+  std::string path;  // for status: where clients see it
+  paths::Identity identity;
+  UniqueFd fd;
+};
+
+class Shares {
+ public:
+  // None is called from within a call, but for `listener` and `changed` in start(). A callback may
+  // call Shares, but not destroy it.
+  struct Events {
+    // A share is there, complete. Not called for those that start() finds again.
+    std::function<void(const std::string& distro)> attached;
+    // A distro has stopped or was disabled: `done` is to be called when no container uses the share
+    // any more. It is detached then, and after 8 s in any case.
+    std::function<void(const std::string& distro, std::function<void()> done)> detaching;
+    std::function<void(ApiListener)> listener;
+    // That listener's distro has stopped, or its socket is another one: close it.
+    std::function<void(const std::string& key)> listener_gone;
+    std::function<void()> changed;  // something that distros() or notes() show
+  };
+
+  // `loop` and `store` outlive it.
+  Shares(io::Loop& loop, boot::StoreClient& store, Options options, Events events);
+  ~Shares();
+  Shares(const Shares&) = delete;
+  Shares& operator=(const Shares&) = delete;
+
+  // Finds everything again, gives all API sockets to `listener`, accepts helpers. Call it before
+  // dockerd is started. What fails stands in notes(): the engine works without shares.
+  void start();
+
+  // What the path map depends on. The reference stays good; the content changes between events.
+  const paths::World& world() const;
+
+  std::vector<DistroStatus> distros() const;
+  std::vector<Note> notes() const;
+
+  bool known(std::string_view distro) const;
+  bool attached(std::string_view distro) const;
+  // Grows with each time that its share is attached; 0: not in this agent's life.
+  std::uint64_t generation(std::string_view distro) const;
+
+  // Asks whoever starts distros (Windows) for this one: all subscribers are told. Nothing happens
+  // for a distro that is attached, unknown or disabled.
+  void request(std::string_view distro);
+  // Names asked for and not there yet, for a subscriber that comes late.
+  std::vector<std::string> wanted() const;
+  void on_wanted(std::function<void(const std::string& distro)> subscriber);
+
+  // `done` is called once, never from within: true when the share is there, false after the time.
+  void when_attached(std::string_view distro, std::uint64_t timeout_ms,
+                     std::function<void(bool attached)> done);
+
+  // Paths (clean, absolute) of the distro, free of links as the distro sees them; one answer for
+  // each, in order. By the helper (within 5 s), else by a look at the share. `done` is called once,
+  // never from within.
+  using Resolved = std::function<void(std::vector<Result<std::string>>)>;
+  void resolve(std::string_view distro, std::vector<std::string> paths, Resolved done);
+
+  // Kept for good. Enabling calls a running distro's helper; disabling has the helper undo the
+  // integration, and detaches the share as if the distro had stopped. Errors: a name that can't be,
+  // an unknown distro (disable), the file can't be written.
+  Status enable(std::string_view distro);
+  Status disable(std::string_view distro);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace causeway::shares
