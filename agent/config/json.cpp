@@ -507,6 +507,19 @@ bool ObjectReader::object(std::string_view key,
   return inner.finish().ok();
 }
 
+bool ObjectReader::objects(std::string_view key,
+                           const std::function<void(ObjectReader&)>& read_members) {
+  const auto* found = take(key, Json::Kind::array);
+  if (found == nullptr) return false;
+  std::size_t index = 0;
+  for (const auto& item : found->items()) {
+    ObjectReader inner(item, pointer_to(key) + "/" + std::to_string(index++), shared_);
+    if (!inner.failed()) read_members(inner);
+    if (!inner.finish()) return false;
+  }
+  return true;
+}
+
 Status ObjectReader::finish() {
   for (const auto& member : value_.members())
     if (std::ranges::find(taken_, member.key) == taken_.end()) fail(member.key, "unknown key");

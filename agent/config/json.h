@@ -120,6 +120,8 @@ class ObjectReader {
   bool read(std::string_view key, std::map<std::string, std::string>& out);
   // The members of an object in the object, by a reader of its own.
   bool object(std::string_view key, const std::function<void(ObjectReader&)>& read_members);
+  // The same for each object of an array.
+  bool objects(std::string_view key, const std::function<void(ObjectReader&)>& read_members);
   bool has(std::string_view key) const { return value_.find(key) != nullptr; }
 
   // Records an error of the caller's own about a member ("" = the object itself).

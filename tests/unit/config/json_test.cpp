@@ -97,6 +97,7 @@ struct Spec {
   std::vector<std::vector<std::string>> lists;
   std::map<std::string, std::string> pairs;
   bool on = false;
+  std::vector<std::string> steps;
 };
 
 std::string read_error(const char* text, Spec& spec) {
@@ -109,6 +110,9 @@ std::string read_error(const char* text, Spec& spec) {
   in.read("pairs", spec.pairs);
   in.read("on", spec.on);
   in.object("stop", [&](ObjectReader& stop) { stop.read("seconds", spec.seconds, 0, 60); });
+  in.objects("steps", [&](ObjectReader& step) {
+    step.require("run").read("run", spec.steps.emplace_back());
+  });
   const auto done = in.finish();
   return done.ok() ? "" : done.error().message;
 }
@@ -117,9 +121,11 @@ std::string read_error(const char* text, Spec& spec) {
 
 TEST_CASE("config/json: a reader takes known members and leaves absent ones alone") {
   Spec spec;
-  CHECK(
-      read_error(R"({"name":"n","words":["a"],"lists":[["b","c"],[]],"pairs":{"k":"v"},"on":true})",
-                 spec) == "");
+  CHECK(read_error(
+            R"({"name":"n","words":["a"],"lists":[["b","c"],[]],"pairs":{"k":"v"},"on":true,
+              "steps":[{"run":"x"},{"run":"y"}]})",
+            spec) == "");
+  CHECK(spec.steps == std::vector<std::string>{"x", "y"});
   CHECK(spec.name == "n");
   CHECK(spec.seconds == 5);
   CHECK(spec.words == std::vector<std::string>{"a"});
@@ -144,6 +150,11 @@ TEST_CASE("config/json: a reader's error names the JSON pointer") {
            Case{R"({"name":"n","stop":{"seconds":1.5}})",
                 "/stop/seconds: expected a whole number from 0 to 60, found 1.5"},
            Case{R"({"name":"n","words":["a",2]})", "/words/1: expected a string, found a number"},
+           Case{R"({"name":"n","steps":{}})", "/steps: expected an array, found an object"},
+           Case{R"({"name":"n","steps":[{"run":"x"},1]})",
+                "/steps/1: expected an object, found a number"},
+           Case{R"({"name":"n","steps":[{"run":"x"},{}]})", "/steps/1/run: is missing"},
+           Case{R"({"name":"n","steps":[{"run":"x","ran":""}]})", "/steps/0/ran: unknown key"},
            Case{R"({"name":"n","lists":[["a"],"b"]})",
                 "/lists/1: expected an array, found a string"},
            Case{R"({"name":"n","lists":[[null]]})", "/lists/0/0: expected a string, found null"},
