@@ -61,7 +61,7 @@ bool AgentProcess::start(const FdStore& store) {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) return false;
   UniqueFd init_end(pair[0]);
   const UniqueFd agent_end(pair[1]);
-  // The texts fit by construction: 64 slots of limited names.
+  // The texts fit by construction: a fixed number of slots with limited names.
   (void)format_fds(store, fds_text_.data() + kFds.size(), kFdsTextSize);
   (void)format_dropped(store, dropped_text_.data() + kDropped.size(), kDroppedTextSize);
   std::snprintf(init_fd_text_.data(), init_fd_text_.size(), "CAUSEWAY_INIT_FD=%d", agent_end.get());

@@ -109,7 +109,7 @@ std::string_view FdStore::put(std::string_view name, UniqueFd fd) {
   if (slot != nullptr && slot->own) return "this descriptor belongs to init";
   if (slot == nullptr) {
     slot = free_slot();
-    if (slot == nullptr) return "all 64 slots are in use";
+    if (slot == nullptr) return "all slots are in use";
     slot->name.fill('\0');
     std::copy(name.begin(), name.end(), slot->name.begin());
     slot->dropped = 0;

@@ -1,5 +1,5 @@
-// The descriptors that outlive the agent: listening sockets, log FIFOs, exit reports. 64 fixed
-// slots, no allocation after construction, so that PID 1 can't fail in it.
+// The descriptors that outlive the agent: listening sockets, log FIFOs, exit reports. A
+// fixed number of slots, no allocation after construction, so that PID 1 can't fail in it.
 //
 // Protocol (SOCK_SEQPACKET, one request a datagram, each answered with "ok" or "error TEXT"):
 //   put NAME    with exactly one descriptor in SCM_RIGHTS; replaces what the name held
@@ -16,7 +16,8 @@
 
 namespace causeway::boot {
 
-inline constexpr std::size_t kStoreSlots = 64;
+// Three for each distro that runs or ran, so for some 60 of them; a dozen for the rest.
+inline constexpr std::size_t kStoreSlots = 192;
 inline constexpr std::size_t kStoreNameLimit = 47;
 // "error " with the longest reason; also more than the longest request.
 inline constexpr std::size_t kStoreMessageLimit = 128;

@@ -81,9 +81,9 @@ def test_the_store_refuses_what_is_wrong_and_leaks_nothing(place):
     assert "no such descriptor" in life.ask("drop a")
     assert len(os.listdir(folder)) == before
     refused = life.ask("fill")
-    assert refused.startswith("61 ") and "all 64 slots are in use" in refused
-    assert len(os.listdir(folder)) == before + 61
-    for number in range(61):
+    assert refused.startswith("189 ") and "all slots are in use" in refused
+    assert len(os.listdir(folder)) == before + 189
+    for number in range(189):
         assert life.ask(f"drop filler.{number}") == "ok"
     assert len(os.listdir(folder)) == before
     assert life.ask("put-file kept") == "ok"
