@@ -192,4 +192,8 @@ Status Agent::perform(control::Action action, std::string_view service) {
   return make_error("no such action");
 }
 
+Status Agent::enable_distro(std::string_view distro, bool) {
+  return Error{"no distro " + std::string(distro), ENOENT};
+}
+
 }  // namespace causeway::cli

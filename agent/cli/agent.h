@@ -47,6 +47,7 @@ class Agent final : private control::ControlBackend {
   std::vector<control::LogLine> logs(std::string_view service, std::size_t tail,
                                      bool fresh) override;
   Status perform(control::Action action, std::string_view service) override;
+  Status enable_distro(std::string_view distro, bool enabled) override;
 
   Result<UniqueFd> socket(std::string_view slot);
   void changed();

@@ -25,6 +25,9 @@ class ControlBackend {
   // Begins it. On return status() shows the state behind the command: a service that is to restart
   // isn't `ready` any more. An error says why it can't be done now.
   virtual Status perform(Action action, std::string_view service) = 0;
+  // Lets a distro be integrated from now on, or begins to undo its integration. ENOENT: no distro
+  // of that name is known.
+  virtual Status enable_distro(std::string_view distro, bool enabled) = 0;
 };
 
 }  // namespace causeway::control

@@ -18,7 +18,7 @@ constexpr std::array<Parameter, 4> kLogParameters = {
 constexpr std::array<Parameter, 2> kActParameters = {
     {{"wait", 0, 1}, {"timeout_s", 1, kMaxWaitSeconds}}};
 
-constexpr std::array<Route, 7> kRoutes = {{
+constexpr std::array<Route, 10> kRoutes = {{
     {"GET", "/v1/status", Call::status, {}, {}},
     {"GET", "/v1/version", Call::version, {}, {}},
     {"GET", "/v1/logs", Call::logs, {}, kLogParameters},
@@ -26,6 +26,9 @@ constexpr std::array<Route, 7> kRoutes = {{
     {"POST", "/v1/services/{name}/start", Call::act, Action::start, kActParameters},
     {"POST", "/v1/services/{name}/stop", Call::act, Action::stop, kActParameters},
     {"POST", "/v1/services/{name}/restart", Call::act, Action::restart, kActParameters},
+    {"GET", "/v1/distros", Call::distros, {}, {}},
+    {"POST", "/v1/distros/{name}/enable", Call::enable_distro, {}, {}},
+    {"POST", "/v1/distros/{name}/disable", Call::disable_distro, {}, {}},
 }};
 
 int hex_digit(char c) {

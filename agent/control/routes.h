@@ -10,7 +10,7 @@
 
 namespace causeway::control {
 
-enum class Call { status, version, logs, events, act };
+enum class Call { status, version, logs, events, act, distros, enable_distro, disable_distro };
 
 struct Parameter {
   std::string_view name;

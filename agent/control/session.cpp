@@ -1,5 +1,6 @@
 #include "control/session.h"
 
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -102,7 +103,20 @@ void Session::handle() {
       return start_events();
     case Call::act:
       return act(match);
+    case Call::distros:
+      return answer(200, distros_json(owner_.backend().status()));
+    case Call::enable_distro:
+      return enable_distro(match, true);
+    case Call::disable_distro:
+      return enable_distro(match, false);
   }
+}
+
+void Session::enable_distro(const Match& match, bool enabled) {
+  log::info("control.distro", {{"distro", match.name}, {"enabled", enabled}});
+  const auto done = owner_.backend().enable_distro(match.name, enabled);
+  if (done) return answer(204, {});
+  answer(done.error().code == ENOENT ? 404 : 409, error_json(done.error().message));
 }
 
 void Session::act(const Match& match) {

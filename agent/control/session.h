@@ -66,6 +66,7 @@ class Session final : public io::Stream::Handler {
   void consume();
   void handle();
   void act(const Match& match);
+  void enable_distro(const Match& match, bool enabled);
   void start_logs(const Match& match);
   void start_events();
   void answer(int status, std::string_view body, std::string_view allow = {});

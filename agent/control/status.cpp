@@ -87,7 +87,53 @@ Result<ServiceStatus> read_service(const Json& json) {
   return out;
 }
 
+Json describe(const DistroStatus& distro) {
+  Json items = Json::array();
+  for (const auto& item : distro.items)
+    items.push(Json::object({{"what", item.what},
+                             {"path", item.path},
+                             {"state", item.state},
+                             {"reason", item.reason}}));
+  return Json::object({
+      {"name", distro.name},
+      {"enabled", distro.enabled},
+      {"state", distro.state},
+      {"reason", distro.reason},
+      {"mounts", distro.mounts},
+      {"socket", distro.socket},
+      {"helper", distro.helper},
+      {"report", Json::object({{"items", std::move(items)}, {"notes", strings(distro.notes)}})},
+  });
+}
+
+DistroStatus read_distro(const Json& json) {
+  DistroStatus out;
+  out.name = json["name"].string_or("");
+  out.enabled = json["enabled"].bool_or(false);
+  out.state = json["state"].string_or("");
+  out.reason = json["reason"].string_or("");
+  out.mounts = count(json["mounts"]);
+  out.socket = json["socket"].string_or("");
+  out.helper = json["helper"].bool_or(false);
+  for (const Json& item : json["report"]["items"].items())
+    out.items.push_back({item["what"].string_or(""), item["path"].string_or(""),
+                         item["state"].string_or(""), item["reason"].string_or("")});
+  out.notes = strings(json["report"]["notes"]);
+  return out;
+}
+
+Json describe(const std::vector<DistroStatus>& distros) {
+  Json out = Json::array();
+  for (const auto& distro : distros) out.push(describe(distro));
+  return out;
+}
+
 }  // namespace
+
+std::string distros_json(const ProductStatus& status) {
+  return Json::object({{"distros", describe(status.distros)}, {"wanted", strings(status.wanted)}})
+      .dump();
+}
 
 std::string_view name_of(ServiceState state) {
   return kServiceStates[static_cast<std::size_t>(state)];
@@ -155,6 +201,8 @@ std::string to_json(const ProductStatus& status) {
                                                   {"memory_bytes", agent.memory_bytes}})},
                           {"services", std::move(services)},
                           {"sockets", std::move(sockets)},
+                          {"distros", describe(status.distros)},
+                          {"wanted", strings(status.wanted)},
                           {"notes", std::move(notes)},
                       })
       .dump();
@@ -190,6 +238,8 @@ Result<ProductStatus> status_from_json(std::string_view text) {
   for (const Json& item : json["sockets"].items())
     out.sockets.push_back({item["path"].string_or(""), item["purpose"].string_or(""),
                            count(item["connections"]), count(item["streams"])});
+  for (const Json& item : json["distros"].items()) out.distros.push_back(read_distro(item));
+  out.wanted = strings(json["wanted"]);
   for (const Json& item : json["notes"].items())
     out.notes.push_back({item["level"].string_or("") == "warning", item["text"].string_or("")});
   return out;

@@ -68,6 +68,26 @@ struct SocketStatus {
   std::uint64_t streams = 0;      // of these, upgraded to a raw stream (attach, exec)
 };
 
+// What an integrated distro's helper did there (handover/distro_report.h).
+struct DistroItem {
+  std::string what;
+  std::string path;
+  std::string state;   // added, kept, left_alone, failed
+  std::string reason;  // of left_alone and failed
+};
+
+struct DistroStatus {
+  std::string name;
+  bool enabled = true;
+  std::string state;         // attached, waiting, refused, disabled, stopped
+  std::string reason;        // why it isn't attached; empty when there is nothing to say
+  std::uint64_t mounts = 0;  // of it that the engine sees
+  std::string socket;        // its docker.sock, in the distro; empty when there is none
+  bool helper = false;       // one is connected
+  std::vector<DistroItem> items;
+  std::vector<std::string> notes;
+};
+
 struct Note {
   bool warning = false;
   std::string text;
@@ -78,6 +98,8 @@ struct ProductStatus {
   AgentStatus agent;
   std::vector<ServiceStatus> services;
   std::vector<SocketStatus> sockets;
+  std::vector<DistroStatus> distros;
+  std::vector<std::string> wanted;  // distros that somebody waits for: Windows is to start them
   std::vector<Note> notes;
 
   const ServiceStatus* find(std::string_view service) const;
@@ -91,6 +113,8 @@ struct LogLine {
 // JSON in one line. Bytes that aren't UTF-8 become U+FFFD.
 std::string to_json(const ProductStatus& status);
 std::string to_json(const ServiceStatus& service);
+// {"distros": […], "wanted": […]}
+std::string distros_json(const ProductStatus& status);
 std::string to_json(const LogLine& line);
 std::string error_json(std::string_view message);                         // {"message": …}
 std::string dropped_json(std::string_view service, std::uint64_t lines);  // {"service", "dropped"}

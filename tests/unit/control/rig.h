@@ -45,6 +45,16 @@ struct ScriptedBackend final : ControlBackend {
     k3s.last_lines = {"one", "two"};
     now.services = {containerd, dockerd, k3s};
     now.sockets = {{"/run/causeway/engine.sock", "Docker API", 3, 1}};
+    DistroStatus ubuntu;
+    ubuntu.name = "Ubuntu";
+    ubuntu.state = "attached";
+    ubuntu.mounts = 3;
+    ubuntu.socket = "/run/docker.sock";
+    ubuntu.helper = true;
+    ubuntu.items = {{"link", "/usr/local/bin/docker", "left_alone", "a file of yours is there"}};
+    ubuntu.notes = {"open a new shell"};
+    now.distros = {ubuntu};
+    now.wanted = {"Debian"};
     now.notes = {{true, "careful"}, {false, "by the way"}};
     kept = {{"containerd", "first"}, {"dockerd", "second"}, {"dockerd", "third"}};
   }
@@ -69,6 +79,12 @@ struct ScriptedBackend final : ControlBackend {
     constexpr std::array kNames = {"start ", "stop ", "restart "};
     performed.push_back(kNames.at(static_cast<std::size_t>(action)) + std::string(name));
     service(name).state = behind_command;
+    return Ok{};
+  }
+  Status enable_distro(std::string_view distro, bool enabled) override {
+    if (!refusal.empty()) return make_error(refusal);
+    if (distro == "nobody") return Error{"no distro nobody", ENOENT};
+    performed.push_back((enabled ? "enable " : "disable ") + std::string(distro));
     return Ok{};
   }
 };

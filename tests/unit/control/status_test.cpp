@@ -16,6 +16,8 @@ TEST_CASE("control/status: what is written is read again") {
   CHECK(json.find("\"since\":\"2023-11-14T22:13:20Z\"") != std::string::npos);
   CHECK(!again->services[2].pid);
   CHECK(again->notes[0].warning);
+  CHECK(again->distros[0].items[0].state == "left_alone");
+  CHECK(again->wanted == std::vector<std::string>{"Debian"});
 }
 
 TEST_CASE("control/status: every state has one name") {
