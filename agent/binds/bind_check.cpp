@@ -1,0 +1,113 @@
+#include "binds/bind_check.h"
+
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+#include "config/json.h"
+#include "containers/container_records.h"
+
+namespace causeway::binds {
+namespace {
+constexpr std::uint64_t kInspectMs = 10'000;
+constexpr int kConflict = 409;
+}  // namespace
+
+struct BindCheck::Job {
+  std::string container;
+  Done done;
+  std::map<std::string, std::vector<std::string>>
+      paths;  // of each distro, as the distro names them
+  std::size_t open = 0;
+  std::string problem;
+
+  void finish() { done(problem.empty() ? 0 : kConflict, problem); }
+};
+
+BindCheck::BindCheck(Distros& distros, engine_client::EngineClient& engine, std::string docker_root,
+                     std::string mnt, Limits limits)
+    : distros_(distros),
+      engine_(engine),
+      docker_root_(std::move(docker_root)),
+      mnt_(std::move(mnt)),
+      limits_(limits) {}
+
+void BindCheck::check(const std::string& container, Done done) {
+  auto job = std::make_shared<Job>();
+  job->container = container;
+  job->done = std::move(done);
+  engine_.call("GET", "/containers/" + engine_client::percent_encoded(container) + "/json",
+               kInspectMs, [this, job, alive = std::weak_ptr<int>(lifetime_)](const auto& reply) {
+                 if (alive.expired()) return;
+                 if (!reply || reply->status != 200) return job->finish();
+                 inspected(job, reply->body);
+               });
+}
+
+void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& body) {
+  const auto container = config::Json::parse(body);
+  if (!container) {
+    job->problem =
+        "the engine's description of the container can't be read: " + container.error().message;
+    return job->finish();
+  }
+  for (const auto& mount : (*container)["Mounts"].items()) {
+    std::string source = mount["Source"].string_or("");
+    if (mount["Type"].string_or("") == "volume")
+      source = containers::volume_device(docker_root_, mount["Name"].string_or(""));
+    const auto distro = containers::distro_of(source, mnt_);
+    if (distro.empty()) continue;
+    std::string path =
+        source.substr(mnt_.size() + std::string_view("/distro/").size() + distro.size());
+    job->paths[distro].push_back(path.empty() ? "/" : std::move(path));
+  }
+  if (job->paths.empty()) return job->finish();
+  // First the shares, then the links: a distro may need a start.
+  std::set<std::string> absent;
+  for (const auto& [distro, paths] : job->paths) {
+    const auto& known = distros_.world().distros;
+    const auto found = known.find(distro);
+    if (found == known.end() || !found->second.attached) absent.insert(distro);
+  }
+  if (absent.empty()) return look(job);
+  job->open = absent.size();
+  for (const auto& distro : absent) {
+    distros_.request(distro);
+    distros_.when_attached(distro, limits_.distro_ms,
+                           [this, job, distro, alive = std::weak_ptr<int>(lifetime_)](bool there) {
+                             if (alive.expired()) return;
+                             if (!there) job->problem = not_running(distro);
+                             if (--job->open > 0) return;
+                             if (!job->problem.empty()) return job->finish();
+                             look(job);
+                           });
+  }
+}
+
+void BindCheck::look(const std::shared_ptr<Job>& job) {
+  job->open = job->paths.size();
+  for (const auto& [distro, paths] : job->paths)
+    distros_.resolve(
+        distro, paths,
+        [this, job, distro = distro, alive = std::weak_ptr<int>(lifetime_)](auto found) {
+          if (!alive.expired()) resolved(job, distro, found);
+        });
+}
+
+void BindCheck::resolved(const std::shared_ptr<Job>& job, const std::string& distro,
+                         const std::vector<Result<std::string>>& found) {
+  const auto& asked = job->paths[distro];
+  for (std::size_t i = 0; i < asked.size() && job->problem.empty(); ++i) {
+    if (i >= found.size() || !found[i]) {
+      job->problem = "mount source " + text::printable(asked[i]) + " of the distro " + distro +
+                     ": " + (i < found.size() ? found[i].error().message : "no answer");
+    } else if (*found[i] != asked[i]) {
+      job->problem = "mount source " + text::printable(asked[i]) + " of the distro " + distro +
+                     " has become a symbolic link, to " + text::printable(*found[i]) +
+                     ": make the container anew to use what it leads to";
+    }
+  }
+  if (--job->open == 0) job->finish();
+}
+
+}  // namespace causeway::binds

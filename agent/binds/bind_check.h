@@ -1,0 +1,44 @@
+// BindCheck looks at a container's bind sources before it starts: a share may be away, and a part
+// of a path that was a directory when the container was made may be a symbolic link now. runc would
+// follow that link in the engine's own root, and the container get the engine's files.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "binds/source_mapper.h"
+#include "engine_client/engine_client.h"
+
+namespace causeway::binds {
+
+class BindCheck {
+ public:
+  // All outlive it. `docker_root`: dockerd's data, for the devices of volumes.
+  BindCheck(Distros& distros, engine_client::EngineClient& engine, std::string docker_root,
+            std::string mnt, Limits limits = {});
+
+  // `container`: an id, a part of one, or a name. `done` is called once, later: status 0, or 409
+  // and why. What dockerd doesn't know is fine here: dockerd says so itself.
+  using Done = std::function<void(int status, std::string message)>;
+  void check(const std::string& container, Done done);
+
+ private:
+  struct Job;
+  void inspected(const std::shared_ptr<Job>& job, const std::string& body);
+  void look(const std::shared_ptr<Job>& job);
+  void resolved(const std::shared_ptr<Job>& job, const std::string& distro,
+                const std::vector<Result<std::string>>& found);
+
+  Distros& distros_;
+  engine_client::EngineClient& engine_;
+  const std::string docker_root_;
+  const std::string mnt_;
+  const Limits limits_;
+  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+};
+
+}  // namespace causeway::binds
