@@ -147,7 +147,7 @@ class FakeAgent {
 
   std::string fill() {
     const UniqueFd file = temporary();
-    for (int i = 0; i < 100; ++i)
+    for (int i = 0; i < 1000; ++i)
       if (auto done = client_.put("filler." + std::to_string(i), file.get()); !done)
         return std::to_string(i) + " " + done.error().message;
     return "never refused";
