@@ -1,0 +1,49 @@
+// The answers that a session gives by itself.
+#include <utility>
+
+#include "base/log.h"
+#include "engine_api/error_body.h"
+#include "proxy/session.h"
+
+namespace causeway::proxy {
+
+using io::Stream;
+
+// Sends it when the request's body is out of the way: then the client can keep its connection. One
+// that waits for "100 Continue", or has much to send, is told at once.
+void Session::answer(int status, std::string message) {
+  ++host_.tally().unavailable;
+  phase_ = Phase::answering;
+  answer_status_ = status;
+  reason_ = std::move(message);
+  client_.resume(Stream::backlog);
+  if (exchange_.request_complete() || client_eof_ || exchange_.expects_continue() ||
+      exchange_.request_length() > host_.limits().discard) {
+    send_answer();
+  }
+}
+
+void Session::send_answer() {
+  const bool keep = exchange_.request_complete() && exchange_.client_keeps_alive() && !draining_ &&
+                    !(client_eof_ && held_.empty());
+  client_.write(
+      engine_api::error_response(answer_status_, reason_, !keep, exchange_.head_request()));
+  reason_.clear();
+  unsent_.clear();
+  if (keep) return next_request();
+  close();
+}
+
+void Session::refuse(int status, std::string_view message) {
+  ++host_.tally().refused;
+  if (log::enabled(log::Level::debug)) {
+    log::debug("session.refused", {{"session", id_}, {"reason", message}});
+  }
+  // Within an answer that has begun, an end is all that can be said.
+  if (!relayed_) {
+    client_.write(engine_api::error_response(status, message, true));
+  }
+  close();
+}
+
+}  // namespace causeway::proxy
