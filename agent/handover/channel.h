@@ -26,6 +26,7 @@ class Channel {
   // Messages that wait for the peer to read. A share has some dozen mounts; a helper that reads
   // nothing while this many come is stuck.
   static constexpr std::size_t kMaxQueued = 1024;
+  static constexpr std::size_t kMaxQueuedBytes = 8 * 1024 * 1024;
 
   // Takes the connected socket and makes it non-blocking. No callback comes from within a call of
   // the owner; either may destroy the Channel. `closed` is called once, after which nothing comes.
@@ -59,10 +60,12 @@ class Channel {
 
   io::Loop& loop_;
   UniqueFd fd_;
-  OnMessage message_;
+  std::shared_ptr<OnMessage> message_;  // shared: it may run while it destroys us
   OnClosed closed_;
   std::deque<Outgoing> queue_;
-  bool closing_ = false;  // close_when_sent()
+  std::size_t queued_bytes_ = 0;
+  bool closing_ = false;     // close_when_sent()
+  bool write_dead_ = false;  // the peer is gone; what it had sent is still read
   bool ended_ = false;
   std::shared_ptr<int> lifetime_;   // guards deferred calls, and tells when a callback destroyed us
   std::unique_ptr<io::Poll> poll_;  // last: stops first

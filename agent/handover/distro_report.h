@@ -9,7 +9,8 @@
 
 namespace causeway::config {
 class Json;
-}
+class ObjectReader;
+}  // namespace causeway::config
 
 namespace causeway::handover {
 
@@ -38,5 +39,7 @@ std::string_view name_of(DistroReport::State state);  // "left_alone"
 // {"items":[{"what","path","state","reason"?}],"notes":[…]}
 config::Json to_json(const DistroReport& report);
 Result<DistroReport> report_from_json(const config::Json& json);
+// The same inside another object.
+void read_report(config::ObjectReader& in, DistroReport& report);
 
 }  // namespace causeway::handover

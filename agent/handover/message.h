@@ -140,6 +140,9 @@ Result<std::string> encode(const Body& body);
 // paths that aren't absolute. Whether the sender may say such a thing is the receiver's business.
 Result<Body> decode(std::string_view datagram);
 
+// Whether `text` comes out of a message as it went in: it is UTF-8.
+bool json_can_carry(std::string_view text);
+
 // As many messages of one ticket as the size of a datagram asks for. An error for a path that no
 // kernel takes (PATH_MAX).
 Result<std::vector<Message>> resolve_messages(std::int64_t ticket, std::vector<std::string> paths);

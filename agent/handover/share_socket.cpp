@@ -1,1 +1,95 @@
 #include "handover/share_socket.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "io/endpoint.h"
+
+namespace causeway::handover {
+namespace {
+
+constexpr int kBacklog = 128;  // helpers that wait while the agent restarts: one a distro
+
+// unix(7) has no bind by directory descriptor; the descriptor's link in /proc leads to the same.
+Result<sockaddr_un> address_in(int directory, const std::string& name) {
+  const std::string path = "/proc/self/fd/" + std::to_string(directory) + "/" + name;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.empty() || name.find('/') != std::string::npos ||
+      path.size() >= sizeof(address.sun_path))
+    return make_error("socket " + name + ": not a name for a socket");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+Result<UniqueFd> make_socket() {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return errno_error("socket");
+  return fd;
+}
+
+const sockaddr* generic(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+}  // namespace
+
+Result<UniqueFd> open_trusted(const std::string& base, const std::vector<std::string>& parts) {
+  UniqueFd at(::open(base.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!at) return errno_error("open " + base);
+  std::string path = base;
+  for (const auto& part : parts) {
+    path += '/';
+    path += part;
+    UniqueFd next(::openat(at.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!next) return errno_error("open " + path);
+    struct stat info {};
+    if (::fstat(next.get(), &info) != 0) return errno_error("stat " + path);
+    if (S_ISLNK(info.st_mode)) return make_error(path + " is a link: not ours");
+    if (!S_ISDIR(info.st_mode)) return make_error(path + " is no directory: not ours");
+    if (info.st_uid != 0)
+      return make_error(path + " belongs to user " + std::to_string(info.st_uid) + ", not to root");
+    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+      return make_error(path + " is writable for others than root");
+    at = std::move(next);
+  }
+  return at;
+}
+
+Result<UniqueFd> connect_in(int directory, const std::string& name) {
+  const auto address = address_in(directory, name);
+  if (!address) return address.error();
+  auto fd = make_socket();
+  if (!fd) return fd;
+  if (::connect(fd->get(), generic(*address), sizeof(*address)) != 0)
+    return errno_error("connect " + name);
+  const auto peer = io::peer_of(fd->get());
+  if (!peer) return peer.error();
+  if (peer->uid != 0)
+    return make_error("connect " + name + ": user " + std::to_string(peer->uid) +
+                      " listens there, not root");
+  return fd;
+}
+
+Result<UniqueFd> listen_in(int directory, const std::string& name) {
+  const auto address = address_in(directory, name);
+  if (!address) return address.error();
+  auto fd = make_socket();
+  if (!fd) return fd;
+  if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT)
+    return errno_error("remove " + name);
+  // The mode of the descriptor becomes the mode of the file (unix(7)).
+  if (::fchmod(fd->get(), 0600) != 0) return errno_error("chmod the socket of " + name);
+  if (::bind(fd->get(), generic(*address), sizeof(*address)) != 0)
+    return errno_error("bind " + name);
+  if (::fchmodat(directory, name.c_str(), 0600, 0) != 0) return errno_error("chmod " + name);
+  if (::listen(fd->get(), kBacklog) != 0) return errno_error("listen on " + name);
+  return fd;
+}
+
+}  // namespace causeway::handover
