@@ -70,7 +70,8 @@ def exec_init(spec):
 def _mount_root(spec, stage, root):
     if spec["kind"] != "ubuntu":
         kernel.mount(spec["device"], root, "ext4", kernel.MS_NOATIME, "discard")
-        _once(f"{root}/.populated", lambda: roots.populate_busybox(root, spec["name"], spec["wsl_root"]))
+        _once(f"{root}/.populated", lambda: roots.populate_busybox(root, spec["name"], spec["wsl_root"],
+                                                                   docker_group=_has_docker_group(spec)))
     else:
         disk = f"{stage}/disk"
         kernel.mount(spec["device"], disk, "ext4", kernel.MS_NOATIME, "discard")
@@ -79,14 +80,21 @@ def _mount_root(spec, stage, root):
         roots.install_product(root, spec["causeway"], spec["etc"])
 
 
+def _has_docker_group(spec):
+    """A fresh distro has none: the integration makes it."""
+    return spec["kind"] == "docker-desktop" or not spec["helpers"]
+
+
 def _overlay_on_machine(disk, root, spec):
     upper, work = f"{disk}/upper", f"{disk}/work"
     for folder in (upper, work):
         os.makedirs(folder, exist_ok=True)
     os.chmod(upper, 0o755)
-    _once(f"{disk}/.populated", lambda: roots.populate_debian(upper, spec["name"], spec["wsl_root"]))
+    _once(f"{disk}/.populated", lambda: roots.populate_debian(upper, spec["name"], spec["wsl_root"],
+                                                              docker_group=_has_docker_group(spec)))
     if spec["kind"] == "docker-desktop":
         roots.install_product(upper, spec["causeway"], spec["etc"])
+        roots.install_tools(upper)
     os.makedirs(root, exist_ok=True)
     kernel.mount("overlay", root, "overlay", kernel.MS_NOATIME,
                  f"lowerdir=/,upperdir={upper},workdir={work},index=off,xino=off")

@@ -78,6 +78,42 @@ class EngineVm(wslvm.Vm):
         """http.client connection to the endpoint, or with "dockerd.sock" to dockerd itself."""
         return wslvm_http.Connection(self.socket_path(socket_name), timeout)
 
+    # Integrated distros -----------------------------------------------------------------------------
+
+    def distros(self):
+        """What the agent tells of the distros, by name: state, reason, socket, helper, report."""
+        code, told = self.control("/v1/distros")
+        if code != 200:
+            raise wslvm.VmError(f"GET /v1/distros: {code} {told}")
+        return {entry["name"]: entry for entry in told["distros"]}
+
+    def wait_distro(self, name, state="attached", timeout=30):
+        """Waits until the agent shows the distro in this state (attached: with its docker.sock too); returns its entry."""
+        shown = {}
+
+        def reached():
+            try:
+                shown.clear()
+                shown.update(self.distros().get(name, {}))
+            except OSError as error:  # the agent is being started again
+                shown["reason"] = str(error)
+            return shown.get("state") == state and (state != "attached" or shown.get("socket"))
+
+        try:
+            poll(reached, "", timeout)
+        except AssertionError:
+            raise AssertionError(f"distro {name} is not {state} within {timeout} s: {shown}\n"
+                                 f"{self.helper_log(name)[-3000:]}") from None
+        return dict(shown)
+
+    def helper_log(self, name):
+        """What `causeway distro` there has printed, of all its starts."""
+        try:
+            with open(f"{self.state_dir}/log/{name}.helper.log", encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
     # Readiness ---------------------------------------------------------------------------------------
 
     def boot_log(self, name="docker-desktop"):
@@ -88,7 +124,8 @@ class EngineVm(wslvm.Vm):
             return ""
 
     def wait_engine(self, timeout=90, progress=None):
-        """Waits until the engine's API answers 200. The agent holds a request until the engine is ready;
+        """Waits until the engine's API answers 200, and every running distro that is to be integrated is. The agent holds a
+        request until the engine is ready;
         `progress(text)` is called about ten times a second meanwhile. wslvm.VmError with the reason when init
         ends, a service has failed for good, or the time is over."""
         deadline = time.monotonic() + timeout
@@ -99,9 +136,10 @@ class EngineVm(wslvm.Vm):
                 raise wslvm.VmError(f"`{' '.join(boot['argv'])}` ended with {boot['status']}:\n{self._log_end()}")
             try:
                 code, text = self._ping(deadline, progress)
-                if code == 200:
+                waited = self._not_integrated() if code == 200 else []
+                if code == 200 and not waited:
                     return
-                reason = f"it answers {code}: {text}"
+                reason = f"not integrated: {', '.join(waited)}" if waited else f"it answers {code}: {text}"
                 if any(state == "failed" for _, state in self._services()):
                     break
             except (FileNotFoundError, ConnectionRefusedError):
@@ -144,6 +182,20 @@ class EngineVm(wslvm.Vm):
             return int(words[1]), json.loads(body)["message"]
         except (ValueError, KeyError, TypeError):
             return int(words[1]), body.decode(errors="replace").strip()
+
+    def _not_integrated(self):
+        """Running distros with a helper that the agent has not got the socket of yet."""
+        wanted = [name for name, facts in self.status()["distros"].items()
+                  if facts["running"] and facts["helper"] and facts["helper"]["state"] != "done"]
+        if not wanted:
+            return []
+        try:
+            shown = self.distros()
+        except (wslvm.VmError, ValueError, KeyError) as error:
+            return [f"{', '.join(wanted)} ({error})"]
+        return [f"{name} ({shown.get(name, {}).get('state', 'unknown')}: {shown.get(name, {}).get('reason') or 'no reason given'})"
+                for name in wanted
+                if shown.get(name, {}).get("state") != "attached" or not shown[name].get("socket")]
 
     def _services(self):
         """[(name, state)] as the agent tells; empty if it doesn't answer."""

@@ -21,6 +21,7 @@ import wslvm_cgroups as cgroups
 import wslvm_distro as distro
 import wslvm_enter as enter
 import wslvm_kernel as kernel
+from wslvm_helpers import Helpers
 
 _DISK_RELEASE_SECONDS = 3.0
 _KILL_SECONDS = 10.0
@@ -37,6 +38,7 @@ class Holder:
         self.boots = {}  # pid of a boot command as we see it -> distro name
         self.membership = cgroups.open_membership(self.config["id"])
         self.listener = None
+        self.helpers = None  # there once <wsl> is
 
     # Set-up -----------------------------------------------------------------------------------------
 
@@ -53,6 +55,7 @@ class Holder:
         with open(f"{self.stage}/wsl/resolv.conf", "w", encoding="ascii") as file:
             file.write("nameserver 10.255.255.254\n")
         self._mount_drive()
+        self.helpers = Helpers(f"{self.stage}/wsl", f"{self.state_dir}/log", self.config["bootstrap"], self.membership)
         path = f"{self.state_dir}/control.sock"
         if os.path.lexists(path):
             os.unlink(path)
@@ -90,14 +93,15 @@ class Holder:
 
     # Distros ----------------------------------------------------------------------------------------
 
-    def start(self, name):
-        """Starts the distro and its boot command; joins a running one."""
+    def start(self, name, helper=True):
+        """Starts the distro, its boot command and, if the VM integrates distros and `helper`, `causeway distro`;
+        joins a running one."""
         facts = self.distros.get(name)
         if facts and facts["running"]:
             return facts
         spec = {"name": name, "kind": distro.kind_of(name), "wsl_root": self.config["wsl_root"],
                 "causeway": self.config["causeway"], "etc": self.config["etc"], "boot": self.config["boot"],
-                "engine_stand_in": self.config["engine_stand_in"]}
+                "engine_stand_in": self.config["engine_stand_in"], "helpers": bool(self.config["bootstrap"])}
         lives = facts["lives"] + 1 if facts else 1
         spec["device"], disk = self._disk(name, facts)
         try:
@@ -107,7 +111,7 @@ class Holder:
             raise
         facts = {"name": name, "kind": spec["kind"], "running": True, "lives": lives, "pid": pid,
                  "host_pid": host_pid, "start_time": kernel.start_time(host_pid), "started_at": time.time(),
-                 "device": spec["device"], "disk_fd": disk, "boot": None}
+                 "device": spec["device"], "disk_fd": disk, "boot": None, "helper": None}
         facts["device_numbers"] = self._device_numbers(facts)
         self.distros[name] = facts
         command = distro.boot_command(spec)
@@ -115,7 +119,19 @@ class Holder:
             self._start_boot(facts, command)
         if spec["kind"] == "docker-desktop":
             self._link_engine_sockets(host_pid)
+        elif spec["helpers"] and helper:
+            self.helpers.add(facts)
         return facts
+
+    def start_helper(self, name):
+        facts = self.distros.get(name)
+        if not facts or not facts["running"]:
+            raise KeyError(f"distro {name} does not run")
+        if facts["helper"]:
+            self.helpers.start(name)
+        else:
+            self.helpers.add(facts)
+        return _public(facts)
 
     def _disk(self, name, facts):
         image = f"{self.state_dir}/disks/{name}.img"
@@ -261,6 +277,9 @@ class Holder:
             for facts in self.distros.values():
                 if facts["running"] and facts["pid"] == pid:
                     facts["running"] = False
+                    self.helpers.remove(facts["name"])
+            if self.helpers.ended(pid, status):
+                continue
             owner = self.boots.pop(pid, None)
             if owner and self.distros[owner]["boot"]["pid"] == pid:
                 self.distros[owner]["boot"].update(running=False, status=os.waitstatus_to_exitcode(status))
@@ -276,7 +295,9 @@ class Holder:
         if operation == "status":
             return self.status()
         if operation == "start":
-            return _public(self.start(request["name"]))
+            return _public(self.start(request["name"], request.get("helper", True)))
+        if operation == "start_helper":
+            return _public(self.start_helper(request["name"]))
         if operation == "stop":
             return self.stop(request["name"], request.get("clean_shutdown", False))
         raise ValueError(f"unknown operation {operation}")
@@ -303,13 +324,15 @@ class Holder:
         selector = selectors.DefaultSelector()
         selector.register(self.listener, selectors.EVENT_READ)
         selector.register(wakeup_read, selectors.EVENT_READ)
+        selector.register(self.helpers.fd, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
+            for key, _ in selector.select(self.helpers.seconds_to_next()):
                 if key.fileobj is self.listener:
                     self.serve_one()
-                else:
+                elif key.fileobj == wakeup_read:
                     os.read(wakeup_read, 4096)
-                self.reap()
+            self.reap()
+            self.helpers.act()
 
 
 def _public(facts):

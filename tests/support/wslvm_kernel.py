@@ -32,6 +32,12 @@ MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
 
+IN_ATTRIB = 0x4
+IN_MOVED_TO = 0x80
+IN_CREATE = 0x100
+_IN_ONLYDIR = 0x01000000
+_IN_DONT_FOLLOW = 0x02000000
+
 _PR_SET_PDEATHSIG = 1
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}[os.uname().machine]
 _SYS_SETNS = {"x86_64": 308, "aarch64": 268}[os.uname().machine]
@@ -89,6 +95,17 @@ def sethostname(name):
 def die_with_parent(signal_number):
     """The kernel sends us `signal_number` when the parent ends; 0 takes that back."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal_number), 0, 0, 0), "prctl PDEATHSIG")
+
+
+def inotify():
+    """A descriptor that becomes readable with the first event of what watch_folder() added to it."""
+    return _check(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK), "inotify_init1")
+
+
+def watch_folder(fd, path):
+    """Watches for names that appear in the folder or change their attributes; again is no error, no folder is."""
+    mask = IN_CREATE | IN_MOVED_TO | IN_ATTRIB | _IN_ONLYDIR | _IN_DONT_FOLLOW
+    _check(_libc.inotify_add_watch(fd, _path(path), mask), f"watch {path}")
 
 
 def mount_points(pid="self"):

@@ -4,9 +4,11 @@ Two kinds of root: "debian" is an overlay over this machine's own root (its pack
 users, data or settings), "busybox" is one static program and nothing else.
 """
 
+import contextlib
 import os
 import shutil
 import stat
+import subprocess
 
 # Of the machine's root only what packages install is wanted; all else is hidden, known or not.
 _SYSTEM_FOLDERS = {"bin", "etc", "lib", "lib32", "lib64", "libx32", "opt", "sbin", "usr", "var"}
@@ -16,6 +18,17 @@ _EMPTY_FOLDERS = {"boot": 0o755, "dev": 0o755, "home": 0o755, "media": 0o755, "m
 _HIDDEN_FOLDERS = ["etc/docker", "etc/containerd", "etc/causeway", "etc/ssh", "var/lib/docker",
                    "var/lib/containerd", "var/lib/rancher", "var/tmp", "var/log", "var/lib/causeway"]
 _HIDDEN_PROGRAM_FOLDER = "usr/local/bin"  # a docker or kubectl there is not the distro's package
+
+TOOLS = "usr/local/lib/causeway"  # of the engine's root, and where they show in a distro
+DOCKER = "/usr/bin/docker"  # the machine's package
+_COMPLETIONS = {"bash": "/usr/share/bash-completion/completions/docker",
+                "zsh": "/usr/share/zsh/vendor-completions/_docker",
+                "fish": "/usr/share/fish/vendor_completions.d/docker.fish"}
+# Through links, as the distro's /usr/local/bin/docker is one; nothing but a POSIX shell and readlink.
+_WRAPPER = """#!/bin/sh
+tools=$(dirname "$(dirname "$(readlink -f "$0")")")
+exec "$tools/lib/{loader}" --argv0 docker --library-path "$tools/lib" "$tools/libexec/docker" "$@"
+"""
 
 BUSYBOX = "/bin/busybox"
 TINI = "/usr/bin/tini-static"
@@ -44,7 +57,7 @@ def check_machine():
     return None
 
 
-def populate_debian(upper, name, wsl_root):
+def populate_debian(upper, name, wsl_root, docker_group):
     """Fills the upper layer of an overlay over `/`."""
     _hide_all_but_system(upper)
     for folder in _HIDDEN_FOLDERS:
@@ -53,11 +66,11 @@ def populate_debian(upper, name, wsl_root):
     for folder in ("var/lib", "var/log", "var/cache"):
         _layer_folder(upper, folder)
     _hide_local_clients(upper)
-    _write_accounts(upper)
+    _write_accounts(upper, docker_group)
     etc = _layer_folder(upper, "etc")
     _write(f"{etc}/hostname", name + "\n")
     _write(f"{etc}/hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost ip6-localhost\n")
-    _write(f"{etc}/wsl.conf", f"[automount]\nroot = {os.path.dirname(wsl_root)}\n")
+    _write(f"{etc}/wsl.conf", f"[automount]\nroot = {os.path.dirname(wsl_root)}\n[user]\ndefault={USER}\n")
     _write(f"{etc}/fstab", "")
     _link(f"{wsl_root}/resolv.conf", f"{etc}/resolv.conf")
     shutil.copy2(TINI, f"{upper}/init")  # WSL puts its own program at /init
@@ -68,7 +81,7 @@ def populate_debian(upper, name, wsl_root):
         os.makedirs(upper + folder, exist_ok=True)
 
 
-def populate_busybox(root, name, wsl_root):
+def populate_busybox(root, name, wsl_root, docker_group):
     """A root with busybox alone: no bash, no libc."""
     for folder, mode in {**_EMPTY_FOLDERS, "bin": 0o755, "etc": 0o755, "usr/bin": 0o755,
                          "var": 0o755}.items():
@@ -85,7 +98,8 @@ def populate_busybox(root, name, wsl_root):
     shutil.copy2(TINI, f"{root}/init")
     _write(f"{root}/etc/passwd", f"root:x:0:0:root:/root:/bin/sh\n"
            f"{USER}:x:{USER_ID}:{USER_ID}::/home/{USER}:/bin/sh\n")
-    _write(f"{root}/etc/group", f"root:x:0:\n{USER}:x:{USER_ID}:\ndocker:x:{docker_gid()}:{USER}\n")
+    _write(f"{root}/etc/group", f"root:x:0:\n{USER}:x:{USER_ID}:\n"
+           + (f"docker:x:{docker_gid()}:{USER}\n" if docker_group else ""))
     _write(f"{root}/etc/hostname", name + "\n")
     _write(f"{root}/etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n")
     os.makedirs(f"{root}/home/{USER}", exist_ok=True)
@@ -103,6 +117,44 @@ def install_product(root, binary, etc):
         os.rename(f"{root}/usr/bin/causeway.new", f"{root}/usr/bin/causeway")
     if etc and os.path.isdir(etc):
         shutil.copytree(etc, f"{root}/etc", dirs_exist_ok=True)
+
+
+def install_tools(root):
+    """The CLI tools as the package will bring them: self-contained, so that they run in any distro, also without a C library.
+    The machine's own docker CLI, with its loader and libraries beside it."""
+    folder = f"{root}/{TOOLS}"
+    stamp = f"{_facts_of(DOCKER)}\n"
+    with contextlib.suppress(OSError), open(f"{folder}/.made-of", encoding="ascii") as file:
+        if file.read() == stamp:
+            return
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("bin", "lib", "libexec", "cli-plugins", *(f"completions/{shell}" for shell in _COMPLETIONS)):
+        os.makedirs(f"{folder}/{name}")
+    shutil.copy2(DOCKER, f"{folder}/libexec/docker")
+    loader, libraries = _libraries(DOCKER)
+    for path in libraries:
+        shutil.copy2(path, f"{folder}/lib/{os.path.basename(path)}")
+    _write(f"{folder}/bin/docker", _WRAPPER.format(loader=os.path.basename(loader)), 0o755)
+    for plugins in ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins"):
+        if os.path.isdir(plugins):
+            shutil.copytree(plugins, f"{folder}/cli-plugins", dirs_exist_ok=True)
+    for shell, path in _COMPLETIONS.items():
+        if os.path.exists(path):
+            shutil.copy2(path, f"{folder}/completions/{shell}/")
+    _write(f"{folder}/.made-of", stamp)
+
+
+def _facts_of(path):
+    info = os.stat(path)
+    return f"{path} {info.st_size} {info.st_mtime_ns}"
+
+
+def _libraries(program):
+    """(loader, all shared objects it needs with the loader among them)."""
+    told = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    paths = [word for line in told.splitlines() for word in line.split() if word.startswith("/")]
+    loader = next(path for path in paths if os.path.basename(path).startswith("ld-"))
+    return loader, paths
 
 
 def _drive_folders(wsl_root):
@@ -127,8 +179,8 @@ def _hide_local_clients(upper):
             _whiteout(os.path.join(_layer_folder(upper, _HIDDEN_PROGRAM_FOLDER), name))
 
 
-def _write_accounts(upper):
-    """System accounts only, without passwords; one regular user in group docker."""
+def _write_accounts(upper, docker_group):
+    """System accounts only, without passwords, and one regular user; group docker, with that user, only if asked for."""
     etc = _layer_folder(upper, "etc")
     users = [l for l in _lines("/etc/passwd") if not _is_person(int(l.split(":")[2]))]
     names = {line.split(":")[0] for line in users}
@@ -138,7 +190,7 @@ def _write_accounts(upper):
               if not _is_person(int(l.split(":")[2])) and int(l.split(":")[2]) != gid]
     groups = [":".join(l.split(":")[:3] + [",".join(m for m in l.split(":")[3].split(",") if m in names)])
               for l in groups]
-    groups += [f"{USER}:x:{USER_ID}:", f"docker:x:{gid}:{USER}"]
+    groups += [f"{USER}:x:{USER_ID}:"] + ([f"docker:x:{gid}:{USER}"] if docker_group else [])
     _write(f"{etc}/passwd", "\n".join(users) + "\n")
     _write(f"{etc}/group", "\n".join(groups) + "\n")
     shadow = [f"{line.split(':')[0]}:*:19000:0:99999:7:::" for line in users]

@@ -24,7 +24,9 @@ import wslvm_roots as roots
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 COMMAND = os.path.join(HERE, "wslvm")
-PRODUCT_ETC = os.path.join(os.path.dirname(os.path.dirname(HERE)), "rootfs", "overlay", "etc")
+_REPOSITORY = os.path.dirname(os.path.dirname(HERE))
+PRODUCT_ETC = os.path.join(_REPOSITORY, "rootfs", "overlay", "etc")
+BOOTSTRAP = os.path.join(_REPOSITORY, "agent", "distro", "bootstrap.sh")
 DEFAULT_STATE = "/var/tmp/causeway-vm"
 DEFAULT_DISTROS = ("docker-desktop", "Ubuntu")
 _DISK_BYTES = 64 << 30  # sparse
@@ -42,16 +44,21 @@ class Vm:
     # Life -------------------------------------------------------------------------------------------
 
     def up(self, distros=DEFAULT_DISTROS, *, causeway=None, wsl_root="/mnt/wsl", boot=True,
-           engine_stand_in=True, etc=PRODUCT_ETC):
-        """Starts the VM and its distros; joins one that runs here. True if it was started by this call."""
+           engine_stand_in=True, helpers=False, etc=PRODUCT_ETC):
+        """Starts the VM and its distros; joins one that runs here. True if it was started by this call.
+        `helpers`: the distros are integrated by `causeway distro`, as Windows starts it."""
         self._check_machine(causeway)
+        helpers = bool(helpers and causeway)
+        if helpers and not os.path.exists(BOOTSTRAP):
+            raise VmError(f"{BOOTSTRAP} is missing")
         with marks.exclusive():
             if self.is_up():
                 started = False
             else:
                 self._sweep_dead()
                 self._start_holder({"causeway": causeway and os.path.realpath(causeway), "wsl_root": wsl_root,
-                                    "boot": boot, "engine_stand_in": engine_stand_in, "etc": etc})
+                                    "boot": boot, "engine_stand_in": engine_stand_in and not helpers, "etc": etc,
+                                    "bootstrap": BOOTSTRAP if helpers else None})
                 started = True
         try:
             for name in distros:
@@ -77,9 +84,14 @@ class Vm:
         mark = marks.of_state(self.state_dir)
         return bool(mark) and marks.is_alive(mark["id"])
 
-    def start(self, name):
+    def start(self, name, helper=True):
+        """`helper`: with `causeway distro`, if the VM integrates its distros."""
         self._make_disk(name)
-        return self._ask({"op": "start", "name": name})
+        return self._ask({"op": "start", "name": name, "helper": helper})
+
+    def start_helper(self, name):
+        """Starts `causeway distro` where it has ended or was left out; a running one stays."""
+        return self._ask({"op": "start_helper", "name": name})
 
     def stop(self, name, clean_shutdown=False):
         """`wsl --terminate`. Returns {"disk": "released"|"busy", "holders": [...]}."""
@@ -141,6 +153,12 @@ class Vm:
         if not facts or not facts["running"]:
             raise VmError(f"distro {name} does not run: start it with `start {name}`")
         return facts["host_pid"]
+
+    def helper_pid(self, name):
+        """Host pid of the distro's `causeway distro`, None while none runs."""
+        namespace = kernel_namespace(self.distro_pid(name), "pid")
+        return next((pid for pid in self.find_processes("causeway", "distro")
+                     if kernel_namespace(pid, "pid") == namespace), None)
 
     def engine_namespace_pid(self):
         """Host pid of `causeway init` as process 1 of its own namespaces."""
