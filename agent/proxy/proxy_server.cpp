@@ -24,22 +24,44 @@ ProxyServer::ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits)
 
 ProxyServer::~ProxyServer() { gate_.unsubscribe(subscription_); }
 
-void ProxyServer::listen(UniqueFd listening, Identity identity) {
-  auto endpoint = std::make_unique<Endpoint>();
-  Endpoint* const at = endpoint.get();
-  at->identity = std::move(identity);
-  at->listener = std::make_unique<io::Listener>(
+std::uint64_t ProxyServer::listen(UniqueFd listening, Identity identity) {
+  const std::uint64_t id = next_id_++;
+  Endpoint& endpoint = endpoints_[id];
+  endpoint.identity = std::move(identity);
+  endpoint.listener = std::make_unique<io::Listener>(
       loop_, std::move(listening),
-      [this, at](UniqueFd client) { accepted(at->identity, std::move(client)); });
-  if (!accepting_) at->listener->pause();
-  endpoints_.push_back(std::move(endpoint));
+      [this, id](UniqueFd client) { accepted(id, std::move(client)); });
+  if (!accepting_) endpoint.listener->pause();
+  return id;
 }
 
-void ProxyServer::accepted(const Identity& identity, UniqueFd client) {
+void ProxyServer::stop_listening(std::uint64_t listener) {
+  const auto found = endpoints_.find(listener);
+  if (found == endpoints_.end()) return;
+  found->second.listener.reset();
+  left(listener);
+}
+
+ProxyServer::Users ProxyServer::users(std::uint64_t listener) const {
+  const auto found = endpoints_.find(listener);
+  return found == endpoints_.end() ? Users{} : found->second.users;
+}
+
+void ProxyServer::left(std::uint64_t listener) {
+  const auto found = endpoints_.find(listener);
+  if (found == endpoints_.end() || found->second.listener) return;
+  const Users& users = found->second.users;
+  if (users.sessions == 0 && users.streams == 0) endpoints_.erase(found);
+}
+
+void ProxyServer::accepted(std::uint64_t listener, UniqueFd client) {
   ++counters_.accepted;
   const std::uint64_t id = next_id_++;
+  Endpoint& endpoint = endpoints_.at(listener);
+  ++endpoint.users.sessions;
   Session::Host& host = *this;
-  sessions_.emplace(id, std::make_unique<Session>(host, id, identity, std::move(client)));
+  sessions_.emplace(id, Served{listener, std::make_unique<Session>(host, id, endpoint.identity,
+                                                                   std::move(client))});
   counters_.sessions = sessions_.size();
   limit_accepting();
 }
@@ -56,18 +78,20 @@ void ProxyServer::limit_accepting() {
     full_logged_ = loop_.now_ms();
     log::warning("proxy.full", {{"sessions", limits_.sessions}});
   }
-  for (const auto& endpoint : endpoints_) {
+  for (const auto& [id, endpoint] : endpoints_) {
+    if (!endpoint.listener) continue;
     if (room) {
-      endpoint->listener->resume();
+      endpoint.listener->resume();
     } else {
-      endpoint->listener->pause();
+      endpoint.listener->pause();
     }
   }
 }
 
 bool ProxyServer::make_room() {
   Session* longest = nullptr;
-  for (const auto& [id, session] : sessions_) {
+  for (const auto& [id, served] : sessions_) {
+    const auto& session = served.session;
     if (!session->idle()) continue;
     // One that has just come has not had the time to speak.
     if (loop_.now_ms() - session->idle_since() < limits_.linger_ms) continue;
@@ -81,7 +105,12 @@ bool ProxyServer::make_room() {
 void ProxyServer::session_ended(std::uint64_t id) {
   loop_.defer([this, id, alive = std::weak_ptr<int>(lifetime_)] {
     if (alive.expired()) return;
-    sessions_.erase(id);
+    if (const auto found = sessions_.find(id); found != sessions_.end()) {
+      const std::uint64_t listener = found->second.listener;
+      sessions_.erase(found);
+      --endpoints_.at(listener).users.sessions;
+      left(listener);
+    }
     counters_.sessions = sessions_.size();
     limit_accepting();
     check_drained();
@@ -90,15 +119,24 @@ void ProxyServer::session_ended(std::uint64_t id) {
 
 void ProxyServer::session_switched(std::uint64_t id, UniqueFd client, std::string to_client,
                                    UniqueFd engine, std::string to_engine) {
-  streams_.emplace(id, std::make_unique<io::Splice>(
-                           loop_, pipes_, io::Splice::End{std::move(client), std::move(to_client)},
-                           io::Splice::End{std::move(engine), std::move(to_engine)},
-                           [this, id] { stream_ended(id); }));
+  const std::uint64_t listener = sessions_.at(id).listener;
+  ++endpoints_.at(listener).users.streams;
+  streams_.emplace(
+      id, Streamed{listener,
+                   std::make_unique<io::Splice>(
+                       loop_, pipes_, io::Splice::End{std::move(client), std::move(to_client)},
+                       io::Splice::End{std::move(engine), std::move(to_engine)},
+                       [this, id] { stream_ended(id); })});
   counters_.streams = streams_.size();
 }
 
 void ProxyServer::stream_ended(std::uint64_t id) {
-  streams_.erase(id);
+  if (const auto found = streams_.find(id); found != streams_.end()) {
+    const std::uint64_t listener = found->second.listener;
+    streams_.erase(found);
+    --endpoints_.at(listener).users.streams;
+    left(listener);
+  }
   counters_.streams = streams_.size();
   limit_accepting();
   check_drained();
@@ -108,7 +146,7 @@ void ProxyServer::gate_changed() {
   idle_engines_.clear();  // of the engine that was
   if (counters_.waiting == 0) return;
   // Sessions are destroyed in the next turn at the earliest, and none is made here.
-  for (const auto& [id, session] : sessions_) session->engine_changed();
+  for (const auto& [id, served] : sessions_) served.session->engine_changed();
 }
 
 void ProxyServer::deadline_set(std::uint64_t at_ms) {
@@ -126,7 +164,8 @@ void ProxyServer::sweep() {
   sweeping_ = true;
   const std::uint64_t now = loop_.now_ms();
   std::uint64_t next = 0;
-  for (const auto& [id, session] : sessions_) {
+  for (const auto& [id, served] : sessions_) {
+    const auto& session = served.session;
     if (session->deadline() != 0 && session->deadline() <= now) session->due();
     const std::uint64_t deadline = session->deadline();
     if (deadline != 0 && (next == 0 || deadline < next)) next = deadline;
@@ -138,12 +177,14 @@ void ProxyServer::sweep() {
 
 void ProxyServer::drain(std::uint64_t limit_ms, std::function<void()> drained) {
   drained_ = std::move(drained);
-  for (const auto& endpoint : endpoints_) endpoint->listener->pause();
-  for (const auto& [id, session] : sessions_) session->drain();
+  for (const auto& [id, endpoint] : endpoints_)
+    if (endpoint.listener) endpoint.listener->pause();
+  for (const auto& [id, served] : sessions_) served.session->drain();
   drain_timer_.start(limit_ms, [this] {
+    for (const auto& [id, streamed] : streams_) --endpoints_.at(streamed.listener).users.streams;
     streams_.clear();
     counters_.streams = 0;
-    for (const auto& [id, session] : sessions_) session->drop();
+    for (const auto& [id, served] : sessions_) served.session->drop();
     check_drained();
   });
   loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {

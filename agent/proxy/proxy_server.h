@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "base/unique_fd.h"
 #include "io/listener.h"
@@ -35,9 +35,18 @@ class ProxyServer : private Session::Host {
 
   // Accepts on `listening` from now on. The socket may be shared with another process (the fd
   // store): closing ours does not close it, and clients queue in its backlog meanwhile.
-  void listen(UniqueFd listening, Identity identity);
+  // Returns a number for the calls below, never 0.
+  std::uint64_t listen(UniqueFd listening, Identity identity);
+  // Accepts no more there, and closes the socket; clients that are served stay.
+  void stop_listening(std::uint64_t listener);
 
   const Counters& counters() const { return counters_; }
+  // Of the clients that came in by this listener.
+  struct Users {
+    std::size_t sessions = 0;
+    std::size_t streams = 0;
+  };
+  Users users(std::uint64_t listener) const;
 
   // The end of the agent: accepts no more, closes idle sessions, lets running exchanges and raw
   // streams end by themselves for `limit_ms`, then drops them. `drained` is called once, when none
@@ -45,12 +54,15 @@ class ProxyServer : private Session::Host {
   void drain(std::uint64_t limit_ms, std::function<void()> drained);
 
  private:
+  // Stays until its last client has gone, since sessions refer to its identity.
   struct Endpoint {
     Identity identity;
-    std::unique_ptr<io::Listener> listener;
+    std::unique_ptr<io::Listener> listener;  // none: it accepts no more
+    Users users;
   };
 
-  void accepted(const Identity& identity, UniqueFd client);
+  void accepted(std::uint64_t listener, UniqueFd client);
+  void left(std::uint64_t listener);
   bool make_room();
   void limit_accepting();
   void stream_ended(std::uint64_t id);
@@ -85,9 +97,17 @@ class ProxyServer : private Session::Host {
   IdleEngineConnections idle_engines_;
   io::Timer sweep_timer_;  // one for all sessions: armed for the earliest deadline
   io::Timer drain_timer_;
-  std::vector<std::unique_ptr<Endpoint>> endpoints_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<io::Splice>> streams_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  struct Served {
+    std::uint64_t listener = 0;
+    std::unique_ptr<Session> session;
+  };
+  struct Streamed {
+    std::uint64_t listener = 0;
+    std::unique_ptr<io::Splice> splice;
+  };
+  std::map<std::uint64_t, Endpoint> endpoints_;  // by the listener's number; nodes stay in place
+  std::unordered_map<std::uint64_t, Streamed> streams_;
+  std::unordered_map<std::uint64_t, Served> sessions_;
 };
 
 }  // namespace causeway::proxy
