@@ -30,14 +30,22 @@ Result<Exchange::Piece> advance(http::Parser& parser, std::string_view in) {
   return piece;
 }
 
+// One step: pieces of content don't lie side by side.
+Result<Exchange::Piece> advance_content(http::Parser& parser, std::string_view in) {
+  const bool had_head = parser.head_done();
+  const auto taken = parser.feed(in);
+  if (!taken.ok()) return taken.error();
+  return Exchange::Piece{*taken, had_head ? parser.body() : parser.wire()};
+}
+
 }  // namespace
 
 Exchange::Exchange(const http::Limits& limits)
     : request_(http::Kind::request, limits), response_(http::Kind::response, limits) {}
 
-Result<Exchange::Piece> Exchange::from_client(std::string_view in) {
+Result<Exchange::Piece> Exchange::from_client(std::string_view in, Form form) {
   const bool had_head = request_.head_done();
-  auto piece = advance(request_, in);
+  auto piece = form == Form::as_sent ? advance(request_, in) : advance_content(request_, in);
   if (piece.ok() && !had_head && request_.head_done()) {
     route_ = engine_api::route(request().method, request().target);
     response_.set_head_request(head_request());
@@ -45,7 +53,7 @@ Result<Exchange::Piece> Exchange::from_client(std::string_view in) {
   return piece;
 }
 
-Result<Exchange::Piece> Exchange::from_engine(std::string_view in) {
+Result<Exchange::Piece> Exchange::from_engine(std::string_view in, Form form) {
   if (interim_) {
     response_.reset();
     response_.set_head_request(head_request());
@@ -53,7 +61,7 @@ Result<Exchange::Piece> Exchange::from_engine(std::string_view in) {
   }
   if (!in.empty()) response_started_ = true;
   const bool had_head = response_.head_done();
-  auto piece = advance(response_, in);
+  auto piece = form == Form::as_sent ? advance(response_, in) : advance_content(response_, in);
   if (!piece.ok() || !response_.head_done()) return piece;
   if (!had_head) {
     const int status = response_.head().status;

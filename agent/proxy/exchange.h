@@ -6,7 +6,7 @@
 //   response:  nothing ──▶ (interim 1xx)* ──▶ head ──▶ body ──▶ complete
 //                                              └──▶ switched: both directions are raw from here on
 //
-// This is where a call that needs its body rewritten will be told apart (by route()).
+// Whether a call carries paths, and so needs its bodies decoded, is told by route().
 #pragma once
 
 #include <cstddef>
@@ -26,11 +26,15 @@ class Exchange {
     std::size_t taken = 0;  // of the input
     std::string_view wire;  // to be passed on; valid until the next call of the same side
   };
+  enum class Form {
+    as_sent,
+    content,  // of a body only what it carries, without the lines of chunks; heads are as sent
+  };
   // Stops behind the head, and behind the request: what follows belongs to the next one, or to the
   // raw stream.
-  Result<Piece> from_client(std::string_view in);
+  Result<Piece> from_client(std::string_view in, Form form = Form::as_sent);
   // Stops behind each head, and behind the response.
-  Result<Piece> from_engine(std::string_view in);
+  Result<Piece> from_engine(std::string_view in, Form form = Form::as_sent);
   // The engine has closed. Whether that completed the response.
   bool engine_ended();
 
@@ -45,6 +49,9 @@ class Exchange {
 
   // Any byte of it, interim ones included: from then on the engine has acted on the request.
   bool response_started() const { return response_started_; }
+  // The head of the answer proper, not of an interim one.
+  bool response_head_done() const { return response_.head_done() && !interim_; }
+  const http::Head& response() const { return response_.head(); }
   bool response_complete() const { return response_complete_; }
   bool switched() const { return switched_; }
 

@@ -1,0 +1,43 @@
+// PreparedRequest is a request in the form that the engine gets: a new head, and the client's body
+// with some ranges replaced. It is given out piece by piece, once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "http/message.h"
+#include "proxy/collected_body.h"
+
+namespace causeway::proxy {
+
+class PreparedRequest {
+ public:
+  struct Change {
+    std::uint64_t begin = 0;  // of the body: [begin, end) becomes `text`
+    std::uint64_t end = 0;
+    std::string text;
+  };
+
+  // `changes` are in order and do not touch each other.
+  PreparedRequest(const http::Head& head, CollectedBody body, std::vector<Change> changes);
+
+  const std::string& head() const { return head_; }
+  // All of the body was given out.
+  bool sent() const { return at_ == body_.size() && change_ == changes_.size(); }
+  // The next piece of it, about 64 KiB; good until the next call.
+  Result<std::string_view> next();
+
+ private:
+  std::string head_;
+  CollectedBody body_;
+  std::vector<Change> changes_;
+  std::uint64_t at_ = 0;    // of the client's body
+  std::size_t change_ = 0;  // the next one
+  std::string piece_;
+};
+
+}  // namespace causeway::proxy
