@@ -1,0 +1,179 @@
+#include <doctest/doctest.h>
+
+#include <optional>
+
+#include "../containers/scripted_engine.h"
+#include "binds/bind_check.h"
+#include "binds/source_mapper.h"
+
+using namespace causeway;
+using binds::Mapped;
+using paths::Identity;
+
+namespace {
+
+struct FakeDistros final : binds::Distros {
+  explicit FakeDistros(io::Loop& on) : loop(on) {
+    now.distros["Ubuntu"].attached = true;
+    now.distros["Ubuntu"].mounts = {"/mnt/wsl", {{"/mnt/c", 'c', ""}}};
+    now.distros["Debian"].mounts = {"/mnt/wsl", {}};
+    now.drives = {'c'};
+  }
+  const paths::World& world() const override { return now; }
+  void request(const std::string& distro) override { requested.push_back(distro); }
+  void when_attached(const std::string& distro, std::uint64_t, Attached done) override {
+    loop.defer([this, distro, done] {
+      now.distros[distro].attached = comes;
+      done(comes);
+    });
+  }
+  void resolve(const std::string& distro, std::vector<std::string> paths, Resolved done) override {
+    ++questions;
+    std::vector<Result<std::string>> out;
+    for (auto& path : paths) {
+      const auto link = links.find(path);
+      if (link == links.end()) {
+        out.emplace_back(path);
+      } else if (link->second.empty()) {
+        out.emplace_back(make_error(path + " leads nowhere"));
+      } else {
+        out.emplace_back(link->second);
+      }
+    }
+    (void)distro;
+    loop.defer([done, out] { done(out); });
+  }
+
+  io::Loop& loop;
+  paths::World now;
+  std::map<std::string, std::string> links;
+  std::vector<std::string> requested;
+  bool comes = true;
+  int questions = 0;
+};
+
+const Identity kUbuntu{Identity::Kind::distro, "Ubuntu"};
+const Identity kWindows{Identity::Kind::windows, "windows"};
+
+struct MapRig {
+  Mapped map(const Identity& asker, std::vector<std::string> sources) {
+    std::optional<Mapped> got;
+    mapper.map(asker, std::move(sources), [&](Mapped mapped) { got = std::move(mapped); });
+    CHECK(!got);
+    for (int i = 0; i < 10 && !got; ++i) loop.turn();
+    REQUIRE(got);
+    return *std::move(got);
+  }
+  io::Loop loop;
+  FakeDistros distros{loop};
+  binds::SourceMapper mapper{loop, distros};
+};
+
+}  // namespace
+
+TEST_CASE("binds/mapper: paths of a distro, its links resolved, one question for all") {
+  MapRig rig;
+  rig.distros.links["/work"] = "/home/dev/work";
+  const auto mapped = rig.map(kUbuntu, {"/home/dev", "/work", "data", "/mnt/c/Users", "/proc"});
+  CHECK(mapped.status == 0);
+  CHECK(mapped.paths == std::vector<std::string>{"/mnt/distro/Ubuntu/home/dev",
+                                                 "/mnt/distro/Ubuntu/home/dev/work", "data",
+                                                 "/mnt/host/c/Users", "/proc"});
+  CHECK(rig.distros.questions == 1);
+}
+
+TEST_CASE("binds/mapper: a link to a Windows drive ends on the drive") {
+  MapRig rig;
+  rig.distros.links["/home/dev/win"] = "/mnt/c/Users/dev";
+  std::vector<std::string> hints;
+  rig.mapper.on_windows_files = [&](const Identity&, const std::string& s) { hints.push_back(s); };
+  CHECK(rig.map(kUbuntu, {"/home/dev/win"}).paths[0] == "/mnt/host/c/Users/dev");
+  CHECK(hints == std::vector<std::string>{"/home/dev/win"});
+}
+
+TEST_CASE("binds/mapper: a distro that doesn't run is asked for") {
+  MapRig rig;
+  CHECK(rig.map(kWindows, {R"(\\wsl.localhost\Debian\srv)"}).paths[0] == "/mnt/distro/Debian/srv");
+  CHECK(rig.distros.requested == std::vector<std::string>{"Debian"});
+
+  MapRig never;
+  never.distros.comes = false;
+  const auto mapped = never.map(kWindows, {R"(\\wsl$\Debian\srv)"});
+  CHECK(mapped.status == 400);
+  CHECK(mapped.message.find("Debian is not running") != std::string::npos);
+}
+
+TEST_CASE("binds/mapper: one bad source is the answer for all") {
+  MapRig rig;
+  rig.distros.links["/dangling"] = "";
+  auto mapped = rig.map(kUbuntu, {"/fine", "/dangling"});
+  CHECK(mapped.status == 400);
+  CHECK(mapped.message == "invalid mount source: /dangling leads nowhere");
+  CHECK(mapped.paths.empty());
+  mapped = rig.map(kWindows, {R"(\\server\share)"});
+  CHECK(mapped.status == 400);
+  CHECK(!mapped.message.empty());
+}
+
+TEST_CASE("binds/mapper: nothing to map is an answer too") {
+  MapRig rig;
+  CHECK(rig.map(kUbuntu, {}).status == 0);
+  CHECK(rig.map(Identity{}, {"/x"}).paths[0] == "/x");
+}
+
+namespace {
+
+struct CheckRig {
+  std::pair<int, std::string> check(const std::string& source) {
+    engine.answers["GET /containers/web/json"] = {
+        200, R"({"Id":"c","Mounts":[{"Type":"bind","Source":")" + source + R"("},
+                 {"Type":"bind","Source":"/elsewhere"}]})"};
+    std::optional<std::pair<int, std::string>> got;
+    checker.check("web", [&](int status, std::string why) { got.emplace(status, std::move(why)); });
+    engine.settle();
+    REQUIRE(got);
+    return *got;
+  }
+  test::ScriptedEngine engine;
+  engine_client::EngineClient client{engine.loop, engine.socket()};
+  FakeDistros distros{engine.loop};
+  binds::BindCheck checker{distros, client, engine.folder, "/mnt"};
+};
+
+}  // namespace
+
+TEST_CASE("binds/check: a source that still is itself is fine") {
+  CheckRig rig;
+  CHECK(rig.check("/mnt/distro/Ubuntu/home").first == 0);
+  CHECK(rig.check("/mnt/distro/Ubuntu").first == 0);
+  CHECK(rig.check("/data/elsewhere").first == 0);
+}
+
+TEST_CASE("binds/check: a part that became a link is a conflict that names it") {
+  CheckRig rig;
+  rig.distros.links["/home/dev"] = "/etc";
+  const auto [status, why] = rig.check("/mnt/distro/Ubuntu/home/dev");
+  CHECK(status == 409);
+  CHECK(why.find("/home/dev") != std::string::npos);
+  CHECK(why.find("symbolic link, to /etc") != std::string::npos);
+}
+
+TEST_CASE("binds/check: a distro is asked for, and named when it doesn't come") {
+  CheckRig rig;
+  CHECK(rig.check("/mnt/distro/Debian/srv").first == 0);
+  CheckRig never;
+  never.distros.comes = false;
+  const auto [status, why] = never.check("/mnt/distro/Debian/srv");
+  CHECK(status == 409);
+  CHECK(why.find("Debian") != std::string::npos);
+  CHECK(never.distros.questions == 0);
+}
+
+TEST_CASE("binds/check: what dockerd doesn't know is dockerd's to say") {
+  CheckRig rig;
+  std::optional<int> got;
+  rig.checker.check("nobody/../x", [&](int status, const std::string&) { got = status; });
+  rig.engine.settle();
+  CHECK(got == 0);
+  CHECK(rig.engine.asked == std::vector<std::string>{"GET /containers/nobody%2F..%2Fx/json"});
+}

@@ -1,0 +1,71 @@
+#include "engine_client/engine_client.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+
+#include "../containers/scripted_engine.h"
+
+using namespace causeway;
+using engine_client::EngineClient;
+using engine_client::Reply;
+
+TEST_CASE("engine_client: gives status and body, each call on its own") {
+  test::ScriptedEngine engine;
+  engine.answers["GET /one"] = {200, "first"};
+  engine.answers["POST /two?t=1"] = {204, ""};
+  EngineClient client(engine.loop, engine.socket());
+  std::vector<std::string> got;
+  const auto note = [&](const Result<Reply>& reply) {
+    REQUIRE(reply.ok());
+    got.push_back(std::to_string(reply->status) + reply->body);
+  };
+  client.call("GET", "/one", 1000, note);
+  client.call("POST", "/two?t=1", 1000, note);
+  CHECK(got.empty());
+  engine.settle();
+  CHECK(got == std::vector<std::string>{"200first", "204"});
+}
+
+TEST_CASE("engine_client: no engine is an error, told later") {
+  io::Loop loop;
+  EngineClient client(loop, "/nowhere/engine.sock");
+  std::string error;
+  client.call("GET", "/x", 1000, [&](const auto& reply) { error = reply.error().message; });
+  CHECK(error.empty());
+  loop.turn();
+  CHECK(error.find("GET /x") != std::string::npos);
+  CHECK(error.find("/nowhere/engine.sock") != std::string::npos);
+}
+
+TEST_CASE("engine_client: an engine that doesn't answer in time is an error") {
+  test::ScriptedEngine engine;
+  engine.silent = true;
+  EngineClient client(engine.loop, engine.socket());
+  std::optional<Error> error;
+  client.call("GET", "/x", 5, [&](const auto& reply) {
+    error = reply.error();
+    engine.loop.stop();
+  });
+  engine.loop.run();
+  REQUIRE(error);
+  CHECK(error->message == "GET /x: no answer in time");
+}
+
+TEST_CASE("engine_client: a client that goes drops its calls") {
+  test::ScriptedEngine engine;
+  bool called = false;
+  {
+    EngineClient client(engine.loop, engine.socket());
+    client.call("GET", "/x", 1000, [&](const auto&) { called = true; });
+    EngineClient lost(engine.loop, "/nowhere");
+    lost.call("GET", "/x", 1000, [&](const auto&) { called = true; });
+  }
+  engine.settle();
+  CHECK(!called);
+}
+
+TEST_CASE("engine_client: what isn't plain is percent-encoded") {
+  CHECK(engine_client::percent_encoded("my-web_1.x~") == "my-web_1.x~");
+  CHECK(engine_client::percent_encoded("a/b?c d\xff") == "a%2Fb%3Fc%20d%FF");
+}
