@@ -45,6 +45,31 @@ bool has(const std::string& text, std::string_view part) {
 
 }  // namespace
 
+TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to be done") {
+  ProductStatus status = healthy();
+  DistroStatus ubuntu;
+  ubuntu.name = "Ubuntu";
+  ubuntu.state = "attached";
+  ubuntu.mounts = 3;
+  ubuntu.socket = "/run/docker.sock";
+  ubuntu.items = {{"link", "/usr/local/bin/docker", "left_alone", "a file of yours is there"},
+                  {"link", "/usr/local/bin/kubectl", "added", ""}};
+  ubuntu.notes = {"open a new shell"};
+  DistroStatus old;
+  old.name = "old";
+  old.state = "disabled";
+  old.reason = "by `causeway distro disable old`";
+  status.distros = {ubuntu, old};
+  const std::string screen = status_screen(status, {});
+  CHECK(has(screen, "DISTRO    STATE     MOUNTS  DOCKER.SOCK\n"));
+  CHECK(has(screen, "Ubuntu    attached       3  /run/docker.sock\n"));
+  CHECK(has(screen, "link /usr/local/bin/docker: a file of yours is there"));
+  CHECK(!has(screen, "kubectl"));
+  CHECK(has(screen, "open a new shell"));
+  CHECK(has(screen, "old       disabled       0  -\n"));
+  CHECK(has(screen, "by `causeway distro disable old`"));
+}
+
 TEST_CASE("cli/status_view: the screen, in full") {
   CHECK(status_screen(healthy(), {}) ==
         "engine ready, for 12 min\n"
