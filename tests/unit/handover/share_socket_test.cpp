@@ -1,0 +1,107 @@
+#include "handover/share_socket.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+using namespace causeway;
+using namespace causeway::handover;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  Folder() {
+    std::string name = "/tmp/causeway-place-XXXXXX";
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+    fs::permissions(path, fs::perms::all | fs::perms::sticky_bit);  // as <wsl> is
+  }
+  ~Folder() { fs::remove_all(path); }
+  fs::path path;
+};
+
+std::string error_of(const Result<UniqueFd>& result) {
+  return result.ok() ? "fine" : result.error().message;
+}
+
+bool is_root(const char* what) {
+  if (::geteuid() == 0) return true;
+  MESSAGE("skipped: " << what << " needs root");
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("handover/share_socket: only what is root's and nobody else's to write is trusted") {
+  if (!is_root("giving files away")) return;
+  const Folder folder;
+  const auto place = folder.path / kPlace;
+  const auto open = [&] { return error_of(open_trusted(folder.path, {kPlace, "run"})); };
+  CHECK(open() == "open " + place.string() + ": No such file or directory");
+  fs::create_directories(place / "run");
+  CHECK(open() == "fine");
+  REQUIRE(::chown(place.c_str(), 1000, 0) == 0);
+  CHECK(open() == place.string() + " belongs to user 1000, not to root");
+  REQUIRE(::chown(place.c_str(), 0, 0) == 0);
+  for (const mode_t mode : {0775, 0757, 0777}) {
+    REQUIRE(::chmod((place / "run").c_str(), mode) == 0);
+    CHECK(open() == (place / "run").string() + " is writable for others than root");
+  }
+  REQUIRE(::chmod((place / "run").c_str(), 0700) == 0);
+  CHECK(open() == "fine");
+  fs::rename(place, folder.path / "elsewhere");
+  fs::create_directory_symlink("elsewhere", place);
+  CHECK(open() == place.string() + " is a link: not ours");
+  fs::remove(place);
+  std::ofstream(place) << "x";
+  CHECK(open() == place.string() + " is no directory: not ours");
+}
+
+TEST_CASE("handover/share_socket: helper and agent meet in the directory") {
+  const Folder folder;
+  const UniqueFd directory(::open(folder.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  CHECK(error_of(connect_in(directory.get(), kSocketName)) ==
+        "connect share.sock: No such file or directory");
+  std::ofstream(folder.path / kSocketName) << "an older file";
+  {
+    const auto listening = listen_in(directory.get(), kSocketName);
+    REQUIRE_MESSAGE(listening.ok(), error_of(listening));
+    struct stat info {};
+    REQUIRE(::stat((folder.path / kSocketName).c_str(), &info) == 0);
+    CHECK(S_ISSOCK(info.st_mode));
+    CHECK((info.st_mode & 07777) == 0600);
+    if (is_root("listening as root")) {
+      const auto connected = connect_in(directory.get(), kSocketName);
+      CHECK(error_of(connected) == "fine");
+      const UniqueFd accepted(::accept4(listening->get(), nullptr, nullptr, SOCK_CLOEXEC));
+      REQUIRE(accepted);
+      int type = 0;
+      socklen_t size = sizeof(type);
+      REQUIRE(::getsockopt(accepted.get(), SOL_SOCKET, SO_TYPE, &type, &size) == 0);
+      CHECK(type == SOCK_SEQPACKET);
+    }
+  }
+  CHECK(error_of(connect_in(directory.get(), kSocketName)) ==
+        "connect share.sock: Connection refused");
+  CHECK_FALSE(listen_in(directory.get(), "a/b").ok());
+}
+
+TEST_CASE("handover/share_socket: a listener that isn't root's is refused") {
+  if (!is_root("becoming another user")) return;
+  const Folder folder;
+  const UniqueFd directory(::open(folder.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(::seteuid(1000) == 0);
+  const auto listening = listen_in(directory.get(), kSocketName);
+  REQUIRE(::seteuid(0) == 0);
+  REQUIRE_MESSAGE(listening.ok(), error_of(listening));
+  CHECK(error_of(connect_in(directory.get(), kSocketName)) ==
+        "connect share.sock: user 1000 listens there, not root");
+}
