@@ -29,7 +29,7 @@ std::vector<Body> all_bodies() {
           Report{{{{"link", "/usr/local/bin/docker", State::left_alone, "not ours"},
                    {"group", "/etc/group", State::added, ""},
                    {"member", "dev", State::kept, ""},
-                   {"context", "/home/dev", State::failed, "no space"}},
+                   {"context", "/home/me", State::failed, "no space"}},
                   {"open a new shell"}}},
           Removed{},
           Welcome{1},

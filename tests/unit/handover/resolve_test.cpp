@@ -25,13 +25,13 @@ struct Root {
     std::string name = "/tmp/causeway-resolve-XXXXXX";
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     path = fs::canonical(name);
-    fs::create_directories(path / "home/dev/project");
+    fs::create_directories(path / "home/me/project");
     fs::create_directories(path / "data/deep");
     std::ofstream(path / "etc-file") << "x";
-    link("/home/dev/project", "abs");
-    link("home/dev", "rel");
-    link("../../data", "home/dev/up");
-    link("../../../../../../../../data", "home/dev/far");
+    link("/home/me/project", "abs");
+    link("home/me", "rel");
+    link("../../data", "home/me/up");
+    link("../../../../../../../../data", "home/me/far");
     link("/nowhere/at/all", "dangling");
     link("loop-b", "loop-a");
     link("loop-a", "loop-b");
@@ -72,14 +72,14 @@ TEST_CASE("handover/resolve: links are followed inside the root, what is missing
            {"/data/", "/data"},
            {"/./data//deep/..", "/data"},
            {"/../../data", "/data"},
-           {"/abs", "/home/dev/project"},
-           {"/rel/project", "/home/dev/project"},
+           {"/abs", "/home/me/project"},
+           {"/rel/project", "/home/me/project"},
            {"/rel/up/deep", "/data/deep"},
            {"/rel/far", "/data"},  // ".." stops at the root
            {"/file-link", "/etc-file"},
            {"/etc-file", "/etc-file"},
            {"/missing", "/missing"},
-           {"/abs/new/dir", "/home/dev/project/new/dir"},
+           {"/abs/new/dir", "/home/me/project/new/dir"},
            {"/rel/up/deep/x y/тест", "/data/deep/x y/тест"},
            {"/dangling",
             "error: \"/dangling\" is a link that leads nowhere (to "
@@ -110,7 +110,7 @@ TEST_CASE("handover/resolve: links are followed inside the root, what is missing
 TEST_CASE("handover/resolve: many missing parts are found with few looks, long ones too") {
   const Root root;
   std::string path = "/rel/project";
-  std::string expected = "/home/dev/project";
+  std::string expected = "/home/me/project";
   for (int i = 0; i < 1900; ++i) path += "/x", expected += "/x";
   CHECK(resolved(root.fd.get(), path) == expected);
 }
