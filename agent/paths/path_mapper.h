@@ -51,6 +51,10 @@ Target classify(const Identity& asker, std::string_view source, const World& wor
 Result<std::string> place(const Identity& asker, std::string_view distro, std::string_view resolved,
                           const World& world);
 
+// The same as if the share of `distro` were attached: for comparing paths while it is not.
+Result<std::string> place_if_attached(const Identity& asker, std::string_view distro,
+                                      std::string_view resolved, const World& world);
+
 // The canonical path for the asker; a path that isn't ours comes back as it is.
 std::string unmap(const Identity& asker, std::string_view engine_path, const World& world);
 

@@ -12,6 +12,7 @@ bool is_at_or_below(std::string_view path, std::string_view directory) {
 }
 
 std::string clean(std::string_view path) {
+  if (is_clean(path)) return std::string(path);
   std::string out;
   out.reserve(path.size() + 1);
   while (!path.empty()) {
@@ -29,6 +30,19 @@ std::string clean(std::string_view path) {
   }
   if (out.empty()) out = "/";
   return out;
+}
+
+bool is_clean(std::string_view path) {
+  if (path == "/") return true;
+  if (path.empty() || path.front() != '/') return false;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const auto slash = path.find('/');
+    const auto part = path.substr(0, slash);
+    if (part.empty() || part == "." || part == "..") return false;
+    path.remove_prefix(part.size());
+  }
+  return true;
 }
 
 std::string join(std::string_view directory, std::string_view path) {

@@ -1,0 +1,177 @@
+#include "paths/path_mapper.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "paths/engine_places.h"
+#include "paths/unix_path.h"
+#include "paths/windows_path.h"
+
+namespace causeway::paths {
+namespace {
+
+Target engine_target(std::string path) { return {Target::Kind::engine, std::move(path), {}, {}}; }
+Target refused(std::string reason) { return {Target::Kind::refused, {}, {}, std::move(reason)}; }
+
+std::string missing_drive(char letter, const World& world) {
+  std::string out = "drive ";
+  out += upper_letter(letter);
+  out += ": is not mounted in the engine's distro";
+  if (world.drives.empty()) return out;
+  out += "; there is";
+  for (const char there : world.drives) {
+    out += ' ';
+    out += upper_letter(there);
+    out += ':';
+  }
+  return out;
+}
+
+std::string unknown_distro(std::string_view name) {
+  return "the files of the distro " + text::printable(name) +
+         " are not shared with the engine: no such distro is integrated";
+}
+
+// `rest`: clean and absolute, on the drive.
+Target drive_target(char letter, std::string_view rest, const World& world) {
+  if (!world.drives.contains(letter)) return refused(missing_drive(letter, world));
+  return engine_target(drive_place(letter, rest));
+}
+
+// `path` (clean, absolute) as `distro` itself means it.
+Target distro_target(const Identity& asker, std::string_view distro, std::string path,
+                     const World& world) {
+  if (is_docker_socket(path)) return engine_target(api_socket(asker, world.run));
+  if (auto own = engines_own(path)) return engine_target(std::move(*own));
+  const auto found = world.distros.find(distro);
+  const bool attached = found != world.distros.end() && found->second.attached;
+  return {attached ? Target::Kind::in_distro : Target::Kind::absent,
+          std::move(path),
+          std::string(distro),
+          {}};
+}
+
+// Windows compares names without regard to case.
+const std::string* windows_distro(std::string_view name, const World& world) {
+  const auto exact = world.distros.find(name);
+  if (exact != world.distros.end()) return &exact->first;
+  for (const auto& [known, distro] : world.distros)
+    if (text::iequals(known, name)) return &known;
+  return nullptr;
+}
+
+// `path` is clean. Whatever the asker: these two are the engine's names, stable and documented.
+std::optional<Target> engine_form(const Identity& asker, std::string_view path,
+                                  const World& world) {
+  if (const auto drive = split_drive_place(path))
+    return drive_target(drive->letter, drive->rest, world);
+  if (const auto share = split_share_place(path)) {
+    if (!world.distros.contains(share->distro)) return refused(unknown_distro(share->distro));
+    return distro_target(asker, share->distro, std::string(share->rest), world);
+  }
+  return std::nullopt;
+}
+
+// MSYS and others write /c/x for C:\x; where there is no such drive it is a folder like any other.
+Target windows_target(const Identity& asker, std::string path, const World& world) {
+  if (is_api_socket(path, world.run)) return engine_target(api_socket(asker, world.run));
+  if (path.size() >= 2 && is_letter(path[1]) && (path.size() == 2 || path[2] == '/')) {
+    const char letter = lower_letter(path[1]);
+    if (world.drives.contains(letter))
+      return engine_target(drive_place(letter, rest_or_root(path, 2)));
+  }
+  return engine_target(std::move(path));
+}
+
+Target linux_target(const Identity& asker, std::string path, const World& world) {
+  if (is_docker_socket(path)) return engine_target(api_socket(asker, world.run));
+  if (auto target = engine_form(asker, path, world)) return std::move(*target);
+  if (asker.kind == Identity::Kind::windows) return windows_target(asker, std::move(path), world);
+  return distro_target(asker, asker.name, std::move(path), world);
+}
+
+}  // namespace
+
+Target classify(const Identity& asker, std::string_view source, const World& world) {
+  if (asker.kind == Identity::Kind::engine || source.empty()) return {};
+  if (source.find('\0') != std::string_view::npos) return refused("the path holds a NUL byte");
+  auto windows = parse_windows_path(source);
+  switch (windows.kind) {
+    case WindowsPath::Kind::none:
+      break;
+    case WindowsPath::Kind::drive:
+      return drive_target(windows.letter, windows.rest, world);
+    case WindowsPath::Kind::distro: {
+      const std::string* name = windows_distro(windows.distro, world);
+      if (name == nullptr) return refused(unknown_distro(windows.distro));
+      return distro_target(asker, *name, std::move(windows.rest), world);
+    }
+    case WindowsPath::Kind::refused:
+      return refused(std::move(windows.reason));
+  }
+  if (source.front() != '/') return {};
+  return linux_target(asker, clean(source), world);
+}
+
+Result<std::string> place_if_attached(const Identity& asker, std::string_view distro,
+                                      std::string_view resolved, const World& world) {
+  if (!is_clean(resolved) || resolved.find('\0') != std::string_view::npos)
+    return make_error("not a resolved path: " + text::printable(resolved));
+  const auto found = world.distros.find(distro);
+  if (found == world.distros.end()) return make_error(unknown_distro(distro));
+  const MountTable& mounts = found->second.mounts;
+  if (is_docker_socket(resolved)) return api_socket(asker, world.run);
+  if (auto own = engines_own(resolved)) return std::move(*own);
+  if (!mounts.wsl.empty() && is_at_or_below(resolved, mounts.wsl)) {
+    if (world.wsl.empty()) return make_error("the engine's distro has no " + mounts.wsl);
+    return join(world.wsl, rest_or_root(resolved, mounts.wsl.size()));
+  }
+  if (const Drive* drive = drive_at(mounts, resolved)) {
+    if (!world.drives.contains(drive->letter))
+      return make_error(missing_drive(drive->letter, world));
+    const auto rest = rest_or_root(resolved, drive->point.size());
+    if (drive->below.empty()) return drive_place(drive->letter, rest);
+    return drive_place(drive->letter, join(drive->below, rest));
+  }
+  return share_place(found->first, resolved);
+}
+
+Result<std::string> place(const Identity& asker, std::string_view distro, std::string_view resolved,
+                          const World& world) {
+  auto placed = place_if_attached(asker, distro, resolved, world);
+  if (!placed || !split_share_place(*placed)) return placed;
+  const auto found = world.distros.find(distro);
+  if (found != world.distros.end() && found->second.attached) return placed;
+  return make_error("the files of the distro " + std::string(distro) +
+                    " are not shared with the engine now: it is not running");
+}
+
+std::string api_socket(const Identity& asker, std::string_view run) {
+  std::string out(run);
+  switch (asker.kind) {
+    case Identity::Kind::engine:
+      return out += "/engine.sock";
+    case Identity::Kind::windows:
+      return out += "/api/windows.sock";
+    case Identity::Kind::distro:
+      break;
+  }
+  out += "/api/distro-";
+  out += asker.name;
+  return out += ".sock";
+}
+
+std::size_t bind_source_length(std::string_view bind) {
+  return bind.find(':', drive_prefix_length(bind));
+}
+
+bool valid_distro_name(std::string_view name) {
+  if (name.empty() || name.size() > 64 || name == "." || name == ".." || name[0] == '-')
+    return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
+}  // namespace causeway::paths

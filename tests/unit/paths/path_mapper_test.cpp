@@ -1,0 +1,236 @@
+#include "paths/path_mapper.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "map_cases.h"
+#include "paths/unix_path.h"
+
+using namespace paths_test;
+
+namespace {
+
+// Places that a source of a distro's client may end at. Whatever it says, nothing else.
+bool allowed(const Identity& asker, const std::string& path, const World& world) {
+  if (!is_clean(path)) return false;
+  if (asker.kind == Identity::Kind::windows) return true;  // all of the engine's files, by design
+  for (const auto& [name, distro] : world.distros)
+    if (distro.attached && is_at_or_below(path, "/mnt/distro/" + name)) return true;
+  for (const char letter : world.drives)
+    if (is_at_or_below(path, std::string("/mnt/host/") + letter)) return true;
+  for (const char* own : {"/dev", "/proc", "/sys", "/lib/modules", "/usr/lib/wsl"})
+    if (is_at_or_below(path, own)) return true;
+  return is_at_or_below(path, world.wsl) || path == api_socket(asker, world.run);
+}
+
+// Both properties for any source: what is broken, or nothing.
+std::string broken(const Identity& asker, const std::string& source, const World& world) {
+  const std::string mapped = map(asker, source, world);
+  if (mapped.front() != '/') return {};
+  const std::string shown = unmap(asker, mapped, world);
+  const std::string again = map(asker, shown, world);
+  const std::string story =
+      asker.name + ": " + source + " -> " + mapped + " -> " + shown + " -> " + again;
+  if (!allowed(asker, mapped, world)) return "leaves its share: " + story;
+  // A distro that isn't there hasn't said yet where it has <wsl> and drives.
+  if (again.front() == '?') return {};
+  if (again != mapped) return "means something else: " + story;
+  return unmap(asker, again, world) == shown ? "" : "is shown differently: " + story;
+}
+
+void check_properties(const Identity& asker, const std::string& source, const World& world) {
+  if (const std::string problem = broken(asker, source, world); !problem.empty())
+    FAIL_CHECK(problem);
+}
+
+// Sources made of the pieces that mean something, glued in any order.
+std::string random_source(std::mt19937& random) {
+  static const std::vector<std::string> kBegins = {"/",
+                                                   "//",
+                                                   "\\\\",
+                                                   "\\",
+                                                   "C:",
+                                                   "d:",
+                                                   "\\\\?\\",
+                                                   "\\\\.\\",
+                                                   "//?/",
+                                                   "\\\\wsl$\\",
+                                                   "//wsl.localhost/",
+                                                   "/mnt/",
+                                                   "/mnt/distro/",
+                                                   "/mnt/host/",
+                                                   "/home/me/",
+                                                   "\\\\?\\UNC\\wsl$\\",
+                                                   "/mnt/c/",
+                                                   "/mnt/wsl/",
+                                                   ""};
+  static const std::vector<std::string> kParts = {
+      "Ubuntu", "minimal", "Debian-12", "c",   "C:",      "inner",       "mnt", "distro", "host",
+      "wsl",    "music",   "..",        ".",   "...",     "x.",          "x ",  " ",      "a b",
+      "dev",    "proc",    "lib",       "usr", "modules", "docker.sock", "var", "run",    "home",
+      "me",     "a:b",     "a\\b",      "ä",   "\n",      "?",           "UNC", "pipe",   "wsl$"};
+  static const std::vector<std::string> kGlue = {"/", "/", "/", "\\", "\\", "//", "\\\\", ""};
+  const auto pick = [&](const std::vector<std::string>& from) -> const std::string& {
+    return from[random() % from.size()];
+  };
+  std::string out = pick(kBegins);
+  for (auto count = random() % 7; count > 0; --count) out += pick(kParts) + pick(kGlue);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("paths/path_mapper: the table") {
+  const World world = make_world();
+  const auto cases = all_cases();
+  CHECK(cases.size() >= 150);
+  for (const auto& one : cases) {
+    CAPTURE(one.asker.name);
+    CAPTURE(one.source);
+    const std::string mapped = map(one.asker, one.source, world);
+    if (one.expected.front() == '!') {
+      CAPTURE(mapped);
+      CHECK(mapped.front() == '!');
+      CHECK(mapped.find(one.expected.substr(1)) != std::string::npos);
+    } else {
+      CHECK(mapped == one.expected);
+    }
+  }
+}
+
+TEST_CASE("paths/path_mapper: what is shown can be given back, and nothing leaves its share") {
+  const World world = make_world();
+  const auto cases = all_cases();
+  for (const auto& one : cases) {
+    check_properties(one.asker, one.source, world);
+    // Everybody may be given everything.
+    for (const auto* asker : {&kUbuntu, &kMinimal, &kStopped, &kWindows})
+      check_properties(*asker, one.source, world);
+  }
+}
+
+TEST_CASE("paths/path_mapper: the same for random sources") {
+  const World world = make_world();
+  World bare = world;  // nothing attached, no drives
+  bare.drives.clear();
+  for (auto& [name, distro] : bare.distros) distro.attached = false;
+  World elsewhere = world;
+  elsewhere.wsl = "/wsl";
+  std::mt19937 random(20250917);  // NOLINT: the same sources each time
+  for (int i = 0; i < 15'000; ++i) {
+    const std::string source = random_source(random);
+    for (const auto& one : {world, bare, elsewhere})
+      for (const auto* asker : {&kUbuntu, &kMinimal, &kWindows})
+        check_properties(*asker, source, one);
+  }
+}
+
+TEST_CASE("paths/path_mapper: what a path resolves to decides where it is placed") {
+  const World world = make_world();
+  struct Case {
+    const char* resolved;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"/srv/real", "/mnt/distro/Ubuntu/srv/real"},
+      {"/mnt/c/x", "/mnt/host/c/x"},
+      {"/run/docker.sock", "/run/causeway/api/windows.sock"},
+      {"/proc/42/ns", "/proc/42/ns"},
+      {"/usr/lib/modules/6.6", "/lib/modules/6.6"},
+      {"/mnt/wsl/shared", "/mnt/wsl/shared"},
+      // Not taken apart again: that is how the distro itself names it.
+      {"/mnt/distro/minimal/x", "/mnt/distro/Ubuntu/mnt/distro/minimal/x"},
+      {"/mnt/host/c/x", "/mnt/distro/Ubuntu/mnt/host/c/x"},
+      {"C:\\x", nullptr},
+      {"", nullptr},
+      {"relative", nullptr},
+      {"/a/../b", nullptr},
+      {"/a/./b", nullptr},
+      {"/a//b", nullptr},
+      {"/a/", nullptr},
+      {"/mnt/e/x", nullptr},
+  };
+  for (const auto& one : cases) {
+    CAPTURE(one.resolved);
+    const auto placed = place(kWindows, "Ubuntu", one.resolved, world);
+    CHECK(placed.ok() == (one.expected != nullptr));
+    if (placed.ok() && one.expected != nullptr) CHECK(*placed == one.expected);
+  }
+  CHECK_FALSE(place(kUbuntu, "Ubuntu", std::string_view("/a\0b", 4), world).ok());
+  CHECK_FALSE(place(kUbuntu, "Arch", "/x", world).ok());
+}
+
+TEST_CASE("paths/path_mapper: without the share only what isn't in it can be placed") {
+  const World world = make_world();
+  CHECK_FALSE(place(kStopped, "Debian-12", "/home/me", world).ok());
+  CHECK(*place_if_attached(kStopped, "Debian-12", "/home/me", world) ==
+        "/mnt/distro/Debian-12/home/me");
+  CHECK(*place(kStopped, "Debian-12", "/dev/kvm", world) == "/dev/kvm");
+}
+
+TEST_CASE("paths/path_mapper: an engine without <wsl> refuses what lies there") {
+  World world = make_world();
+  world.wsl.clear();
+  CHECK_FALSE(place(kUbuntu, "Ubuntu", "/mnt/wsl/x", world).ok());
+  CHECK(map(kUbuntu, "/x", world) == "/mnt/distro/Ubuntu/x");
+}
+
+TEST_CASE("paths/path_mapper: where a bind's source ends") {
+  struct Case {
+    const char* bind;
+    std::size_t length;
+  };
+  constexpr auto kWhole = std::string_view::npos;
+  const Case cases[] = {
+      {"/a:/b", 2},
+      {"/a:/b:ro", 2},
+      {"data:/b", 4},
+      {"/a", kWhole},
+      {"", kWhole},
+      {":/b", 0},
+      {"C:\\a:/b", 4},
+      {"C:/a:/b:ro", 4},
+      {"c:\\a b\\c:/b", 8},
+      {"C:\\a", kWhole},
+      {"C:/a", kWhole},
+      {"C::/b", 2},
+      {"C:", kWhole},
+      {"C:a:/b", 3},
+      {"\\\\?\\C:\\a:/b", 8},
+      {"//?/C:/a:/b", 8},
+      {"//./C:/a:/b", 8},
+      {"\\\\?\\C:\\a", kWhole},
+      {"\\\\?\\UNC\\wsl$\\D\\a:/b", 16},
+      {"\\\\wsl$\\D\\a:/b", 10},
+      {"\\\\wsl.localhost\\D:/b", 17},
+      {"//c/a:/b", 5},
+      {"//var/run/docker.sock:/b", 21},
+      {"\\\\.\\pipe\\docker_engine:\\\\.\\pipe\\docker_engine", 22},
+      {"C:\\a:D:\\b", 4},
+      {"ä:/b", 2},
+      {"1:/b", 1},
+  };
+  for (const auto& one : cases) {
+    CAPTURE(one.bind);
+    CHECK(bind_source_length(one.bind) == one.length);
+  }
+}
+
+TEST_CASE("paths/path_mapper: names of distros") {
+  for (const char* name : {"Ubuntu", "Ubuntu-22.04", "a", "...", "_x", ".hidden", "docker-desktop"})
+    CHECK(valid_distro_name(name));
+  CHECK(valid_distro_name(std::string(64, 'a')));
+  for (const char* name : {"", ".", "..", "-x", "a b", "a/b", "ä", "a\\b", "a:b", "a\n", "a*"}) {
+    CAPTURE(name);
+    CHECK_FALSE(valid_distro_name(name));
+  }
+  CHECK_FALSE(valid_distro_name(std::string(65, 'a')));
+  CHECK_FALSE(valid_distro_name(std::string_view("a\0b", 3)));
+}
+
+TEST_CASE("paths/path_mapper: each asker has an API socket of its own") {
+  CHECK(api_socket(kEngine, "/run/causeway") == "/run/causeway/engine.sock");
+  CHECK(api_socket(kWindows, "/run/causeway") == "/run/causeway/api/windows.sock");
+  CHECK(api_socket(kUbuntu, "/r") == "/r/api/distro-Ubuntu.sock");
+}
