@@ -127,9 +127,10 @@ class Shares {
   using Resolved = std::function<void(std::vector<Result<std::string>>)>;
   void resolve(std::string_view distro, std::vector<std::string> paths, Resolved done);
 
-  // Kept for good. Enabling calls a running distro's helper; disabling has the helper undo the
-  // integration, and detaches the share as if the distro had stopped. Errors: a name that can't be,
-  // an unknown distro (disable), the file can't be written.
+  // Kept for good. Enabling calls refused helpers and asks for the distro as request() does: its
+  // helper ended when it was disabled. Disabling has the helper undo the integration, and detaches
+  // the share as if the distro had stopped. Errors: an unknown distro; the file can't be
+  // written, then it counts until the agent ends.
   Status enable(std::string_view distro);
   Status disable(std::string_view distro);
 

@@ -1,0 +1,36 @@
+// Makes the place where helpers find us: <wsl>/docker-desktop with run/share.sock and bin/causeway.
+// Nothing there is a mount: whatever another distro unmounts below <wsl> takes nothing away. The
+// file system is mode 1777; what somebody else has planted in our place is refused, never used.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace causeway::shares {
+
+struct MeetingPlace {
+  UniqueFd run;  // the directory with share.sock, O_PATH
+  UniqueFd bin;  // the one with the program
+};
+
+// Makes the directories that are missing (0755, root's) and checks all of them. Errors name what is
+// wrong with which.
+Result<MeetingPlace> make_meeting_place(const std::string& wsl);
+
+// Copies the file `program` to `name` in `directory` (0755, as a whole or not at all), unless the
+// same is there. True when it was written.
+Result<bool> install_program(const std::string& program, int directory, const std::string& name);
+
+// Which file `name` in `directory` is: so one sees whether a socket there is still ours.
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const FileId&) const = default;
+};
+Result<FileId> file_id(int directory, const std::string& name);
+
+}  // namespace causeway::shares
