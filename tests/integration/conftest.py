@@ -19,9 +19,12 @@ import wslvm_cgroups as cgroups  # noqa: E402
 import wslvm_kernel as kernel  # noqa: E402
 import wslvm_marks as marks  # noqa: E402
 import wslvm_vm as wslvm  # noqa: E402
+from sharing import Api, fresh_folder  # noqa: E402
 from wslvm_engine import EngineVm  # noqa: E402
+from wslvm_plain import PlainDockerd  # noqa: E402
 
 BINARY = os.environ.get("CAUSEWAY_BINARY", os.path.join(REPOSITORY, "build", "release", "agent", "causeway"))
+HELPERS = bool(os.environ.get("CAUSEWAY_HELPERS"))  # the distros of fixture `vm` are integrated
 KEEP = bool(os.environ.get("CAUSEWAY_KEEP_VM"))
 _STATE = f"/var/tmp/causeway-test-{os.getpid()}"
 
@@ -104,7 +107,7 @@ def vm(machine):
         pytest.skip(f"{BINARY} is missing: tests/run builds it")
     simulated = EngineVm(_STATE)
     try:
-        simulated.up(["docker-desktop", "Ubuntu", "minimal"], causeway=BINARY)
+        simulated.up(["docker-desktop", "Ubuntu", "minimal"], causeway=BINARY, helpers=HELPERS)
         machine.watch(simulated)
         try:
             simulated.wait_engine()
@@ -170,11 +173,40 @@ def _difference(before, after):
 
 
 @pytest.fixture(scope="session")
-def http_get(vm):
-    """Path, in the engine's namespace, of a static program for containers: `http_get SOCKET PATH`."""
-    built = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "tests", "support", "programs", "http_get")
-    if not os.access(built, os.X_OK):
-        pytest.skip(f"{built} is missing: tests/run builds it")
-    os.makedirs(f"/proc/{vm.init_pid()}/root/data/test", exist_ok=True)
-    shutil.copy(built, f"/proc/{vm.init_pid()}/root/data/test/http_get")
-    return "/data/test/http_get"
+def programs(vm):
+    """Folder in Ubuntu with static programs for containers: `http_call SOCKET METHOD PATH [BODY]`, `watch_folder DIR`."""
+    folder = "/opt/causeway-test"
+    for name in ("http_call", "watch_folder"):
+        built = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "tests", "support", "programs", name)
+        if not os.access(built, os.X_OK):
+            pytest.fail(f"{built} is missing: tests/run builds it")
+        for root in (vm.root("Ubuntu"), *([] if HELPERS else [f"/proc/{vm.init_pid()}/root"])):
+            os.makedirs(root + folder, exist_ok=True)
+            shutil.copy(built, f"{root}{folder}/{name}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain(vm):
+    """The API of a dockerd without Causeway in the distro Ubuntu: what docker itself does with Ubuntu's paths."""
+    dockerd = PlainDockerd(vm, "Ubuntu")
+    try:
+        dockerd.load_busybox()
+        yield Api(dockerd.socket_path(), "plain")
+    finally:
+        dockerd.stop()
+
+
+@pytest.fixture(params=["Ubuntu", "minimal"])
+def folder(vm, request):
+    """A folder below /home/dev of a full distro with a shared root, and of a minimal one; removed after the test."""
+    made = fresh_folder(vm, request.param)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def ubuntu_folder(vm):
+    made = fresh_folder(vm, "Ubuntu")
+    yield made
+    made.remove()

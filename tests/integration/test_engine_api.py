@@ -236,7 +236,10 @@ def test_volumes_with_propagation(vm, propagation):
     source = f"/data/test/{name}"
     engine_shell(vm, f"mkdir -p {source} && mount -t tmpfs none {source} && mount --make-shared {source}")
     try:
-        docker(vm, "run", "-d", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--name", name, "-v", f"{source}:/v:{propagation}", IMAGE, "sleep", "1000000")
+        # As a client in docker-desktop itself: only that one means the engine's own paths.
+        docker(vm, "run", "-d", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--name", name, "-v",
+               f"{source}:/v:{propagation}", IMAGE, "sleep", "1000000", distro="docker-desktop", engine_namespace=True,
+               environment={"DOCKER_HOST": "unix:///run/causeway/engine.sock"})
         engine_shell(vm, f"mkdir {source}/sub && mount -t tmpfs none {source}/sub && echo late > {source}/sub/f")
         assert docker(vm, "exec", name, "cat", "/v/sub/f").stdout == b"late\n"
         docker(vm, "exec", name, "sh", "-c", "mkdir /v/inner && mount -t tmpfs none /v/inner && echo inner > /v/inner/f")
@@ -247,9 +250,9 @@ def test_volumes_with_propagation(vm, propagation):
         engine_shell(vm, f"umount -R {source} && rmdir {source}")
 
 
-def test_docker_socket_mounted_in_a_container_reaches_the_api(vm, http_get):
-    result = docker(vm, "run", "--rm", "-v", "/var/run/docker.sock:/var/run/docker.sock", "-v", f"{http_get}:/http_get:ro",
-                    IMAGE, "/http_get", "/var/run/docker.sock", "/_ping")
+def test_docker_socket_mounted_in_a_container_reaches_the_api(vm, programs):
+    result = docker(vm, "run", "--rm", "-v", "/var/run/docker.sock:/var/run/docker.sock", "-v", f"{programs}:/programs:ro",
+                    IMAGE, "/programs/http_call", "/var/run/docker.sock", "GET", "/_ping")
     assert result.stdout.endswith(b"OK")
 
 

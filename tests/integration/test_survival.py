@@ -89,17 +89,17 @@ def inspect(vm, name):
 
 
 @pytest.fixture
-def population(vm, http_get):
+def population(vm, programs):
     """Containers that must live through everything: a plain one, and one that mounts docker.sock."""
     docker(vm, "run", "-d", "--name", "survivor", IMAGE, "sh", "-c", "i=0; while :; do echo line $i; i=$((i+1)); usleep 20000; done")
     docker(vm, "run", "-d", "--name", "api-user", "-v", "/var/run/docker.sock:/var/run/docker.sock",
-           "-v", f"{http_get}:/http_get:ro", IMAGE, "sleep", "1000000")
+           "-v", f"{programs}:/programs:ro", IMAGE, "sleep", "1000000")
     yield ["survivor", "api-user"]
     docker(vm, "rm", "-f", "survivor", "api-user")
 
 
 def reaches_api(vm):
-    done = docker(vm, "exec", "api-user", "/http_get", "/var/run/docker.sock", "/_ping", check=False)
+    done = docker(vm, "exec", "api-user", "/programs/http_call", "/var/run/docker.sock", "GET", "/_ping", check=False)
     return done.returncode == 0 and done.stdout.endswith(b"OK")
 
 

@@ -10,6 +10,7 @@ import wslvm_enter as enter
 import wslvm_http
 import wslvm_kernel as kernel
 import wslvm_vm as wslvm
+from wslvm_distro import kind_of
 
 DOCKER = "/usr/bin/docker"  # the distro's package, whatever else is in PATH
 
@@ -37,23 +38,28 @@ def poll(condition, what, timeout=10.0):
         time.sleep(0.01)
 
 
+def _cli(distro):
+    """A minimal distro has none but the integration's."""
+    return "docker" if kind_of(distro) == "minimal" else DOCKER
+
+
 class EngineVm(wslvm.Vm):
     # The docker CLI in a distro, through our endpoint ------------------------------------------------
 
     def docker(self, *arguments, distro="Ubuntu", **options):
         """`docker ARGUMENTS` to its end; options as for exec(). Returns its stdout, or with check=False
         the CompletedProcess."""
-        done = self.exec(distro, [DOCKER, *arguments], **options)
+        done = self.exec(distro, [_cli(distro), *arguments], **options)
         return done.stdout if options.get("check", True) else done
 
     def docker_popen(self, *arguments, distro="Ubuntu", **options):
         """subprocess.Popen of a docker command; stdin, stdout and stderr are pipes unless told otherwise."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return self.popen(distro, [DOCKER, *arguments], **{**pipes, **options})
+        return self.popen(distro, [_cli(distro), *arguments], **{**pipes, **options})
 
-    def load_busybox(self, distro="Ubuntu"):
-        """The image `busybox`, made of the distro's own static busybox: nothing is pulled."""
-        done = self.exec(distro, ["sh", "-c", _LOAD_BUSYBOX], check=False)
+    def load_busybox(self, distro="Ubuntu", host=None):
+        """The image `busybox`, made of the distro's own static busybox: nothing is pulled. `host`: DOCKER_HOST."""
+        done = self.exec(distro, ["sh", "-c", _LOAD_BUSYBOX], check=False, environment={"DOCKER_HOST": host} if host else None)
         if done.returncode != 0:
             raise wslvm.VmError(f"the image busybox can't be imported: {done.stderr.strip()}")
 
@@ -123,9 +129,9 @@ class EngineVm(wslvm.Vm):
         except FileNotFoundError:
             return ""
 
-    def wait_engine(self, timeout=90, progress=None):
-        """Waits until the engine's API answers 200, and every running distro that is to be integrated is. The agent holds a
-        request until the engine is ready;
+    def wait_engine(self, timeout=90, progress=None, integrated=True):
+        """Waits until the engine's API answers 200, and (`integrated`) every running distro that is to be integrated is. The
+        agent holds a request until the engine is ready;
         `progress(text)` is called about ten times a second meanwhile. wslvm.VmError with the reason when init
         ends, a service has failed for good, or the time is over."""
         deadline = time.monotonic() + timeout
@@ -136,7 +142,7 @@ class EngineVm(wslvm.Vm):
                 raise wslvm.VmError(f"`{' '.join(boot['argv'])}` ended with {boot['status']}:\n{self._log_end()}")
             try:
                 code, text = self._ping(deadline, progress)
-                waited = self._not_integrated() if code == 200 else []
+                waited = self._not_integrated() if code == 200 and integrated else []
                 if code == 200 and not waited:
                     return
                 reason = f"not integrated: {', '.join(waited)}" if waited else f"it answers {code}: {text}"

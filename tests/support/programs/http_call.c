@@ -1,6 +1,6 @@
-// http_get SOCKET PATH: one GET over a unix socket, the answer's status line and body on stdout;
-// exit 0 when the status is 200. Static, so that it runs in a container with nothing else: it shows
-// that a mounted docker.sock reaches the API.
+// http_call SOCKET METHOD PATH [BODY]: one request over a unix socket, the answer with its head on
+// stdout; exit 0 when the status is 2xx. Static, so that it runs in a container with nothing else:
+// it shows what a mounted docker.sock reaches.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    fprintf(stderr, "usage: http_get SOCKET PATH\n");
+  if (argc < 4 || argc > 5) {
+    fprintf(stderr, "usage: http_call SOCKET METHOD PATH [BODY]\n");
     return 64;
   }
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -21,7 +21,11 @@ int main(int argc, char** argv) {
     fprintf(stderr, "connect %s: %s\n", argv[1], strerror(errno));
     return 1;
   }
-  dprintf(fd, "GET %s HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n", argv[2]);
+  const char* body = argc == 5 ? argv[4] : "";
+  dprintf(fd,
+          "%s %s HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n"
+          "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+          argv[2], argv[3], strlen(body), body);
   char buffer[4096];
   char first[13] = "";
   size_t have = 0;
@@ -29,5 +33,5 @@ int main(int argc, char** argv) {
     for (ssize_t i = 0; i < n && have < sizeof(first) - 1; ++i) first[have++] = buffer[i];
     if (write(STDOUT_FILENO, buffer, (size_t)n) != n) return 1;
   }
-  return strncmp(first, "HTTP/1.1 200", 12) == 0 ? 0 : 1;
+  return strncmp(first, "HTTP/1.1 2", 10) == 0 ? 0 : 1;
 }

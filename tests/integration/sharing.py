@@ -1,0 +1,187 @@
+"""What the tests of shares, paths and integration have in common: API clients by identity, containers, folders."""
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import urllib.parse
+
+import wslvm_http
+import wslvm_kernel as kernel
+from wslvm_engine import poll
+
+IMAGE = "busybox"
+API = "/v1.41"
+_numbers = itertools.count(1)
+
+
+class Answer:
+    def __init__(self, status, data, headers):
+        self.status, self.data, self.headers = status, data, headers
+        try:
+            self.body = json.loads(data) if data else None
+        except ValueError:
+            self.body = data.decode(errors="replace")
+
+    @property
+    def message(self):
+        return self.body.get("message") if isinstance(self.body, dict) else None
+
+    def __repr__(self):
+        return f"{self.status} {self.data[:2000]!r}"
+
+
+class Api:
+    """The Docker API over one socket, and so as that socket's identity. Each call is a connection of its own."""
+
+    def __init__(self, path, name):
+        self.path, self.name = path, name
+
+    def __call__(self, method, target, body=None, data=None, headers=None):
+        """`body` is sent as JSON, `data` as it is."""
+        connection = wslvm_http.Connection(self.path, 120)
+        try:
+            sent = json.dumps(body) if body is not None else data
+            connection.request(method, API + target, sent,
+                               {**({"Content-Type": "application/json"} if sent is not None else {}), **(headers or {})})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.read(), dict(answer.getheaders()))
+        finally:
+            connection.close()
+
+    def good(self, method, target, body=None, **more):
+        """As a call; an answer that isn't 2xx or 304 is an AssertionError."""
+        answer = self(method, target, body, **more)
+        assert 200 <= answer.status < 305, f"{self.name}: {method} {target}: {answer}\nsent: {str(body)[:2000]}"
+        return answer
+
+    def create(self, *, command=("true",), binds=None, mounts=None, name=None, host=None, **config):
+        """The answer to containers/create."""
+        host = {"NetworkMode": "none", **({"Binds": binds} if binds is not None else {}),
+                **({"Mounts": mounts} if mounts is not None else {}), **(host or {})}
+        body = {"Image": IMAGE, "Cmd": list(command), "Tty": True, "HostConfig": host, **config}
+        return self("POST", "/containers/create" + (f"?name={name}" if name else ""), body)
+
+    def created(self, **what):
+        answer = self.create(**what)
+        assert answer.status == 201, f"{self.name}: create {what}: {answer}"
+        return answer.body["Id"]
+
+    def start(self, container):
+        return self("POST", f"/containers/{container}/start")
+
+    def inspect(self, container):
+        return self.good("GET", f"/containers/{container}/json").body
+
+    def remove(self, container):
+        return self("DELETE", f"/containers/{container}?force=1&v=1")
+
+    def run(self, script, **what):
+        """Output of a shell script in a container that is created, started, and removed after its end."""
+        container = self.created(command=("sh", "-c", script), **what)
+        try:
+            started = self.start(container)
+            assert started.status == 204, f"{self.name}: start with {what}: {started}"
+            code = self.good("POST", f"/containers/{container}/wait").body["StatusCode"]
+            output = self.good("GET", f"/containers/{container}/logs?stdout=1&stderr=1").data.decode().replace("\r\n", "\n")
+            assert code == 0, f"{self.name}: {script!r} with {what} ended with {code}:\n{output}"
+            return output
+        finally:
+            self.remove(container)
+
+    @contextlib.contextmanager
+    def running(self, script="exec sleep 1000000", **what):
+        """A container that runs a shell script: its id. Removed at the end."""
+        container = self.created(command=("sh", "-c", script), **what)
+        try:
+            started = self.start(container)
+            assert started.status == 204, f"{self.name}: start with {what}: {started}"
+            yield container
+        finally:
+            self.remove(container)
+
+    def names(self):
+        """Names of all containers there are."""
+        return {name.lstrip("/") for entry in self.good("GET", "/containers/json?all=1").body for name in entry["Names"]}
+
+
+def identity(vm, name):
+    """The API as a client with this identity meets it: `engine`, `windows`, or a distro's name."""
+    if name == "engine":
+        return Api(vm.socket_path("engine.sock"), name)
+    if name == "windows":
+        return Api(vm.socket_path("api/windows.sock"), name)
+    return Api(f"{vm.root(name)}/run/docker.sock", name)
+
+
+class Folder:
+    """A folder in a distro. `path` is the distro's name of it, `host` the machine's (no links are followed on its way)."""
+
+    def __init__(self, vm, distro, path, owner=1000):
+        self.vm, self.distro, self.path = vm, distro, path
+        os.makedirs(self.host)
+        os.chown(self.host, owner, owner)
+        self.owner = owner
+
+    @property
+    def host(self):
+        return self.vm.root(self.distro) + self.path
+
+    def write(self, name, text):
+        """Makes folders on the way; returns the file's path in the distro."""
+        path = f"{self.host}/{name}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chown(path, self.owner, self.owner)
+        return f"{self.path}/{name}"
+
+    def make(self, name):
+        os.makedirs(f"{self.host}/{name}")
+        return f"{self.path}/{name}"
+
+    def link(self, target, name):
+        os.symlink(target, f"{self.host}/{name}")
+        return f"{self.path}/{name}"
+
+    def read(self, name):
+        with open(f"{self.host}/{name}", encoding="utf-8") as file:
+            return file.read()
+
+    def names(self):
+        return sorted(os.listdir(self.host))
+
+    def remove(self):
+        self.vm.exec(self.distro, ["sh", "-c", f"""grep -o ' {self.path}/[^ ]*' /proc/self/mountinfo | sort -r |
+            while read -r point; do umount -l "$point"; done"""], check=False)
+        shutil.rmtree(self.host, ignore_errors=True)
+
+
+def fresh_name(prefix="t"):
+    return f"{prefix}{os.getpid()}-{next(_numbers)}"
+
+
+def fresh_folder(vm, distro, parent="/home/dev"):
+    return Folder(vm, distro, f"{parent}/{fresh_name('folder-')}")
+
+
+def engine_mounts(vm, below="/mnt/distro"):
+    """The engine's mounts there, as (id, point): one that was attached again has another id."""
+    return sorted((m["id"], m["point"]) for m in kernel.mount_points(vm.init_pid())
+                  if m["point"] == below or m["point"].startswith(below + "/"))
+
+
+def mount_table(vm, distro):
+    """All of a distro's own mount table, as the kernel prints it."""
+    with open(f"/proc/{vm.distro_pid(distro)}/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        return file.read().splitlines()
+
+
+def query(**parameters):
+    return "?" + urllib.parse.urlencode({k: v if isinstance(v, str) else json.dumps(v) for k, v in parameters.items()})
+
+
+def eventually(condition, what, timeout=20.0):
+    """poll() with a longer bound: what crosses the namespaces as an event has none that a test could wait for."""
+    return poll(condition, what, timeout)
