@@ -24,6 +24,9 @@ std::optional<std::uint64_t> to_u64(std::string_view s);
 
 bool iequals(std::string_view a, std::string_view b);  // ASCII case folding only
 
+// For a path segment or a query value: all but RFC 3986's unreserved characters as %XX.
+std::string percent_encoded(std::string_view s);
+
 // "1.5 MiB", "312 B": for people, never for machines.
 std::string human_bytes(std::uint64_t bytes);
 // "3 d 4 h", "12 min", "45 s", "0 s": for people.

@@ -36,7 +36,7 @@ void BindCheck::check(const std::string& container, Done done) {
   auto job = std::make_shared<Job>();
   job->container = container;
   job->done = std::move(done);
-  engine_.call("GET", "/containers/" + engine_client::percent_encoded(container) + "/json",
+  engine_.call("GET", "/containers/" + text::percent_encoded(container) + "/json",
                kInspectMs, [this, job, alive = std::weak_ptr<int>(lifetime_)](const auto& reply) {
                  if (alive.expired()) return;
                  if (!reply || reply->status != 200) return job->finish();

@@ -17,6 +17,8 @@ namespace {
 // The service that provides the Docker API, and its socket, below RUN (see its service file).
 constexpr const char* kEngineService = "dockerd";
 constexpr const char* kEngineSocket = "/dockerd.sock";
+constexpr const char* kEngineRoot = "/docker";  // its --data-root, below DATA
+constexpr const char* kMnt = "/mnt";
 // After the services are off, for the last answers to reach their clients.
 constexpr std::uint64_t kDrainMs = 1000;
 
@@ -26,6 +28,29 @@ supervise::Supervisor::Options supervisor_options(const AgentOptions& options,
   out.places = {options.run, options.data, options.etc};
   out.log_limits.max_bytes = static_cast<std::uint64_t>(settings.log_max_bytes);
   out.log_limits.files = static_cast<unsigned>(settings.log_files);
+  return out;
+}
+
+shares::Options share_options(const AgentOptions& options) {
+  shares::Options out;
+  out.run = options.run;
+  out.data = options.data;
+  out.mnt = kMnt;
+  return out;
+}
+
+containers::ShareGuard::Options guard_options(const AgentOptions& options) {
+  containers::ShareGuard::Options out;
+  out.docker_root = options.data + kEngineRoot;
+  out.state_file = options.data + "/causeway/stopped_containers.json";
+  out.mnt = kMnt;
+  return out;
+}
+
+// Large request bodies wait here for their paths to be mapped.
+proxy::Limits proxy_limits(const AgentOptions& options) {
+  proxy::Limits out;
+  out.spill_directory = options.data + "/causeway";
   return out;
 }
 
@@ -63,7 +88,17 @@ Agent::Agent(io::Loop& loop, boot::StoreClient store, AgentOptions options)
       supervisor_(loop, store_,
                   supervisor_options(options_, settings_or_defaults(options_.etc, notes_))),
       gate_(options_.run + kEngineSocket),
-      proxy_(loop, gate_) {}
+      engine_client_(loop, options_.run + kEngineSocket),
+      shares_(loop, store_, share_options(options_), share_events()),
+      paths_(loop, shares_, engine_client_, options_.data + kEngineRoot, kMnt),
+      guard_(
+          loop, engine_client_,
+          [this](std::string_view distro) { return shares_.attached(distro); },
+          [this](const std::string& id, containers::ShareGuard::Checked checked) {
+            paths_.check(id, std::move(checked));
+          },
+          guard_options(options_)),
+      proxy_(loop, gate_, proxy_limits(options_), &paths_) {}
 
 Agent::~Agent() = default;
 
@@ -93,6 +128,21 @@ Status Agent::start() {
   if (!control) return std::move(control).error().with("control socket");
   auto engine = socket("engine");
   if (!engine) return std::move(engine).error().with("engine socket");
+  if (auto made = file::make_directories(options_.data + "/causeway", 0700); !made)
+    log::error("agent.no_data", {{"error", made.error().message}});
+  if (auto loaded = guard_.load(); !loaded) {
+    log::error("guard.not_loaded", {{"error", loaded.error().message}});
+    notes_.push_back({true, loaded.error().message});
+  }
+  paths_.on_hint = [this](const std::string& hint) {
+    log::warning("paths.windows_files", {{"hint", hint}});
+    notes_.push_back({false, hint});
+    if (control_) control_->status_changed();
+  };
+  // Before dockerd: what containers mount is there when it starts them.
+  shares_.start();
+  wait_ = std::make_unique<SharesWait>(shares_, options_.run, options_.data + kEngineRoot, kMnt,
+                                       [this] { changed(); });
   supervisor_.on_change([this] { changed(); });
   if (auto started = supervisor_.start(); !started) {
     // Without services there is still somebody to ask why.
@@ -104,7 +154,7 @@ Status Agent::start() {
                                         if (control_) control_->log_line(service, line);
                                       });
   changed();
-  proxy_.listen(*std::move(engine), {});
+  engine_listener_ = proxy_.listen(*std::move(engine), {});
   control_ = std::make_unique<control::ControlServer>(loop_, *std::move(control),
                                                       static_cast<control::ControlBackend&>(*this));
   log::info("agent.started", {{"version", CAUSEWAY_VERSION},
@@ -112,6 +162,43 @@ Status Agent::start() {
                               {"start", store_.agent_start()},
                               {"init", store_.has_init()}});
   return Ok{};
+}
+
+shares::Shares::Events Agent::share_events() {
+  shares::Shares::Events events;
+  events.attached = [this](const std::string& distro) { guard_.share_attached(distro); };
+  events.detaching = [this](const std::string& distro, std::function<void()> done) {
+    guard_.share_detaching(distro, std::move(done));
+  };
+  events.listener = [this](shares::ApiListener listener) { serve(std::move(listener)); };
+  events.listener_gone = [this](const std::string& key) {
+    const auto found = served_.find(key);
+    if (found == served_.end()) return;
+    proxy_.stop_listening(found->second.id);
+    served_.erase(found);
+  };
+  events.changed = [this] {
+    if (control_) control_->status_changed();
+  };
+  return events;
+}
+
+void Agent::serve(shares::ApiListener listener) {
+  Served served;
+  served.path = listener.path;
+  switch (listener.identity.kind) {
+    case paths::Identity::Kind::distro:
+      served.purpose = "Docker API for " + listener.identity.name;
+      break;
+    case paths::Identity::Kind::windows:
+      served.purpose = "Docker API for Windows";
+      break;
+    case paths::Identity::Kind::engine:
+      served.purpose = "Docker API";
+      break;
+  }
+  served.id = proxy_.listen(std::move(listener.fd), std::move(listener.identity));
+  served_.insert_or_assign(std::move(listener.key), std::move(served));
 }
 
 void Agent::reload() {
@@ -145,6 +232,7 @@ void Agent::changed() {
   gate_.set(gate_state(engine_.state), engine_.state == control::EngineState::absent
                                            ? "no engine is configured"
                                            : engine_.reason);
+  guard_.engine_ready(engine_.state == control::EngineState::ready);
   if (relay_) relay_->refresh();
   if (control_) control_->status_changed();
 }
@@ -157,16 +245,25 @@ control::ProductStatus Agent::status() {
   const auto services = supervisor_.snapshot();
   for (const auto& service : services) out.services.push_back(describe(service, unix_ms()));
   out.sockets = sockets();
+  add_shares(out);
   out.notes = notes_;
+  for (const auto& note : shares_.notes()) out.notes.push_back({note.problem, note.text});
+  if (wait_)
+    for (const auto& distro : wait_->distros())
+      out.notes.push_back({false, "dockerd waits for the distro " + distro +
+                                      ", whose files containers need that it starts by itself"});
   for (auto& note : notes_of(services)) out.notes.push_back(std::move(note));
   return out;
 }
 
 std::vector<control::SocketStatus> Agent::sockets() const {
-  const auto& counters = proxy_.counters();
   std::vector<control::SocketStatus> out;
-  out.push_back({options_.run + "/engine.sock", "Docker API", counters.sessions + counters.streams,
-                 counters.streams});
+  const auto add = [&](const std::string& path, const std::string& purpose, std::uint64_t id) {
+    const auto users = proxy_.users(id);
+    out.push_back({path, purpose, users.sessions + users.streams, users.streams});
+  };
+  add(options_.run + "/engine.sock", "Docker API", engine_listener_);
+  for (const auto& [key, served] : served_) add(served.path, served.purpose, served.id);
   out.push_back({options_.run + "/control.sock", "causeway status, logs, …",
                  control_ ? control_->sessions() : 0, 0});
   return out;
@@ -192,8 +289,31 @@ Status Agent::perform(control::Action action, std::string_view service) {
   return make_error("no such action");
 }
 
-Status Agent::enable_distro(std::string_view distro, bool) {
-  return Error{"no distro " + std::string(distro), ENOENT};
+Status Agent::enable_distro(std::string_view distro, bool enabled) {
+  if (!shares_.known(distro))
+    return Error{"no distro " + std::string(distro) + " is known", ENOENT};
+  return enabled ? shares_.enable(distro) : shares_.disable(distro);
+}
+
+void Agent::add_shares(control::ProductStatus& status) const {
+  for (const auto& distro : shares_.distros()) {
+    control::DistroStatus shown;
+    shown.name = distro.name;
+    shown.enabled = distro.enabled;
+    shown.state = shares::name_of(distro.state);
+    shown.reason = distro.reason;
+    shown.mounts = distro.mounts;
+    shown.socket = distro.socket;
+    shown.helper = distro.helper;
+    if (distro.report) {
+      for (const auto& item : distro.report->items)
+        shown.items.push_back(
+            {item.what, item.path, std::string(handover::name_of(item.state)), item.reason});
+      shown.notes = distro.report->notes;
+    }
+    status.distros.push_back(std::move(shown));
+  }
+  status.wanted = shares_.wanted();
 }
 
 }  // namespace causeway::cli

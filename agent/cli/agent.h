@@ -1,14 +1,18 @@
 // Agent joins what the agent is made of: the supervisor, the engine API endpoint, the control API.
 //
-//   service files ──▶ Supervisor ──state of dockerd──▶ EngineGate ──▶ ProxyServer ◀── engine.sock
-//                        │ snapshot, lines
-//                        └──▶ status, LogRelay ──▶ ControlServer ◀── control.sock
+//   service files ──▶ Supervisor ──state of dockerd──▶ EngineGate ──▶ ProxyServer ◀── engine.sock,
+//                        │ snapshot, lines                ▲               ▲   docker.sock of each
+//                        distro │                              paths            │ │ helpers ──▶
+//                        Shares ── listeners ─┘ │                            └── attached,
+//                        detaching ──▶ ShareGuard └──▶ status, LogRelay ──▶ ControlServer ◀──
+//                        control.sock
 //
 // Both sockets accept from the first moment: requests wait for the engine. On stop() they still
 // answer until the last service is off.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,13 +20,18 @@
 
 #include "base/result.h"
 #include "boot/store_client.h"
+#include "cli/agent_paths.h"
 #include "cli/commands.h"
 #include "cli/engine_view.h"
 #include "cli/log_relay.h"
+#include "cli/shares_wait.h"
+#include "containers/share_guard.h"
 #include "control/control_server.h"
+#include "engine_client/engine_client.h"
 #include "io/loop.h"
 #include "proxy/engine_gate.h"
 #include "proxy/proxy_server.h"
+#include "shares/shares.h"
 #include "supervise/supervisor.h"
 
 namespace causeway::cli {
@@ -50,6 +59,9 @@ class Agent final : private control::ControlBackend {
   Status enable_distro(std::string_view distro, bool enabled) override;
 
   Result<UniqueFd> socket(std::string_view slot);
+  shares::Shares::Events share_events();
+  void serve(shares::ApiListener listener);
+  void add_shares(control::ProductStatus& status) const;
   void changed();
   std::vector<control::SocketStatus> sockets() const;
 
@@ -62,9 +74,23 @@ class Agent final : private control::ControlBackend {
   std::uint64_t engine_since_ms_;
   std::vector<control::Note> notes_;  // of the agent itself
 
+  // A listener of the shares, by its key.
+  struct Served {
+    std::uint64_t id;
+    std::string path;
+    std::string purpose;
+  };
+  std::map<std::string, Served, std::less<>> served_;
+  std::uint64_t engine_listener_ = 0;
+
   supervise::Supervisor supervisor_;
   proxy::EngineGate gate_;
+  engine_client::EngineClient engine_client_;
+  shares::Shares shares_;
+  AgentPaths paths_;
+  containers::ShareGuard guard_;
   proxy::ProxyServer proxy_;
+  std::unique_ptr<SharesWait> wait_;
   std::unique_ptr<LogRelay> relay_;
   std::unique_ptr<control::ControlServer> control_;  // goes first: it calls us
 };

@@ -29,6 +29,8 @@ struct Parsed {
   VersionOptions version;
   CheckConfigOptions check;
   AgentOptions agent;
+  AwaitSharesOptions await_shares;
+  DistroOptions distro;
   config::EngineConfigOptions engine_config;
   config::HostSetupOptions host_setup;
   boot::InitOptions init;
@@ -191,6 +193,54 @@ void add_host_setup(CLI::App& app, Parsed& p) {
   cmd->final_callback([&p] { p.chosen = p.host_setup; });
 }
 
+void add_await_shares(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand(
+      "await-shares", "wait for the distros whose files containers need (a step before dockerd)");
+  run_option(*cmd, p.await_shares.run);
+  cmd->add_option("--timeout", p.await_shares.timeout_s, "wait at most so long")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(std::uint64_t{1}, kMaxSeconds))
+      ->capture_default_str();
+  cmd->final_callback([&p] { p.chosen = p.await_shares; });
+}
+
+void add_distro_action(CLI::App& parent, Parsed& p, const char* name, const char* about,
+                       DistroOptions::Action action) {
+  using Action = DistroOptions::Action;
+  auto* cmd = parent.add_subcommand(name, about);
+  run_option(*cmd, p.distro.run);
+  if (action != Action::list) {
+    auto* distro = cmd->add_option("NAME", p.distro.name, "the distro, as `wsl --list` has it");
+    if (action != Action::status) distro->required();
+  }
+  if (action == Action::list || action == Action::status) {
+    cmd->add_flag("--json", p.distro.json, "the answer of GET /v1/distros (see openapi.json)");
+    if (action == Action::status) cmd->footer("with NAME: exit code 1 when it isn't attached");
+  } else {
+    cmd->add_flag("!--no-wait", p.distro.wait, "return at once, not when it is done");
+    cmd->add_option("--timeout", p.distro.timeout_s, "wait at most so long")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(std::uint64_t{1}, kMaxSeconds))
+        ->capture_default_str();
+  }
+  cmd->final_callback([&p, action] {
+    p.distro.action = action;
+    p.chosen = p.distro;
+  });
+}
+
+void add_distro(CLI::App& app, Parsed& p) {
+  using Action = DistroOptions::Action;
+  auto* cmd = app.add_subcommand("distro", "the WSL distros that docker works in");
+  cmd->require_subcommand(0, 1);
+  add_distro_action(*cmd, p, "list", "the distros, and whether each is integrated", Action::list);
+  add_distro_action(*cmd, p, "status", "what was done in a distro, what was left alone, and why",
+                    Action::status);
+  add_distro_action(*cmd, p, "enable", "integrate a distro", Action::enable);
+  add_distro_action(*cmd, p, "disable", "undo its integration: exactly what was added goes",
+                    Action::disable);
+}
+
 // How many letters differ, by insertions, deletions and changes.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -237,6 +287,8 @@ void build(CLI::App& app, Parsed& p) {
   add_agent(app, p);
   add_engine_config(app, p);
   add_host_setup(app, p);
+  add_await_shares(app, p);
+  add_distro(app, p);
 }
 
 }  // namespace

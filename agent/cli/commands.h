@@ -56,9 +56,25 @@ struct AgentOptions {
   std::string log_level = "info";
 };
 
-using Command = std::variant<StatusOptions, LogsOptions, ActOptions, VersionOptions,
-                             CheckConfigOptions, AgentOptions, config::EngineConfigOptions,
-                             config::HostSetupOptions, boot::InitOptions>;
+struct AwaitSharesOptions {
+  std::string run = "/run/causeway";
+  std::uint64_t timeout_s = 30;
+};
+
+struct DistroOptions {
+  enum class Action { list, status, enable, disable };
+  std::string run = "/run/causeway";
+  Action action = Action::list;
+  std::string name;  // empty: all
+  bool json = false;
+  bool wait = true;
+  std::uint64_t timeout_s = 60;
+};
+
+using Command =
+    std::variant<StatusOptions, LogsOptions, ActOptions, VersionOptions, CheckConfigOptions,
+                 AgentOptions, AwaitSharesOptions, DistroOptions, config::EngineConfigOptions,
+                 config::HostSetupOptions, boot::InitOptions>;
 
 int run_status(const StatusOptions& options);
 int run_logs(const LogsOptions& options);
@@ -66,6 +82,8 @@ int run_act(const ActOptions& options);
 int run_version(const VersionOptions& options);
 int run_check_config(const CheckConfigOptions& options);
 int run_agent(const AgentOptions& options);
+int run_await_shares(const AwaitSharesOptions& options);
+int run_distro(const DistroOptions& options);
 
 int run(const Command& command);
 

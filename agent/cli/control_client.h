@@ -46,7 +46,4 @@ class ControlClient {
 
 std::uint64_t steady_ms();  // what deadlines count in
 
-// `text` for a place in a path or a query.
-std::string percent_encoded(std::string_view text);
-
 }  // namespace causeway::cli

@@ -72,7 +72,7 @@ std::string logs_target(const LogsOptions& options, bool again) {
   } else if (options.tail) {
     out += "&tail=" + std::to_string(*options.tail);
   }
-  if (!options.service.empty()) out += "&service=" + percent_encoded(options.service);
+  if (!options.service.empty()) out += "&service=" + text::percent_encoded(options.service);
   return out;
 }
 
@@ -126,7 +126,7 @@ int run_act(const ActOptions& options) {
   auto client = ControlClient::connect(socket);
   if (!client) return report(explain(client.error(), socket));
   std::string target =
-      "/v1/services/" + percent_encoded(options.service) + "/" + verb(options.action);
+      "/v1/services/" + text::percent_encoded(options.service) + "/" + verb(options.action);
   if (options.wait) target += "?wait=1&timeout_s=" + std::to_string(options.timeout_s);
   if (options.wait && Terminal::of(STDERR_FILENO).interactive)
     std::fprintf(stderr, "%s: %s, waiting…\n", text::printable(options.service).c_str(),

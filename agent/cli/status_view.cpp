@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "cli/distro_view.h"
 #include "cli/table.h"
 
 namespace causeway::cli {
@@ -135,31 +136,6 @@ std::string socket_table(const ProductStatus& status, const Terminal& terminal) 
   return table.text(terminal);
 }
 
-Colour colour_of_distro(std::string_view state) {
-  if (state == "attached") return Colour::green;
-  if (state == "waiting") return Colour::yellow;
-  if (state == "refused") return Colour::red;
-  return Colour::dim;
-}
-
-std::string distro_table(const ProductStatus& status, const Terminal& terminal) {
-  Table table({{"DISTRO", false, 8}, {"STATE"}, {"MOUNTS", true}, {"DOCKER.SOCK", false, 8}});
-  for (const auto& distro : status.distros) {
-    table.add({{text::printable(distro.name)},
-               {text::printable(distro.state), colour_of_distro(distro.state)},
-               {std::to_string(distro.mounts)},
-               {distro.socket.empty() ? "-" : text::printable(distro.socket)}});
-    if (!distro.reason.empty())
-      table.add_below(text::printable(distro.reason), colour_of_distro(distro.state));
-    for (const auto& item : distro.items)
-      if (item.state == "failed" || item.state == "left_alone")
-        table.add_below(text::printable(item.what + " " + item.path + ": " + item.reason),
-                        item.state == "failed" ? Colour::red : Colour::dim);
-    for (const auto& note : distro.notes) table.add_below(text::printable(note), Colour::yellow);
-  }
-  return table.text(terminal);
-}
-
 }  // namespace
 
 std::string status_screen(const ProductStatus& status, const Terminal& terminal) {
@@ -173,7 +149,7 @@ std::string status_screen(const ProductStatus& status, const Terminal& terminal)
   for (const auto& service : status.services)
     if (!service.last_lines.empty()) out += last_lines(service, terminal);
   if (!status.sockets.empty()) out += '\n' + socket_table(status, terminal);
-  if (!status.distros.empty()) out += '\n' + distro_table(status, terminal);
+  if (!status.distros.empty()) out += '\n' + distro_table(status.distros, false, terminal);
   if (!status.notes.empty()) out += '\n' + terminal.paint("NOTES", Colour::bold) + '\n';
   for (const auto& note : status.notes) {
     std::string paragraph = wrapped(text::printable(note.text), 2, terminal.columns);

@@ -130,6 +130,8 @@ Json describe(const std::vector<DistroStatus>& distros) {
 
 }  // namespace
 
+std::string to_json(const DistroStatus& distro) { return describe(distro).dump(); }
+
 std::string distros_json(const ProductStatus& status) {
   return Json::object({{"distros", describe(status.distros)}, {"wanted", strings(status.wanted)}})
       .dump();
@@ -212,6 +214,14 @@ Result<ServiceStatus> service_from_json(std::string_view text) {
   auto json = Json::parse(text);
   if (!json) return std::move(json).error();
   return read_service(*json);
+}
+
+Result<std::vector<DistroStatus>> distros_from_json(std::string_view text) {
+  auto json = Json::parse(text);
+  if (!json) return std::move(json).error();
+  std::vector<DistroStatus> out;
+  for (const Json& item : (*json)["distros"].items()) out.push_back(read_distro(item));
+  return out;
 }
 
 Result<ProductStatus> status_from_json(std::string_view text) {

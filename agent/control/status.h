@@ -113,6 +113,7 @@ struct LogLine {
 // JSON in one line. Bytes that aren't UTF-8 become U+FFFD.
 std::string to_json(const ProductStatus& status);
 std::string to_json(const ServiceStatus& service);
+std::string to_json(const DistroStatus& distro);
 // {"distros": […], "wanted": […]}
 std::string distros_json(const ProductStatus& status);
 std::string to_json(const LogLine& line);
@@ -123,5 +124,7 @@ std::string version_json(std::string_view version);                       // {"v
 // Members that this version doesn't know are ignored: an older CLI reads a newer agent.
 Result<ProductStatus> status_from_json(std::string_view text);
 Result<ServiceStatus> service_from_json(std::string_view text);
+// What distros_json() gave.
+Result<std::vector<DistroStatus>> distros_from_json(std::string_view text);
 
 }  // namespace causeway::control

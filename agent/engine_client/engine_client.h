@@ -47,7 +47,4 @@ class EngineClient {
   std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
 };
 
-// For a path segment or a query value (RFC 3986, unreserved characters stay).
-std::string percent_encoded(std::string_view text);
-
 }  // namespace causeway::engine_client

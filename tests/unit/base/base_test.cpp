@@ -124,3 +124,8 @@ TEST_CASE("base/unique_fd: closes what it owns, once") {
   CHECK(::close(ends[0]) != 0);
   ::close(ends[1]);
 }
+
+TEST_CASE("base/text: what isn't plain is percent-encoded") {
+  CHECK(text::percent_encoded("my-web_1.x~") == "my-web_1.x~");
+  CHECK(text::percent_encoded("a/b?c d\xff") == "a%2Fb%3Fc%20d%FF");
+}

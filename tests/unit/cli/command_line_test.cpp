@@ -184,3 +184,17 @@ TEST_CASE("cli/command_line: check-config, engine-config, version") {
   CHECK(command_of<VersionOptions>({"version", "--json"}).json);
   CHECK(!command_of<VersionOptions>({"--version"}).json);
 }
+
+TEST_CASE("cli/command_line: distros") {
+  using Action = DistroOptions::Action;
+  CHECK(command_of<DistroOptions>({"distro", "list", "--json"}).json);
+  CHECK(command_of<DistroOptions>({"distro", "status"}).name.empty());
+  CHECK(command_of<DistroOptions>({"distro", "status", "Ubuntu"}).name == "Ubuntu");
+  CHECK(command_of<DistroOptions>({"distro", "enable", "x"}).action == Action::enable);
+  const auto options = command_of<DistroOptions>({"distro", "disable", "x", "--no-wait"});
+  CHECK(options.action == Action::disable);
+  CHECK(!options.wait);
+  CHECK(command_of<AwaitSharesOptions>({"await-shares", "--timeout", "3"}).timeout_s == 3);
+  for (const char* action : {"enable", "disable", "nonsense"})
+    CHECK(std::holds_alternative<Answer>(parse_command_line({"distro", action})));
+}

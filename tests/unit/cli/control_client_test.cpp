@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "base/text.h"
 #include "cli/agent_contact.h"
 #include "control/control_server.h"
 #include "io/endpoint.h"
@@ -95,7 +96,7 @@ TEST_CASE("cli/control_client: requests behind one another, errors with their me
   REQUIRE(reply.ok());
   CHECK(reply->status == 404);
   CHECK(reply->message() == "no such path: /v1/nothing");
-  reply = client->request("POST", "/v1/services/" + percent_encoded("a service") + "/stop?wait=1",
+  reply = client->request("POST", "/v1/services/" + causeway::text::percent_encoded("a service") + "/stop?wait=1",
                           kLong);
   REQUIRE(reply.ok());
   CHECK(reply->status == 200);

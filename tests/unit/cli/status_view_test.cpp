@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "cli/distro_view.h"
 #include "cli/table.h"
 
 using namespace causeway::cli;
@@ -68,6 +69,19 @@ TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to b
   CHECK(has(screen, "open a new shell"));
   CHECK(has(screen, "old       disabled       0  -\n"));
   CHECK(has(screen, "by `causeway distro disable old`"));
+}
+
+TEST_CASE("cli/distro_view: asked for in full, it shows what was added too") {
+  DistroStatus distro;
+  distro.name = "Ubuntu";
+  distro.state = "attached";
+  distro.items = {{"link", "/usr/local/bin/kubectl", "added", ""},
+                  {"link", "/usr/local/bin/docker", "left_alone", "yours"},
+                  {"group", "docker", "failed", "read-only file system"}};
+  const std::string table = distro_table({distro}, true, {});
+  CHECK(has(table, "link /usr/local/bin/kubectl, added\n"));
+  CHECK(has(table, "link /usr/local/bin/docker, left alone: yours\n"));
+  CHECK(has(table, "group docker, failed: read-only file system\n"));
 }
 
 TEST_CASE("cli/status_view: the screen, in full") {

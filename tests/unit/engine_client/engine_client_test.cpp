@@ -64,8 +64,3 @@ TEST_CASE("engine_client: a client that goes drops its calls") {
   engine.settle();
   CHECK(!called);
 }
-
-TEST_CASE("engine_client: what isn't plain is percent-encoded") {
-  CHECK(engine_client::percent_encoded("my-web_1.x~") == "my-web_1.x~");
-  CHECK(engine_client::percent_encoded("a/b?c d\xff") == "a%2Fb%3Fc%20d%FF");
-}

@@ -1,0 +1,45 @@
+#include "cli/distro_view.h"
+
+#include "base/text.h"
+#include "cli/table.h"
+
+namespace causeway::cli {
+namespace {
+
+Colour colour_of(std::string_view state) {
+  if (state == "attached") return Colour::green;
+  if (state == "waiting") return Colour::yellow;
+  if (state == "refused") return Colour::red;
+  return Colour::dim;
+}
+
+void add_item(Table& table, const control::DistroItem& item, bool every_item) {
+  const bool failed = item.state == "failed";
+  const bool notable = failed || item.state == "left_alone";
+  if (!notable && !every_item) return;
+  std::string line = item.what + " " + item.path;
+  if (every_item) line += item.state == "left_alone" ? ", left alone" : ", " + item.state;
+  if (!item.reason.empty()) line += ": " + item.reason;
+  const Colour quiet = notable ? Colour::none : Colour::dim;
+  table.add_below(text::printable(line), failed ? Colour::red : quiet);
+}
+
+}  // namespace
+
+std::string distro_table(const std::vector<control::DistroStatus>& distros, bool every_item,
+                         const Terminal& terminal) {
+  Table table({{"DISTRO", false, 8}, {"STATE"}, {"MOUNTS", true}, {"DOCKER.SOCK", false, 8}});
+  for (const auto& distro : distros) {
+    table.add({{text::printable(distro.name)},
+               {text::printable(distro.state), colour_of(distro.state)},
+               {std::to_string(distro.mounts)},
+               {distro.socket.empty() ? "-" : text::printable(distro.socket)}});
+    if (!distro.reason.empty())
+      table.add_below(text::printable(distro.reason), colour_of(distro.state));
+    for (const auto& item : distro.items) add_item(table, item, every_item);
+    for (const auto& note : distro.notes) table.add_below(text::printable(note), Colour::yellow);
+  }
+  return table.text(terminal);
+}
+
+}  // namespace causeway::cli
