@@ -14,8 +14,8 @@ struct Counters {
   std::uint64_t accepted = 0;
   std::uint64_t requests = 0;
   std::uint64_t upgraded = 0;
-  std::uint64_t refused = 0;      // answered 400 or 408 by us
-  std::uint64_t unavailable = 0;  // answered 502 or 503 by us
+  std::uint64_t refused = 0;      // answered 4xx by us
+  std::uint64_t unavailable = 0;  // answered 5xx by us
 };
 
 }  // namespace causeway::proxy

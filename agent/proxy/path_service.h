@@ -26,6 +26,8 @@ class PathService {
 
   virtual ~PathService() = default;
 
+  // References are good for the time of the call only.
+
   // Engine paths of `sources`, one for each, in order.
   virtual void map(const Identity& identity, const engine_api::Route& route,
                    std::vector<std::string> sources, Done done) = 0;

@@ -13,10 +13,11 @@ constexpr std::uint64_t kSweepGapMs = 250;
 constexpr std::uint64_t kFullLogGapMs = 60'000;
 }  // namespace
 
-ProxyServer::ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits)
+ProxyServer::ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits, PathService* paths)
     : loop_(loop),
       gate_(gate),
-      limits_(limits),
+      limits_(std::move(limits)),
+      paths_(paths),
       subscription_(gate.subscribe([this] { gate_changed(); })),
       lifetime_(std::make_shared<int>(0)),
       sweep_timer_(loop),

@@ -20,6 +20,7 @@
 #include "proxy/counters.h"
 #include "proxy/engine_gate.h"
 #include "proxy/identity.h"
+#include "proxy/path_service.h"
 #include "proxy/session.h"
 #include "proxy/session_limits.h"
 
@@ -27,8 +28,8 @@ namespace causeway::proxy {
 
 class ProxyServer : private Session::Host {
  public:
-  // `loop` and `gate` must outlive the server.
-  ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits = {});
+  // `loop`, `gate` and `paths` must outlive the server. Without `paths` nothing is mapped.
+  ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits = {}, PathService* paths = nullptr);
   ~ProxyServer() override;
   ProxyServer(const ProxyServer&) = delete;
   ProxyServer& operator=(const ProxyServer&) = delete;
@@ -76,6 +77,7 @@ class ProxyServer : private Session::Host {
   const Limits& limits() const override { return limits_; }
   Counters& tally() override { return counters_; }
   IdleEngineConnections& idle_engines() override { return idle_engines_; }
+  PathService* paths() override { return paths_; }
   void deadline_set(std::uint64_t at_ms) override;
   void session_ended(std::uint64_t id) override;
   void session_switched(std::uint64_t id, UniqueFd client, std::string to_client, UniqueFd engine,
@@ -84,6 +86,7 @@ class ProxyServer : private Session::Host {
   io::Loop& loop_;
   EngineGate& gate_;
   const Limits limits_;
+  PathService* const paths_;
   Counters counters_;
   std::uint64_t subscription_;
   std::uint64_t next_id_ = 1;

@@ -30,7 +30,7 @@ Session::~Session() = default;
 
 void Session::on_data(std::string_view bytes) {
   if (phase_ == Phase::closing || phase_ == Phase::gone) return;  // dropped
-  if (phase_ == Phase::waiting || !held_.empty()) return hold(bytes);
+  if (phase_ == Phase::waiting || phase_ == Phase::asking || !held_.empty()) return hold(bytes);
   const std::size_t used = consume(bytes);
   if (used < bytes.size() && phase_ != Phase::gone) {
     hold(bytes.substr(used));
@@ -44,9 +44,12 @@ std::size_t Session::consume(std::string_view in) {
   std::size_t used = 0;
   while (used < in.size()) {
     if (phase_ == Phase::closing || phase_ == Phase::gone) return in.size();
-    if (phase_ == Phase::waiting || exchange_.request_complete()) break;
+    if (phase_ == Phase::waiting || phase_ == Phase::asking) break;
+    if (exchange_.request_complete()) break;
     const bool had_head = exchange_.request_head_done();
-    const auto piece = exchange_.from_client(in.substr(used));
+    const auto piece = exchange_.from_client(in.substr(used), phase_ == Phase::collecting
+                                                                  ? Exchange::Form::content
+                                                                  : Exchange::Form::as_sent);
     if (!piece.ok()) {
       refuse(400, piece.error().message);
       return in.size();
@@ -56,6 +59,8 @@ std::size_t Session::consume(std::string_view in) {
       if (exchange_.request_head_done()) begin_exchange();
     } else if (phase_ == Phase::relaying) {
       pass_to_engine(piece->wire);
+    } else if (phase_ == Phase::collecting) {
+      collect(piece->wire);
     } else if (phase_ == Phase::answering) {
       discarded_ += piece->taken;
     }
@@ -90,10 +95,7 @@ void Session::take_held() {
     if (held_.size() < host_.limits().held) client_.resume(Stream::exchange);
     watch_request();
     if (phase_ == Phase::reading && !held_.empty()) return take_held();
-    if (client_eof_) {
-      if (phase_ == Phase::relaying) pass_client_eof();
-      if (phase_ == Phase::reading) close();
-    }
+    if (client_eof_) client_ended();
   });
 }
 
@@ -111,18 +113,27 @@ void Session::watch_request() {
       idle_since_ = 0;
       set_deadline(limits.head_ms);
     }
-  } else if (phase_ == Phase::relaying || phase_ == Phase::answering) {
+  } else if (phase_ == Phase::relaying || phase_ == Phase::answering ||
+             phase_ == Phase::collecting) {
     const bool ours = phase_ == Phase::answering;
     set_deadline(exchange_.request_complete() ? 0 : ours ? limits.head_ms : limits.stall_ms);
   }
 }
 
 void Session::on_eof() {
-  if (phase_ == Phase::gone) return;
   client_eof_ = true;
+  client_ended();
+}
+
+// The client has ended its writing: what that means for the request that is at hand.
+void Session::client_ended() {
   switch (phase_) {
     case Phase::reading:
       if (held_.empty()) close();
+      break;
+    case Phase::collecting:
+      // Nobody else can answer: the engine gets whole requests of this call only.
+      if (held_.empty()) refuse(400, "the request's body ended early");
       break;
     case Phase::relaying:
       pass_client_eof();
@@ -134,6 +145,7 @@ void Session::on_eof() {
       if (client_.queued() == 0) end();
       break;
     case Phase::waiting:
+    case Phase::asking:
     case Phase::gone:
       break;
   }
@@ -144,6 +156,7 @@ void Session::on_eof() {
 // the latter it must not come before the bytes that are to follow the switch.
 void Session::pass_client_eof() {
   if (!engine_ || !head_sent_ || !held_.empty()) return;
+  if (mapped_ && mapped_->body() != nullptr && !mapped_->body()->sent()) return;
   if (engine_api::hijackable(exchange_.route().call) && !exchange_.response_complete()) return;
   engine_->stream().shutdown_write();
 }
@@ -162,6 +175,8 @@ void Session::on_drained() {
       break;
     case Phase::reading:
     case Phase::waiting:
+    case Phase::collecting:
+    case Phase::asking:
     case Phase::answering:
     case Phase::gone:
       break;
@@ -180,10 +195,18 @@ void Session::begin_exchange() {
   idle_since_ = 0;
   discarded_ = 0;
   deadline_ = 0;
+  if (exchange_.route().call != engine_api::Call::other && host_.paths() != nullptr) {
+    mapped_ = MappedExchange::of(exchange_, identity_, *host_.paths(), host_.limits());
+  }
+  to_engine();
+}
+
+// The request is for the engine, in whatever state that is.
+void Session::to_engine() {
   const EngineGate& gate = host_.gate();
   switch (gate.state()) {
     case EngineGate::State::ready:
-      bind_engine();
+      proceed();
       break;
     case EngineGate::State::starting:
       engine_.reset();
@@ -197,13 +220,22 @@ void Session::begin_exchange() {
 }
 
 void Session::finish_exchange() {
-  if (!exchange_.engine_keeps_alive()) engine_.reset();
-  if (!exchange_.keep_alive() || draining_ || (client_eof_ && held_.empty())) return close();
+  // An early answer leaves the rest of a body behind that nobody will send.
+  const bool whole = !mapped_ || mapped_->body() == nullptr || mapped_->body()->sent();
+  if (!exchange_.engine_keeps_alive() || !whole) engine_.reset();
+  if (!whole) client_.resume(Stream::backlog);
+  if (!keeps_alive() || draining_ || (client_eof_ && held_.empty())) return close();
   next_request();
+}
+
+bool Session::keeps_alive() const {
+  if (mapped_ && mapped_->response() != nullptr && mapped_->response()->closes()) return false;
+  return exchange_.keep_alive();
 }
 
 void Session::next_request() {
   if (engine_) engine_->stream().resume(Stream::backlog);
+  mapped_.reset();
   exchange_.reset();
   relayed_ = false;
   phase_ = Phase::reading;
@@ -227,6 +259,8 @@ void Session::due() {
                                   : "the Docker engine does not take requests: " + reason_);
       watch_request();
       return take_held();
+    case Phase::collecting:
+      return refuse(408, "the request's body stalled");
     case Phase::relaying:
       // Not the client's fault when the engine doesn't read.
       if (engine_ && engine_->stream().queued() > 0) return watch_request();
@@ -235,6 +269,7 @@ void Session::due() {
       return send_answer();
     case Phase::closing:
       return end();
+    case Phase::asking:
     case Phase::gone:
       return;
   }
@@ -251,6 +286,7 @@ void Session::close() {
   release_engine();
   phase_ = Phase::closing;
   held_.clear();
+  mapped_.reset();
   client_.shutdown_write();
   if (client_eof_ && client_.queued() == 0) return end();
   // All is read and dropped until the client has seen the end.
@@ -266,6 +302,7 @@ void Session::end() {
   release_engine();
   phase_ = Phase::gone;
   deadline_ = 0;
+  mapped_.reset();
   host_.session_ended(id_);
 }
 

@@ -3,13 +3,18 @@
 // limits.
 //
 //   reading ── head complete ──▶ waiting ── engine ready ──▶ relaying ── both complete ──▶ reading
-//      │                            │                           │  └── switched ──▶ becomes a
-//      Splice └── refused ──▶ answering ◀──┴── down, or lost ◀─────────┘
+//      │                            │  ▲                      │    └── switched: becomes a Splice
+//      │                            │  └ not any more ─┐      │
+//      │                 has paths: ├▶ collecting ─▶ asking ─▶│
+//      └── refused ──▶ answering ◀──┴── down, refused, lost ◀─┘
 //                         └── body discarded, answer sent ──▶ reading, or closing ──▶ gone
 //
 // reading    between requests, or within a head
 // waiting    the request is known, the engine is not ready; the client is not read
-// relaying   bound to the engine's connection; bytes pass verbatim in both directions
+// collecting the body of a call with paths is read to its end; the engine knows nothing yet
+// asking     the path service is asked; the client is not read
+// relaying   bound to the engine's connection; bytes pass in both directions, verbatim unless the
+//            call has paths (MappedExchange)
 // answering  the answer is ours; the rest of the request is read and dropped first
 // closing    the last bytes go out, what comes in is dropped, so that no reset destroys them
 // gone       to be destroyed in this turn
@@ -31,6 +36,8 @@
 #include "proxy/engine_gate.h"
 #include "proxy/exchange.h"
 #include "proxy/identity.h"
+#include "proxy/mapped_exchange.h"
+#include "proxy/path_service.h"
 #include "proxy/session_limits.h"
 
 namespace causeway::proxy {
@@ -46,6 +53,7 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
     virtual const Limits& limits() const = 0;
     virtual Counters& tally() = 0;
     virtual IdleEngineConnections& idle_engines() = 0;
+    virtual PathService* paths() = 0;  // null: nothing is mapped
     // A deadline may now be earlier than any the host knows of.
     virtual void deadline_set(std::uint64_t at_ms) = 0;
     // The session is gone: destroy it, not within this call.
@@ -74,7 +82,7 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
   std::uint64_t idle_since() const { return idle_since_; }
 
  private:
-  enum class Phase { reading, waiting, relaying, answering, closing, gone };
+  enum class Phase { reading, waiting, collecting, asking, relaying, answering, closing, gone };
 
   // client
   void on_data(std::string_view bytes) override;
@@ -95,19 +103,36 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
   void engine_write_failed() override;
 
   void begin_exchange();
+  void proceed();
+  void to_engine();
   void bind_engine();
   void release_engine();
   void wait_for_engine(std::uint64_t limit_ms, std::string why);
   void leave_waiting();
   void watch_engine();
   void retry_engine();
+  void go_on();
   void pass_to_engine(std::string_view bytes);
   void pass_to_client(std::string_view bytes);
+  bool pass_answer(std::string_view* bytes);
+  void bad_answer(const std::string& why);
+  void client_ended();
   void pass_client_eof();
+  bool keeps_alive() const;
   void finish_exchange();
   void next_request();
   void engine_lost();
   void switch_to_raw(std::string_view behind_head);
+
+  // a call with paths
+  void prepare();
+  void collect(std::string_view content);
+  void ask_paths();
+  void paths_answered(MappedExchange::Refusal refusal);
+  void pass_prepared();
+  bool pass_rewritten(std::string_view* bytes);
+  bool refused(MappedExchange::Refusal refusal);
+
   void answer(int status, std::string message);
   void send_answer();
   void refuse(int status, std::string_view message);
@@ -132,6 +157,7 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
   std::string held_;    // client's bytes behind the present request, or while waiting
   std::string unsent_;  // the first piece of a body whose head could not be sent yet
   Exchange exchange_;
+  std::unique_ptr<MappedExchange> mapped_;  // the present exchange's, if its call has paths
   std::shared_ptr<int> lifetime_;
   std::unique_ptr<EngineConnection> engine_;
   io::Stream client_;  // last: stops first

@@ -12,7 +12,8 @@ using io::Stream;
 // Sends it when the request's body is out of the way: then the client can keep its connection. One
 // that waits for "100 Continue", or has much to send, is told at once.
 void Session::answer(int status, std::string message) {
-  ++host_.tally().unavailable;
+  ++(status < 500 ? host_.tally().refused : host_.tally().unavailable);
+  mapped_.reset();
   phase_ = Phase::answering;
   answer_status_ = status;
   reason_ = std::move(message);

@@ -39,8 +39,7 @@ void Session::bind_engine() {
 void Session::release_engine() {
   if (!engine_) return;
   io::Stream& engine = engine_->stream();
-  if (phase_ == Phase::reading && !engine.write_ended() && engine.queued() == 0 &&
-      !engine.paused()) {
+  if (!head_sent_ && !engine.write_ended() && engine.queued() == 0 && !engine.paused()) {
     host_.idle_engines().keep(std::move(engine_));
   }
   engine_.reset();
@@ -99,18 +98,25 @@ void Session::engine_changed() {
 void Session::retry_engine() {
   const std::uint64_t wait_until = wait_until_;
   leave_waiting();
-  bind_engine();
+  proceed();
   if (phase_ == Phase::waiting) {
     // As before: trying does not prolong the wait.
     wait_until_ = std::min(wait_until, wait_until_);
     return watch_engine();
   }
+  go_on();
+}
+
+// After a request that could not go on for a while has got further.
+void Session::go_on() {
   if (phase_ == Phase::relaying) {
     const std::string first = std::exchange(unsent_, {});
-    pass_to_engine(first);
+    if (!first.empty()) pass_to_engine(first);
+    pass_prepared();
+    pass_to_engine({});  // a head without a body behind it
   }
   watch_request();
-  if (client_eof_ && phase_ == Phase::relaying) pass_client_eof();
+  if (client_eof_) client_ended();
   take_held();
 }
 
@@ -118,7 +124,7 @@ void Session::pass_to_engine(std::string_view bytes) {
   if (!engine_) return;
   Stream& engine = engine_->stream();
   if (!head_sent_) {
-    engine.write(exchange_.request().raw, bytes);
+    engine.write(mapped_ ? mapped_->head() : exchange_.request().raw, bytes);
     if (engine.write_ended() && engine_reused_) {
       // Stale: the engine closed it while it was idle, and has taken nothing of this request. So
       // any request may go to a new one.
@@ -140,7 +146,9 @@ void Session::pass_to_engine(std::string_view bytes) {
 
 void Session::engine_drained() {
   client_.resume(Stream::backlog);
-  if (phase_ == Phase::relaying) watch_request();
+  if (phase_ != Phase::relaying) return;
+  pass_prepared();
+  watch_request();
 }
 
 // It has closed while we send: its answer may be on the way. What still comes of the request is
@@ -154,16 +162,28 @@ void Session::engine_data(std::string_view bytes) {
     if (phase_ == Phase::relaying) engine_lost();
     return;
   }
+  const bool rewritten = mapped_ && mapped_->response() != nullptr;
+  if (!(rewritten ? pass_rewritten(&bytes) : pass_answer(&bytes))) return;
+  if (exchange_.switched()) return switch_to_raw(bytes);
+  if (client_.queued() > host_.limits().queue) engine_->stream().pause(Stream::backlog);
+  if (!exchange_.response_complete()) return;
+  if (!bytes.empty()) engine_.reset();  // more than one answer to one request
+  if (exchange_.request_complete()) return finish_exchange();
+  // An early answer. The engine may want the rest of the request, or not.
+  if (!engine_ || !exchange_.engine_keeps_alive() || client_eof_) close();
+}
+
+// Takes what belongs to the present answer; false when that has ended the exchange.
+bool Session::pass_answer(std::string_view* in) {
+  std::string_view& bytes = *in;
   // Pieces that lie side by side in `bytes` go out in one write: each write wakes the client.
   std::string_view out;
   while (!bytes.empty() && !exchange_.response_complete() && !exchange_.switched()) {
     const auto piece = exchange_.from_engine(bytes);
     if (!piece.ok()) {
       pass_to_client(out);
-      log::warning("engine.bad_response", {{"session", id_}, {"reason", piece.error().message}});
-      engine_.reset();
-      if (relayed_) return close();
-      return answer(502, "the Docker engine's answer is malformed: " + piece.error().message);
+      bad_answer(piece.error().message);
+      return false;
     }
     if (out.data() + out.size() == piece->wire.data()) {
       out = {out.data(), out.size() + piece->wire.size()};
@@ -176,13 +196,14 @@ void Session::engine_data(std::string_view bytes) {
     bytes.remove_prefix(piece->taken);
   }
   pass_to_client(out);
-  if (exchange_.switched()) return switch_to_raw(bytes);
-  if (client_.queued() > host_.limits().queue) engine_->stream().pause(Stream::backlog);
-  if (!exchange_.response_complete()) return;
-  if (!bytes.empty()) engine_.reset();  // more than one answer to one request
-  if (exchange_.request_complete()) return finish_exchange();
-  // An early answer. The engine may want the rest of the request, or not.
-  if (!engine_ || !exchange_.engine_keeps_alive() || client_eof_) close();
+  return true;
+}
+
+void Session::bad_answer(const std::string& why) {
+  log::warning("engine.bad_response", {{"session", id_}, {"reason", why}});
+  engine_.reset();
+  if (relayed_) return close();
+  answer(502, "the Docker engine's answer is malformed: " + why);
 }
 
 void Session::pass_to_client(std::string_view bytes) {
@@ -205,6 +226,10 @@ void Session::engine_lost() {
     // Complete now if its end is the connection's end. Otherwise the client learns by an early end:
     // nothing may be made up.
     const bool complete = exchange_.engine_ended();
+    if (RewrittenResponse* const response = mapped_ ? mapped_->response() : nullptr) {
+      response->end(complete);
+      pass_to_client(response->take());
+    }
     if (!complete) log::warning("engine.truncated_response", {{"session", id_}});
     return close();
   }

@@ -78,12 +78,13 @@ struct FileSizeLimit {
 };
 
 struct Fixture {
-  explicit Fixture(Limits limits = {}, bool ready = true)
-      : gate(directory() + "/engine.sock"), server(loop, gate, limits) {
+  explicit Fixture(Limits limits = {}, bool ready = true, const Identity& identity = {},
+                   PathService* paths = nullptr)
+      : gate(directory() + "/engine.sock"), server(loop, gate, std::move(limits), paths) {
     start_engine();
     auto listening = io::listen_unix(path + "/proxy.sock", 0600);
     REQUIRE(listening.ok());
-    server.listen(std::move(*listening), Identity{});
+    server.listen(std::move(*listening), identity);
     if (ready) gate.set(EngineGate::State::ready, "");
   }
   ~Fixture() { std::system(("rm -rf " + path).c_str()); }  // NOLINT: a path made here

@@ -1,42 +1,10 @@
 // What is refused, and what happens when one side goes away.
-#include <nlohmann/json.hpp>
-
+#include "answer.h"
 #include "fixture.h"
-#include "http/parser.h"
 
 using namespace causeway;
 using namespace causeway::proxy;
 using namespace causeway::proxy::test;
-
-namespace {
-
-struct Answer {
-  int status = 0;
-  std::string message;
-  bool keep_alive = false;
-  std::string rest;
-};
-
-// The first response in `bytes`, which must be one of ours.
-Answer parse(std::string_view bytes) {
-  http::Parser parser(http::Kind::response);
-  Answer answer;
-  std::string body;
-  while (!bytes.empty() && !parser.complete()) {
-    const auto taken = parser.feed(bytes);
-    REQUIRE(taken.ok());
-    body += parser.body();
-    bytes.remove_prefix(*taken);
-  }
-  if (!parser.complete()) return answer;
-  answer.status = parser.head().status;
-  answer.keep_alive = parser.keep_alive();
-  answer.message = nlohmann::json::parse(body).at("message").get<std::string>();
-  answer.rest = bytes;
-  return answer;
-}
-
-}  // namespace
 
 TEST_CASE("proxy/session: a bad head gets 400 and a close, the engine sees nothing") {
   const std::vector<std::string> bad = {
