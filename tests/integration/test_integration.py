@@ -74,12 +74,10 @@ def listing(top):
     """{path: [type and mode, owner, group, hash or target, extended attributes]} of everything on this file system below `top`."""
     found, device = {}, os.lstat(top).st_dev
     for folder, names, files in os.walk(top):
-        names[:] = [name for name in names if os.lstat(f"{folder}/{name}").st_dev == device]
-        for name in [*names, *files]:
-            path = f"{folder}/{name}"
+        # Only folders tell: an overlay gives files the device of the layer that they lie in.
+        names[:] = [name for name in names if os.lstat(f"{folder}/{name}").st_dev == device or os.path.islink(f"{folder}/{name}")]
+        for path in [folder, *(f"{folder}/{name}" for name in [*names, *files] if name in files or os.path.islink(f"{folder}/{name}"))]:
             info = os.lstat(path)
-            if info.st_dev != device:
-                continue
             content = ""
             if stat.S_ISREG(info.st_mode):
                 with open(path, "rb") as file:
