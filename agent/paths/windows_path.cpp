@@ -162,7 +162,7 @@ WindowsPath parse_windows_path(std::string_view text) {
   if (text[0] == '/') return text[1] == '/' ? with_slashes(text) : WindowsPath{};
   if (text[0] == '\\') {
     if (!is_separator(text[1]))
-      return refused("the path names no drive: write C:" + std::string(text));
+      return refused("the path names no drive: write C:" + text::printable(text));
     if (is_device_prefix(text)) return on_device(text.substr(4), text.starts_with("\\\\?\\"));
     return on_server(text.substr(2), false);
   }

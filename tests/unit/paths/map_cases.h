@@ -107,6 +107,7 @@ inline std::vector<MapCase> distro_cases() {
       {u, "C:x", "!current folder of drive C: write C:\\"},
       {u, "\\x", "!names no drive: write C:\\x"},
       {u, "\\", "!names no drive"},
+      {u, "\\x\n", "!write C:\\x\\x0a"},
       {u, "\\\\server\\share\\x", "!network paths"},
       {u, "\\\\.\\pipe\\docker_engine", "!/var/run/docker.sock"},
       {u, "\\\\?\\Volume{b75e2c83}\\x", "!devices of Windows"},
