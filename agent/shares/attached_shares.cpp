@@ -20,8 +20,6 @@
 namespace causeway::shares {
 namespace {
 
-// The owner stops containers with a second of grace each, at once; it has its own bound below this.
-constexpr std::uint64_t kDetachGuardMs = 8000;
 // linux/magic.h of 6.9: each process has an inode of its own there.
 constexpr unsigned long kPidFs = 0x50494446;
 
@@ -179,7 +177,7 @@ void AttachedShares::stop(const std::string& name) {
       if (!alive.expired()) finish(name, generation);
     });
   };
-  share->guard.start(kDetachGuardMs, [this, name, generation] {
+  share->guard.start(places_.detach_ms, [this, name, generation] {
     log::warning("share.detach_overdue", {{"distro", name}, {"action", "detach it now"}});
     finish(name, generation);
   });

@@ -2,7 +2,7 @@
 // distro's PID 1 has ended and the share is detached again. A distro's docker.sock, which we accept
 // on, lives and ends with its share.
 //
-//   attach ──▶ attached ──(PID 1 ended, or stop)──▶ detaching ──(owner done, or 8 s)──▶ gone
+//   attach ──▶ attached ──(PID 1 ended, or stop)──▶ detaching ──(owner done, or time over)──▶ gone
 //
 // What a killed agent leaves is found again. In order of writing: record, pidfd in the store,
 // mount; and of removing: mount, directory, pidfd, record. So a mount without a pidfd is one whose
@@ -49,8 +49,9 @@ Status check_socket(int fd);
 class AttachedShares {
  public:
   struct Places {
-    std::string record;  // RUN/shares.json
-    std::string mnt;     // /mnt/distro
+    std::string record;              // RUN/shares.json
+    std::string mnt;                 // /mnt/distro
+    std::uint64_t detach_ms = 8000;  // for the owner to be done with a share
   };
   // None is called from within a call but `listener`, `listener_gone` and `changed`. None may
   // destroy us.

@@ -108,7 +108,8 @@ Shares::Parts::Parts(io::Loop& event_loop, boot::StoreClient& init_store, Option
       events(std::move(told)),
       known(options.data + "/causeway/distros.json"),
       api(store, options.run),
-      attached(loop, store, {options.run + "/shares.json", options.mnt + "/distro"},
+      attached(loop, store,
+               {options.run + "/shares.json", options.mnt + "/distro", options.detach_ms},
                {.detaching =
                     [this](const std::string& name, std::function<void()> done) {
                       if (events.detaching)

@@ -38,6 +38,9 @@ struct Options {
   std::string tools = "/usr/local/lib/causeway";
   // WSL's shared tmpfs; empty: found in mountinfo. Without any there are no distros to share.
   std::string wsl;
+  // A share whose `detaching` isn't done by then is detached all the same. The owner stops
+  // containers with a second of grace each, at once, and has a bound of its own below this.
+  std::uint64_t detach_ms = 8000;
 };
 
 enum class DistroState {
@@ -81,7 +84,7 @@ class Shares {
     // A share is there, complete. Not called for those that start() finds again.
     std::function<void(const std::string& distro)> attached;
     // A distro has stopped or was disabled: `done` is to be called when no container uses the share
-    // any more. It is detached then, and after 8 s in any case.
+    // any more. It is detached then, and after detach_ms in any case.
     std::function<void(const std::string& distro, std::function<void()> done)> detaching;
     std::function<void(ApiListener)> listener;
     // That listener's distro has stopped, or its socket is another one: close it.

@@ -75,9 +75,10 @@ class Sandbox {
   std::string root_;
 };
 
-inline void make_tmpfs(const std::string& path, const char* options = "mode=755") {
+inline void make_tmpfs(const std::string& path, const char* options = "mode=755",
+                       const char* source = "test") {
   (void)file::make_directories(path);
-  if (::mount("test", path.c_str(), "tmpfs", 0, options) != 0) std::abort();
+  if (::mount(source, path.c_str(), "tmpfs", 0, options) != 0) std::abort();
 }
 
 inline void write_file(const std::string& path, const std::string& text) {

@@ -1,0 +1,553 @@
+#include "shares/shares.h"
+
+#include <doctest/doctest.h>
+
+#include "boot/sockets.h"
+#include "rig.h"
+
+using namespace causeway;
+using namespace causeway::shares;
+using namespace causeway::shares::testing;
+
+namespace {
+const auto needs_mounts = doctest::skip(!can_mount());
+}  // namespace
+
+TEST_CASE("shares/shares: the places are made, and the API sockets are there at once" *
+          needs_mounts) {
+  Rig rig;
+  write_file(rig.sandbox.folder("data/causeway") + "/distros.json",
+             R"({"Ubuntu": {"enabled": true}, "Old": {"enabled": false}})");
+  rig.agent();
+  CHECK(rig.notes().empty());
+  CHECK(mount_at(rig.sandbox / "mnt/distro").options.starts_with("ro,"));
+  CHECK(mount_at(rig.sandbox / "mnt/host").options.starts_with("ro,"));
+  CHECK(content(rig.wsl + "/docker-desktop/bin/causeway") == "the program");
+  CHECK(mounts_below(rig.wsl) == ".");
+  for (const char* name : {"windows", "distro-Ubuntu", "distro-Old"}) {
+    CAPTURE(name);
+    const auto* listener = rig.listener(rig.sandbox / "run/api/" + name + ".sock");
+    REQUIRE(listener != nullptr);
+    struct stat info {};
+    REQUIRE(::stat(listener->path.c_str(), &info) == 0);
+    CHECK((info.st_mode & 07777) == 0600);
+  }
+  CHECK(rig.listener(rig.sandbox / "run/api/windows.sock")->identity.kind ==
+        paths::Identity::Kind::windows);
+  CHECK(rig.listener(rig.sandbox / "run/api/distro-Ubuntu.sock")->identity.name == "Ubuntu");
+  CHECK(rig.state("Ubuntu") == "stopped");
+  CHECK(rig.state("Old") == "disabled");
+
+  // Bound once in a life: the next agent listens on the same sockets.
+  const auto before = inode(rig.listener(rig.sandbox / "run/api/windows.sock")->fd.get());
+  rig.agent_dies();
+  rig.agent();
+  CHECK(rig.listeners.size() == 3);
+  CHECK(inode(rig.listener(rig.sandbox / "run/api/windows.sock")->fd.get()) == before);
+}
+
+TEST_CASE("shares/shares: a share is visible when it is complete, and not before" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  auto helper = rig.connect();
+  helper->hello("Ubuntu", first);
+  helper->mount(ubuntu, "/");
+  helper->mount(ubuntu, "/home");
+  helper->say(handover::Socket{"/run/docker.sock"}, listening(rig.sandbox / "docker.sock"));
+  REQUIRE(rig.until([&] { return helper->heard<handover::Tools>() != nullptr; }));
+  rig.settle();
+  CHECK_FALSE(exists(rig.share("Ubuntu")));
+  CHECK(rig.state("Ubuntu") == "waiting");
+  CHECK(rig.attached.empty());
+  CHECK(rig.listener("/run/docker.sock") == nullptr);
+
+  helper->say(handover::MountsDone{});
+  REQUIRE(rig.until([&] { return !rig.attached.empty(); }));
+  CHECK(rig.attached == std::vector<std::string>{"Ubuntu"});
+  CHECK(content(rig.share("Ubuntu/home/who")) == "home");
+  CHECK(exists(rig.share("Ubuntu/proc/self")));
+  CHECK(exists(rig.share("Ubuntu/mnt/wsl/docker-desktop")));
+  CHECK(mounts_below(rig.sandbox / "run/staging") == ".");
+  CHECK(rig.state("Ubuntu") == "attached");
+  const auto status = rig.status("Ubuntu");
+  CHECK(status.helper);
+  CHECK(status.mounts == 2);
+  CHECK(status.socket == "/run/docker.sock");
+  REQUIRE(rig.listener("/run/docker.sock") != nullptr);
+  CHECK(rig.listener("/run/docker.sock")->identity.name == "Ubuntu");
+  CHECK(rig.listener(rig.sandbox / "run/api/distro-Ubuntu.sock") != nullptr);
+  CHECK(rig.shares->world().distros.at("Ubuntu").attached);
+  CHECK(rig.shares->world().distros.at("Ubuntu").mounts.drives.size() == 1);
+  CHECK(rig.store.used("d.") == 3);
+  CHECK(content(rig.sandbox / "data/causeway/distros.json").find("Ubuntu") != std::string::npos);
+  // The distro's own mounts are as they were.
+  CHECK(mounts_below(ubuntu.path("/")) == ". /home");
+
+  SUBCASE("the tools are read-only") {
+    for (const auto& message : helper->got) {
+      if (!std::holds_alternative<handover::Tools>(message.body)) continue;
+      CHECK(::openat(message.fd.get(), "bin/docker", O_RDONLY | O_CLOEXEC) >= 0);
+      CHECK(::openat(message.fd.get(), "new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0);
+      CHECK(errno == EROFS);
+    }
+  }
+  SUBCASE("mounts come and go") {
+    Distro other(rig.sandbox / "private", false);
+    other.add("/disk", "disk");
+    REQUIRE(::mkdir((ubuntu.path("/") + "/disk").c_str(), 0755) == 0);
+    helper->mount(other, "/disk");
+    REQUIRE(rig.until([&] { return exists(rig.share("Ubuntu/disk/who")); }));
+    CHECK(rig.status("Ubuntu").mounts == 3);
+    helper->say(handover::Unmounted{"/disk"});
+    REQUIRE(rig.until([&] { return !exists(rig.share("Ubuntu/disk/who")); }));
+    CHECK(rig.status("Ubuntu").mounts == 2);
+  }
+  SUBCASE("another docker.sock replaces the first, the same one doesn't") {
+    const auto key = rig.listener("/run/docker.sock")->key;
+    const int same = ::fcntl(rig.listener("/run/docker.sock")->fd.get(), F_DUPFD_CLOEXEC, 3);
+    helper->say(handover::Socket{"/run/docker.sock"}, UniqueFd(same));
+    helper->say(handover::TableChanged{{"/wsl", {}}});
+    REQUIRE(
+        rig.until([&] { return rig.shares->world().distros.at("Ubuntu").mounts.wsl == "/wsl"; }));
+    CHECK(rig.gone.empty());
+    helper->say(handover::Socket{"/run/docker.sock"}, listening(rig.sandbox / "docker2.sock"));
+    REQUIRE(rig.until([&] { return !rig.gone.empty(); }));
+    CHECK(rig.gone.front() == key);
+    CHECK(rig.listener("/run/docker.sock") != nullptr);
+    CHECK(rig.store.used("d.") == 3);
+  }
+  SUBCASE("what doesn't listen is no docker.sock") {
+    std::array<int, 2> pair{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) == 0);
+    const UniqueFd other(pair[1]);
+    helper->say(handover::Socket{"/run/docker.sock"}, UniqueFd(pair[0]));
+    helper->say(handover::Report{{{}, {"open a new shell"}}});
+    REQUIRE(rig.until([&] { return rig.status("Ubuntu").report.has_value(); }));
+    CHECK(rig.gone.empty());
+    CHECK(rig.status("Ubuntu").report->notes.front() == "open a new shell");
+  }
+}
+
+TEST_CASE("shares/shares: the end of PID 1 detaches, when the owner is done" * needs_mounts) {
+  Rig rig;
+  SUBCASE("the owner says so") {}
+  SUBCASE("the owner never does") { rig.detach_ms = 50; }
+  rig.agent();
+  Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  helper->say(handover::Socket{"/run/docker.sock"}, listening(rig.sandbox / "docker.sock"));
+  REQUIRE(rig.until([&] { return rig.listener("/run/docker.sock") != nullptr; }));
+  first.end();
+  REQUIRE(rig.until([&] { return !rig.detaching.empty(); }));
+  CHECK(rig.detaching.front().first == "Ubuntu");
+  CHECK(rig.listener("/run/docker.sock") == nullptr);
+  CHECK_FALSE(rig.shares->attached("Ubuntu"));
+  CHECK_FALSE(rig.shares->world().distros.at("Ubuntu").attached);
+  if (rig.detach_ms > 1000) {
+    rig.settle();
+    CHECK(exists(rig.share("Ubuntu/who")));
+    rig.detaching.front().second();
+  }
+  REQUIRE(rig.until([&] { return !exists(rig.share("Ubuntu")); }));
+  CHECK(mounts_below(rig.sandbox / "mnt/distro") == ".");
+  CHECK(rig.store.used("d.") == 1);  // the API socket stays
+  CHECK(rig.state("Ubuntu") == "stopped");
+  CHECK(content(ubuntu.path("/who")) == "root");
+  // Called late, it does nothing.
+  rig.detaching.front().second();
+  rig.settle();
+}
+
+TEST_CASE("shares/shares: the helper's end changes nothing at its share" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  const Process first;
+  Distro ubuntu(rig.sandbox / "ubuntu", false);
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  helper.reset();
+  REQUIRE(rig.until([&] { return !rig.status("Ubuntu").helper; }));
+  CHECK(rig.shares->attached("Ubuntu"));
+  CHECK(content(rig.share("Ubuntu/home/who")) == "home");
+  CHECK(rig.detaching.empty());
+
+  // The next one makes good what changed meanwhile.
+  ubuntu.remove("/home");
+  ubuntu.add("/opt", "opt");
+  const auto generation = rig.shares->generation("Ubuntu");
+  helper = rig.connect();
+  helper->hello("Ubuntu", first);
+  helper->mount(ubuntu, "/");
+  helper->mount(ubuntu, "/opt");
+  rig.settle();
+  CHECK(content(rig.share("Ubuntu/home/who")) == "home");
+  helper->say(handover::MountsDone{});
+  REQUIRE(rig.until([&] { return exists(rig.share("Ubuntu/opt/who")); }));
+  CHECK_FALSE(exists(rig.share("Ubuntu/home/who")));
+  CHECK(rig.shares->generation("Ubuntu") == generation);
+  CHECK(rig.attached.size() == 1);
+}
+
+TEST_CASE("shares/shares: a share whose helper ends on the way is dropped" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  auto helper = rig.connect();
+  helper->hello("Ubuntu", first);
+  helper->mount(ubuntu, "/");
+  REQUIRE(rig.until([&] { return mounts_below(rig.sandbox / "run/staging") != "."; }));
+  helper.reset();
+  REQUIRE(rig.until([&] { return rig.state("Ubuntu") == "stopped"; }));
+  CHECK(mounts_below(rig.sandbox / "run/staging") == ".");
+  CHECK_FALSE(exists(rig.share("Ubuntu")));
+}
+
+TEST_CASE("shares/shares: who is refused, and why" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  const Process first;
+  const Process second;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  const Distro other(rig.sandbox / "other");
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  auto stranger = rig.connect();
+  std::string reason;
+  SUBCASE("another distro of the same name") {
+    stranger->share("Ubuntu", second, other);
+    reason = "another distro of that name";
+  }
+  SUBCASE("another version") {
+    stranger->hello("Debian", second, 2);
+    reason = "version 2";
+  }
+  SUBCASE("the engine's own distro") {
+    stranger->hello("docker-desktop", second);
+    reason = "no distro is called";
+  }
+  SUBCASE("a distro that has ended") {
+    Process ended;
+    const auto pidfd = ended.pidfd();
+    ended.end();
+    handover::Hello hello;
+    hello.distro = "Debian";
+    hello.table.wsl = "/mnt/wsl";
+    stranger->say(hello, UniqueFd(::fcntl(pidfd.get(), F_DUPFD_CLOEXEC, 3)));
+    reason = "has ended";
+  }
+  SUBCASE("something that is no pidfd") {
+    handover::Hello hello;
+    hello.distro = "Debian";
+    hello.table.wsl = "/mnt/wsl";
+    stranger->say(hello, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
+    reason = "no pidfd";
+  }
+  REQUIRE(rig.until([&] { return !stranger->closed.empty(); }));
+  REQUIRE(stranger->heard<handover::Refused>() != nullptr);
+  CAPTURE(stranger->heard<handover::Refused>()->reason);
+  CHECK(stranger->heard<handover::Refused>()->reason.find(reason) != std::string::npos);
+  CHECK_FALSE(stranger->heard<handover::Refused>()->remove);
+  CHECK(rig.shares->attached("Ubuntu"));
+  CHECK(content(rig.share("Ubuntu/who")) == "root");
+  CHECK_FALSE(exists(rig.share("Debian")));
+  CHECK(helper->closed.empty());
+  if (rig.status("Debian").name == "Debian") CHECK(rig.state("Debian") == "refused");
+}
+
+TEST_CASE("shares/shares: a distro that is back waits for its old share to go" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  auto first = std::make_unique<Process>();
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  const Distro again(rig.sandbox / "again");
+  write_file(again.path("/who"), "the second life");
+  auto helper = rig.integrate("Ubuntu", *first, ubuntu);
+  first->end();
+  helper.reset();
+  REQUIRE(rig.until([&] { return !rig.detaching.empty(); }));
+  const Process second;
+  auto next = rig.connect();
+  next->share("Ubuntu", second, again);
+  REQUIRE(rig.until([&] { return next->heard<handover::Tools>() != nullptr; }));
+  rig.settle();
+  CHECK_FALSE(rig.shares->attached("Ubuntu"));
+  CHECK(content(rig.share("Ubuntu/who")) == "root");
+  rig.detaching.front().second();
+  REQUIRE(rig.until([&] { return rig.attached.size() == 2; }));
+  CHECK(content(rig.share("Ubuntu/who")) == "the second life");
+  CHECK(rig.shares->generation("Ubuntu") == 2);
+}
+
+TEST_CASE("shares/shares: the next agent finds everything again" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  Process first;
+  Distro ubuntu(rig.sandbox / "ubuntu", false);
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  helper->say(handover::Socket{"/run/docker.sock"}, listening(rig.sandbox / "docker.sock"));
+  REQUIRE(rig.until([&] { return rig.listener("/run/docker.sock") != nullptr; }));
+  const auto socket = inode(rig.listener("/run/docker.sock")->fd.get());
+  const auto mounts = mounts_below(rig.sandbox / "mnt");
+  rig.agent_dies();
+
+  SUBCASE("a share, at once, without its helper") {
+    rig.agent();
+    CHECK(rig.shares->attached("Ubuntu"));
+    CHECK(rig.shares->world().distros.at("Ubuntu").attached);
+    CHECK(rig.shares->world().distros.at("Ubuntu").mounts.wsl == "/mnt/wsl");
+    REQUIRE(rig.listener("/run/docker.sock") != nullptr);
+    CHECK(inode(rig.listener("/run/docker.sock")->fd.get()) == socket);
+    CHECK(mounts_below(rig.sandbox / "mnt") == mounts);
+    // Its helper comes back and says the same.
+    auto next = rig.connect();
+    next->share("Ubuntu", first, ubuntu);
+    REQUIRE(rig.until([&] { return next->heard<handover::Tools>() != nullptr; }));
+    rig.settle();
+    CHECK(mounts_below(rig.sandbox / "mnt") == mounts);
+    CHECK(rig.attached.empty());
+    CHECK(rig.detaching.empty());
+    first.end();
+    CHECK(rig.until([&] { return !rig.detaching.empty(); }));
+  }
+  SUBCASE("a share whose distro has ended meanwhile") {
+    first.end();
+    rig.agent();
+    CHECK_FALSE(rig.shares->attached("Ubuntu"));
+    REQUIRE(rig.until([&] { return !rig.detaching.empty(); }));
+    rig.detaching.front().second();
+    CHECK(rig.until([&] { return mounts_below(rig.sandbox / "mnt/distro") == "."; }));
+    CHECK_FALSE(exists(rig.share("Ubuntu")));
+    CHECK(rig.store.used("d.") == 1);
+  }
+  SUBCASE("a share that was disabled, and still there") {
+    write_file(rig.sandbox / "data/causeway/distros.json", R"({"Ubuntu": {"enabled": false}})");
+    rig.agent();
+    CHECK(rig.until([&] { return !rig.detaching.empty(); }));
+    CHECK(rig.state("Ubuntu") == "disabled");
+  }
+  SUBCASE("a mount of its, when the distro has it no more") {
+    ubuntu.remove("/home");
+    rig.agent();
+    auto next = rig.connect();
+    next->hello("Ubuntu", first);
+    next->mount(ubuntu, "/");
+    next->say(handover::MountsDone{});
+    CHECK(rig.until([&] { return !exists(rig.share("Ubuntu/home/who")); }));
+    CHECK(rig.status("Ubuntu").mounts == 1);
+  }
+}
+
+// Each as kill -9 leaves it between two lines.
+TEST_CASE("shares/shares: half done things of a killed agent" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  const auto place = Placeholder::at(rig.sandbox / "mnt/distro");
+  const std::string record = rig.sandbox / "run/shares.json";
+  const std::string good =
+      R"({"distros":[{"name":"Ubuntu","socket":"","table":{"wsl":"","drives":[]},"mounts":[]}]})";
+  REQUIRE(place);
+  bool detaches = false;
+  SUBCASE("the record, and no more") { write_file(record, good); }
+  SUBCASE("the record and the pidfd") {
+    write_file(record, good);
+    REQUIRE(rig.client.put(SlotNames("Ubuntu").pid, first.pidfd().get()));
+  }
+  SUBCASE("a directory without its mount") {
+    const auto tree = clone_mount(ubuntu.path("/"), false);
+    REQUIRE(place->attach(tree->get(), "Ubuntu"));
+    REQUIRE(::umount2(rig.share("Ubuntu").c_str(), MNT_DETACH) == 0);
+    CHECK(exists(rig.share("Ubuntu")));
+    REQUIRE(rig.client.put(SlotNames("Ubuntu").pid, first.pidfd().get()));
+  }
+  SUBCASE("a mount whose distro nobody watches") {
+    const auto tree = clone_mount(ubuntu.path("/"), false);
+    REQUIRE(place->attach(tree->get(), "Ubuntu"));
+    detaches = true;
+  }
+  SUBCASE("a share on the way") {
+    auto helper = rig.connect();
+    helper->hello("Ubuntu", first);
+    helper->mount(ubuntu, "/");
+    REQUIRE(rig.until([&] { return mounts_below(rig.sandbox / "run/staging") != "."; }));
+  }
+  SUBCASE("descriptors of a distro that nobody knows") {
+    REQUIRE(rig.client.put(SlotNames("Gone").pid, first.pidfd().get()));
+    REQUIRE(rig.client.put(SlotNames("Gone").api, first.pidfd().get()));
+  }
+  SUBCASE("a record that can't be read") { write_file(record, "{"); }
+  rig.agent_dies();
+  rig.agent();
+  CHECK_FALSE(rig.shares->attached("Ubuntu"));
+  if (detaches) {
+    REQUIRE(rig.until([&] { return !rig.detaching.empty(); }));
+    rig.detaching.front().second();
+    REQUIRE(rig.until([&] { return !exists(rig.share("Ubuntu")); }));
+  }
+  CHECK_FALSE(exists(rig.share("Ubuntu")));
+  CHECK(mounts_below(rig.sandbox / "mnt/distro") == ".");
+  CHECK(rig.store.used("d.") <= 1);
+  if (rig.state("Ubuntu") != "stopped") CHECK(rig.status("Ubuntu").name.empty());
+  // And it works.
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  CHECK(content(rig.share("Ubuntu/home/who")) == "home");
+}
+
+TEST_CASE("shares/shares: disabling undoes, enabling asks again" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  CHECK_FALSE(rig.shares->disable("Debian"));
+  CHECK_FALSE(rig.shares->enable("Debian"));
+  REQUIRE(rig.shares->disable("Ubuntu"));
+  CHECK(rig.state("Ubuntu") == "disabled");
+  CHECK_FALSE(rig.shares->attached("Ubuntu"));
+  REQUIRE(rig.until([&] { return helper->heard<handover::Remove>() && !rig.detaching.empty(); }));
+  rig.detaching.front().second();
+  helper->say(handover::Removed{});
+  REQUIRE(rig.until([&] { return !helper->closed.empty() && !exists(rig.share("Ubuntu")); }));
+  CHECK(rig.state("Ubuntu") == "disabled");
+
+  auto again = rig.connect();
+  again->share("Ubuntu", first, ubuntu);
+  REQUIRE(rig.until([&] { return !again->closed.empty(); }));
+  REQUIRE(again->heard<handover::Refused>() != nullptr);
+  CHECK(again->heard<handover::Refused>()->remove);
+  rig.shares->request("Ubuntu");
+  rig.settle();
+  CHECK(rig.wanted.empty());
+
+  // The next agent knows it too.
+  rig.agent_dies();
+  rig.agent();
+  CHECK(rig.state("Ubuntu") == "disabled");
+  REQUIRE(rig.shares->enable("Ubuntu"));
+  REQUIRE(rig.until([&] { return !rig.wanted.empty(); }));
+  CHECK(rig.state("Ubuntu") == "waiting");
+  auto last = rig.integrate("Ubuntu", first, ubuntu);
+  CHECK(rig.state("Ubuntu") == "attached");
+}
+
+TEST_CASE("shares/shares: asking for a distro, and waiting for it" * needs_mounts) {
+  Rig rig;
+  write_file(rig.sandbox.folder("data/causeway") + "/distros.json", R"({"Ubuntu": {}})");
+  rig.agent();
+  std::vector<bool> answers;
+  const auto record = [&](bool there) { answers.push_back(there); };
+  rig.shares->request("Ubuntu");
+  rig.shares->request("Unknown");
+  rig.shares->when_attached("Ubuntu", 1, record);
+  rig.shares->when_attached("Ubuntu", 60'000, record);
+  CHECK(answers.empty());
+  REQUIRE(rig.until([&] { return !answers.empty(); }));
+  CHECK(answers == std::vector<bool>{false});
+  CHECK(rig.wanted == std::vector<std::string>{"Ubuntu"});
+  CHECK(rig.shares->wanted() == rig.wanted);
+  CHECK(rig.state("Ubuntu") == "waiting");
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  REQUIRE(rig.until([&] { return answers.size() == 2; }));
+  CHECK(answers.back());
+  rig.shares->when_attached("Ubuntu", 0, record);
+  CHECK(answers.size() == 2);  // never from within
+  REQUIRE(rig.until([&] { return answers.size() == 3; }));
+  CHECK(answers.back());
+  CHECK(rig.shares->wanted().empty());
+}
+
+TEST_CASE("shares/shares: paths are resolved by the helper, or here without one" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  REQUIRE(::symlink("/home", (ubuntu.path("/link")).c_str()) == 0);
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  std::vector<std::string> answers;
+  const auto record = [&](std::vector<Result<std::string>> results) {
+    for (auto& result : results) answers.push_back(result ? *result : result.error().message);
+  };
+  SUBCASE("by the helper") {
+    rig.shares->resolve("Ubuntu", {"/a", "/b"}, record);
+    REQUIRE(rig.until([&] { return helper->heard<handover::Resolve>() != nullptr; }));
+    const auto* asked = helper->heard<handover::Resolve>();
+    CHECK(asked->paths == std::vector<std::string>{"/a", "/b"});
+    helper->say(handover::Resolved{asked->ticket, {{"/real/a", ""}}});
+    rig.settle();
+    CHECK(answers.empty());
+    helper->say(handover::Resolved{asked->ticket, {{"", "no such thing"}}});
+    REQUIRE(rig.until([&] { return answers.size() == 2; }));
+    CHECK(answers == std::vector<std::string>{"/real/a", "no such thing"});
+  }
+  SUBCASE("the helper goes before it has answered") {
+    rig.shares->resolve("Ubuntu", {"/link/who"}, record);
+    REQUIRE(rig.until([&] { return helper->heard<handover::Resolve>() != nullptr; }));
+    helper.reset();
+    REQUIRE(rig.until([&] { return !answers.empty(); }));
+    CHECK(answers.front() == "/home/who");
+  }
+  SUBCASE("without one") {
+    helper.reset();
+    REQUIRE(rig.until([&] { return !rig.status("Ubuntu").helper; }));
+    rig.shares->resolve("Ubuntu", {"/link/who", "/link/new"}, record);
+    CHECK(answers.empty());
+    REQUIRE(rig.until([&] { return !answers.empty(); }));
+    CHECK(answers == std::vector<std::string>{"/home/who", "/home/new"});
+  }
+  SUBCASE("a path that no kernel takes") {
+    rig.shares->resolve("Ubuntu", {"/link", "/" + std::string(5000, 'x')}, record);
+    REQUIRE(rig.until([&] { return answers.size() == 2; }));
+    CHECK(answers[0] == "/home");
+    CHECK_FALSE(answers[1].starts_with("/"));
+  }
+  SUBCASE("no share") {
+    rig.shares->resolve("Debian", {"/x"}, record);
+    REQUIRE(rig.until([&] { return !answers.empty(); }));
+    CHECK(answers.front().find("Debian isn't running") != std::string::npos);
+  }
+}
+
+TEST_CASE("shares/shares: drives follow the engine's own mounts" * needs_mounts) {
+  Rig rig;
+  // By its source any mount is a drive; C:\Users is only a part of one.
+  const auto drive = [&](const char* point, const char* source) {
+    make_tmpfs(rig.sandbox / point, "mode=755", source);
+  };
+  drive("users", "C:\\Users");
+  drive("c", "C:\\");
+  write_file(rig.sandbox / "c/who", "C:");
+  rig.agent();
+  CHECK(content(rig.sandbox / "mnt/host/c/who") == "C:");
+  CHECK(rig.shares->world().drives == std::set<char>{'c'});
+  drive("d", "D:\\");
+  REQUIRE(rig.until([&] { return rig.shares->world().drives.contains('d'); }));
+  REQUIRE(::umount2((rig.sandbox / "c").c_str(), 0) == 0);
+  REQUIRE(rig.until([&] { return !rig.shares->world().drives.contains('c'); }));
+  CHECK_FALSE(exists(rig.sandbox / "mnt/host/c"));
+  // Mounted anew, it is another one.
+  REQUIRE(::umount2((rig.sandbox / "d").c_str(), 0) == 0);
+  drive("d", "D:\\");
+  write_file(rig.sandbox / "d/who", "another D:");
+  REQUIRE(rig.until([&] { return exists(rig.sandbox / "mnt/host/d/who"); }));
+  rig.agent_dies();
+  rig.agent();
+  CHECK(rig.shares->world().drives == std::set<char>{'d'});
+  CHECK(mounts_below(rig.sandbox / "mnt/host") == ". /d");
+}
+
+TEST_CASE("shares/shares: a list of distros that can't be read is left alone" * needs_mounts) {
+  Rig rig;
+  const std::string file = rig.sandbox.folder("data/causeway") + "/distros.json";
+  write_file(file, "{ oops");
+  rig.agent();
+  CHECK(rig.notes().find("distros.json") != std::string::npos);
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  CHECK(content(file) == "{ oops");
+}
