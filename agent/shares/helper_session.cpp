@@ -73,7 +73,7 @@ void HelperSession::resolve(std::vector<std::string> paths, std::uint64_t timeou
   const auto ticket = next_ticket_++;
   const auto expected = paths.size();
   auto messages = handover::resolve_messages(ticket, std::move(paths));
-  if (!messages || messages->empty()) {
+  if (!messages || expected == 0) {
     auto answer =
         messages ? Result<std::vector<handover::Resolution>>(std::vector<handover::Resolution>())
                  : Result<std::vector<handover::Resolution>>(messages.error());
