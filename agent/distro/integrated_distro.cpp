@@ -1,0 +1,392 @@
+#include "distro/integrated_distro.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "distro/docker_context.h"
+#include "distro/share_changes.h"
+#include "distro/tool_links.h"
+#include "distro/tools_mount.h"
+#include "distro/undo.h"
+#include "handover/message.h"
+#include "handover/resolve.h"
+
+namespace causeway::distro {
+namespace {
+
+using handover::DistroReport;
+using State = DistroReport::State;
+
+constexpr const char* kMountinfo = "/proc/self/mountinfo";
+constexpr std::size_t kMaxMountinfo = 16 * 1024 * 1024;
+// Each is a descriptor on its way to the agent. Parents come first, so none is without its own.
+constexpr std::size_t kMaxMounts = 512;
+// How long an undo waits for another program's lock on the accounts; an editor may hold it for
+// ever.
+constexpr std::uint64_t kUndoMs = 10'000;
+// Where the bootstrap script has copied this program.
+constexpr const char* kProgramDirectory = "/run/causeway";
+constexpr const char* kProgram = "/run/causeway/causeway";
+constexpr const char* kFirstUser = "1000";  // that is whom distros' set-ups make first
+
+// As the one who starts us says; else as the distro's own configuration does.
+std::optional<Account> find_user(const RootFiles& files, const std::string& wanted) {
+  const auto passwd = files.read("/etc/passwd");
+  if (!passwd) return std::nullopt;
+  if (!wanted.empty()) return find_account(*passwd, wanted);
+  const auto conf = files.read("/etc/wsl.conf");
+  const auto named = conf ? default_user(*conf) : std::nullopt;
+  return find_account(*passwd, named.value_or(kFirstUser));
+}
+
+Result<UniqueFd> open_pid_one() {
+  const long fd = ::syscall(SYS_pidfd_open, 1, 0);
+  if (fd < 0) return errno_error("pidfd_open of PID 1");
+  return UniqueFd(static_cast<int>(fd));
+}
+
+// Only when it is what runs: another one there is of a later helper, or of nobody we know.
+void remove_program(const RootFiles& files) {
+  std::array<char, 64> link{};
+  const ssize_t size = ::readlink("/proc/self/exe", link.data(), link.size());
+  if (size <= 0 || std::string_view(link.data(), static_cast<std::size_t>(size)) != kProgram)
+    return;
+  if (files.remove(kProgram)) (void)files.remove_directory(kProgramDirectory).ok();
+}
+
+}  // namespace
+
+IntegratedDistro::IntegratedDistro(io::Loop& loop, const RootFiles& files, Options options,
+                                   std::function<void(bool)> ended)
+    : loop_(loop),
+      files_(files),
+      options_(std::move(options)),
+      ended_(std::move(ended)),
+      undo_timer_(loop),
+      resolver_(
+          loop,
+          // Also in a thread that outlives us: by value, and on a descriptor of its own.
+          [root = std::make_shared<UniqueFd>(::fcntl(files.fd(), F_DUPFD_CLOEXEC, 3))](
+              const std::string& path) {
+            auto resolved = handover::resolve_path(root->get(), path);
+            return resolved ? handover::Resolution{*std::move(resolved), ""}
+                            : handover::Resolution{"", resolved.error().message};
+          },
+          [this](std::int64_t ticket, std::vector<handover::Resolution> results) {
+            for (auto& part : handover::resolved_messages(ticket, std::move(results)))
+              link_.send(std::move(part.body));
+          }),
+      link_(loop, *this) {}
+
+IntegratedDistro::~IntegratedDistro() = default;
+
+Status IntegratedDistro::start() {
+  auto manifest = Manifest::load(files_);
+  if (manifest) {
+    manifest_ = *std::move(manifest);
+  } else {
+    manifest_error_ = manifest.error().message;
+    log::error("manifest.unreadable", {{"error", manifest_error_}});
+  }
+  mountinfo_.reset(::open(kMountinfo, O_RDONLY | O_CLOEXEC));
+  if (!mountinfo_) return errno_error(std::string("open ") + kMountinfo);
+  mountinfo_poll_ = std::make_unique<io::Poll>(loop_, mountinfo_.get(),
+                                               [this](unsigned) { on_mounts_changed(); });
+  mountinfo_poll_->watch(io::Poll::priority);
+  // The loop begins to watch in its first turn; what happened before is seen then.
+  loop_.defer([this] { on_mounts_changed(); });
+  return Ok{};
+}
+
+// --- The share.
+
+void IntegratedDistro::read_mounts() {
+  const auto text = file::read(kMountinfo, kMaxMountinfo);
+  if (!text) {
+    log::error("mounts.unreadable", {{"error", text.error().message}});
+    return;
+  }
+  const auto mounts = paths::parse_mountinfo(*text);
+  mounts_ = paths::plan_share(mounts);
+  if (mounts_.size() > kMaxMounts) {
+    log::warning("mounts.too_many", {{"mounts", mounts_.size()}, {"shared", kMaxMounts}});
+    mounts_.resize(kMaxMounts);
+  }
+  table_ = paths::summarize(mounts);
+  if (!options_.wsl.empty()) table_.wsl = options_.wsl;
+}
+
+void IntegratedDistro::on_mounts_changed() {
+  const auto before = mounts_;
+  const auto table_before = table_;
+  read_mounts();
+  if (link_.talking()) {
+    send_changes(before);
+    if (table_ != table_before) link_.send(handover::TableChanged{table_});
+  }
+  if (removing_) return;
+  if (integrated_) {
+    socket_->ensure(membership_.gid);
+    // Nothing of it is left to attach again: the agent sends it at a hello.
+    if (had_tools_ && !tools_attached(files_)) {
+      had_tools_ = false;
+      log::warning("tools.gone");
+      link_.renew();
+    }
+    watch_links();
+    send_report();
+  }
+  link_.look(table_.wsl);
+}
+
+void IntegratedDistro::send_mount(const paths::ShareMount& mount) {
+  auto note = [&](const std::string& why) {
+    log::warning("mount.not_shared", {{"point", mount.point}, {"reason", why}});
+    not_shared_.push_back(text::printable(mount.point) + " can't be shared: " + why);
+  };
+  if (!handover::json_can_carry(mount.point) || !handover::json_can_carry(mount.root))
+    return note("its path isn't UTF-8");
+  auto clone = clone_mount(mount);
+  if (!clone) return note(clone.error().message);
+  link_.send(handover::Mount{mount.point, mount.device, mount.root, mount.fs_type},
+             *std::move(clone));
+}
+
+void IntegratedDistro::send_mounts() {
+  not_shared_.clear();
+  for (const auto& mount : mounts_) send_mount(mount);
+  link_.send(handover::MountsDone{});
+}
+
+void IntegratedDistro::send_changes(const std::vector<paths::ShareMount>& before) {
+  const auto changes = share_changes(before, mounts_);
+  for (const auto& point : changes.gone)
+    if (handover::json_can_carry(point)) link_.send(handover::Unmounted{point});
+  for (const auto& mount : changes.there) send_mount(mount);
+}
+
+// --- What the agent says.
+
+Result<handover::Message> IntegratedDistro::hello() {
+  auto pid_one = open_pid_one();
+  if (!pid_one) return std::move(pid_one).error();
+  told_table_ = table_;
+  return handover::Message{
+      handover::Hello{handover::kVersion, options_.name, CAUSEWAY_VERSION, table_},
+      *std::move(pid_one)};
+}
+
+void IntegratedDistro::on_welcome() {
+  told_.reset();
+  told_socket_ = 0;
+  if (table_ != told_table_) link_.send(handover::TableChanged{table_});
+  send_mounts();
+  if (!integrated_) integrate();
+  send_socket();
+  send_report();
+}
+
+void IntegratedDistro::on_message(handover::Message message) {
+  if (removing_) return;
+  if (auto* resolve = std::get_if<handover::Resolve>(&message.body)) {
+    resolver_.ask(resolve->ticket, std::move(resolve->paths));
+  } else if (std::holds_alternative<handover::Tools>(message.body)) {
+    take_tools(std::move(message.fd));
+  } else if (std::holds_alternative<handover::Remove>(message.body)) {
+    remove(true);
+  } else {
+    log::warning("agent.unexpected", {{"type", handover::type_name(message.body)}});
+  }
+}
+
+void IntegratedDistro::on_unwanted(const std::string&) { remove(false); }
+
+// --- The integration.
+
+void IntegratedDistro::integrate() {
+  if (!manifest_) return;
+  integrated_ = true;
+  user_ = find_user(files_, options_.user);
+  join_group();
+  socket_ = std::make_unique<DockerSocket>(loop_, files_, *manifest_, options_.root, [this] {
+    send_socket();
+    send_report();
+  });
+  socket_->ensure(membership_.gid);
+  context_ = ensure_context(files_, *manifest_, user_);
+  had_tools_ = tools_attached(files_);
+  if (had_tools_) {
+    tools_ = Item{"tools", kToolsPath, State::added, ""};
+    link_tools();
+  }
+}
+
+void IntegratedDistro::join_group() {
+  membership_ = ensure_membership(files_, *manifest_, user_);
+  joined_now_ = joined_now_ || membership_.joined_now;
+  account_watch_.reset();
+  if (!membership_.locked) return;
+  // Who holds the lock closes the file at last.
+  auto watch =
+      io::PathWatch::start(loop_, options_.root + "/etc/group", [this] { on_accounts_changed(); });
+  if (watch) account_watch_ = *std::move(watch);
+}
+
+void IntegratedDistro::on_accounts_changed() {
+  if (removing_) return undo();
+  join_group();
+  socket_->ensure(membership_.gid);
+  send_report();
+}
+
+void IntegratedDistro::send_socket() {
+  if (!socket_ || !link_.talking() || told_socket_ == socket_->generation()) return;
+  auto fd = socket_->duplicate();
+  if (!fd) return;
+  told_socket_ = socket_->generation();
+  log::info("socket.sent", {{"path", socket_->path()}});
+  link_.send(handover::Socket{socket_->path()}, std::move(fd));
+}
+
+void IntegratedDistro::take_tools(UniqueFd clone) {
+  if (!manifest_) return;
+  const auto done = attach_tools(files_, *manifest_, clone);
+  had_tools_ = done.ok();
+  tools_ = Item{"tools", kToolsPath, State::added, ""};
+  if (!done) {
+    tools_->state = done.error().code == ENOTEMPTY ? State::left_alone : State::failed;
+    tools_->reason = done.error().message;
+    log::warning("tools.not_attached", {{"error", done.error().message}});
+  } else {
+    link_tools();
+  }
+  send_report();
+}
+
+void IntegratedDistro::link_tools() {
+  links_ = ensure_links(files_, *manifest_);
+  watch_links();  // of the directories that there are now
+}
+
+// Anew when a directory is another one: made since, or something was mounted over it, which gives
+// no event of its own.
+void IntegratedDistro::watch_links() {
+  if (!had_tools_) return;
+  std::string which;
+  for (const auto& directory : link_directories()) {
+    const auto fd = files_.open_at(directory, O_PATH);
+    struct stat info {};
+    if (fd && ::fstat(fd->get(), &info) == 0)
+      which += std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+    which += ' ';
+  }
+  if (which == std::exchange(watched_links_, which)) return;
+  link_watches_.clear();
+  for (const auto& directory : link_directories()) {
+    auto watch = io::PathWatch::start(loop_, options_.root + directory + "/docker",
+                                      [this] { on_links_changed(); });
+    if (watch) link_watches_.push_back(*std::move(watch));
+  }
+  on_links_changed();
+}
+
+void IntegratedDistro::on_links_changed() {
+  if (!had_tools_ || removing_) return;
+  links_ = ensure_links(files_, *manifest_);
+  send_report();
+}
+
+DistroReport IntegratedDistro::report() const {
+  DistroReport out;
+  if (!manifest_)
+    out.items.push_back({"manifest", Manifest::kPath, State::failed, manifest_error_});
+  if (socket_) out.items.push_back(socket_->item());
+  const auto add = [&](const std::vector<Item>& items) {
+    out.items.insert(out.items.end(), items.begin(), items.end());
+  };
+  add(membership_.items);
+  if (tools_) out.items.push_back(*tools_);
+  add(links_);
+  add(context_);
+  if (joined_now_)
+    out.notes.push_back("open a new shell: those that run don't know yet that " + user_->name +
+                        " is in the group docker");
+  if (integrated_ && !user_)
+    out.notes.push_back("the distro's default user isn't in /etc/passwd: only root can use docker");
+  out.notes.insert(out.notes.end(), not_shared_.begin(), not_shared_.end());
+  return out;
+}
+
+void IntegratedDistro::send_report() {
+  if (!link_.talking()) return;
+  auto now = report();
+  if (told_ && *told_ == now) return;
+  told_ = now;
+  link_.send(handover::Report{std::move(now)});
+}
+
+// --- The end.
+
+void IntegratedDistro::remove(bool answer) {
+  if (removing_) return;
+  log::info("remove");
+  removing_ = true;
+  answer_ = answer;
+  socket_.reset();
+  link_watches_.clear();
+  account_watch_.reset();
+  if (!manifest_) {
+    left_.push_back(manifest_error_);
+    return end();
+  }
+  undo_timer_.start(kUndoMs, [this] { end(); });
+  undo();
+}
+
+// Again, when something is left since another program changes accounts right now.
+void IntegratedDistro::undo() {
+  if (ending_) return;
+  bool locked = false;
+  bool failed = false;
+  left_.clear();
+  const auto note = [&](const Error& error) {
+    log::warning("undo", {{"error", error.message}});
+    left_.push_back(error.message);
+    (error.code == EAGAIN ? locked : failed) = true;
+  };
+  if (auto done = detach_tools(files_); !done) note(done.error());
+  for (const auto& error : undo_all(files_, *manifest_, [](const Addition&) { return true; }))
+    note(error);
+  if (failed || !locked) return end();
+  if (account_watch_) return;
+  auto watch =
+      io::PathWatch::start(loop_, options_.root + "/etc/group", [this] { on_accounts_changed(); });
+  if (!watch) return end();
+  account_watch_ = *std::move(watch);
+}
+
+void IntegratedDistro::end() {
+  if (std::exchange(ending_, true)) return;
+  undo_timer_.stop();
+  const bool whole = left_.empty();
+  if (whole) remove_program(files_);
+  if (answer_) {
+    DistroReport report;
+    for (const auto& reason : left_) report.items.push_back({"undo", "", State::failed, reason});
+    link_.send(handover::Report{std::move(report)});
+    link_.send(handover::Removed{});
+  }
+  link_.finish([this, whole] { ended_(whole); });
+}
+
+}  // namespace causeway::distro
