@@ -50,7 +50,7 @@ containers::ShareGuard::Options guard_options(const AgentOptions& options) {
 // Large request bodies wait here for their paths to be mapped.
 proxy::Limits proxy_limits(const AgentOptions& options) {
   proxy::Limits out;
-  out.spill_directory = options.data + "/causeway";
+  out.body_directory = options.data + "/causeway";
   return out;
 }
 

@@ -19,7 +19,7 @@ SharesWait::SharesWait(shares::Shares& shares, std::string run, const std::strin
     for (const auto& distro : containers::distros_of(record, mnt))
       if (shares.known(distro) && !shares.attached(distro)) waiting_.insert(distro);
   }
-  if (waiting_.empty()) return finish();
+  if (waiting_.empty()) finish();
   for (const auto& distro : waiting_) {
     log::info("shares.wait", {{"distro", distro}, {"limit_ms", kLimitMs}});
     shares.request(distro);
