@@ -31,6 +31,7 @@ struct Parsed {
   AgentOptions agent;
   AwaitSharesOptions await_shares;
   DistroOptions distro;
+  distro::Options distro_helper;
   config::EngineConfigOptions engine_config;
   config::HostSetupOptions host_setup;
   boot::InitOptions init;
@@ -233,6 +234,20 @@ void add_distro(CLI::App& app, Parsed& p) {
   using Action = DistroOptions::Action;
   auto* cmd = app.add_subcommand("distro", "the WSL distros that docker works in");
   cmd->require_subcommand(0, 1);
+  auto& helper = p.distro_helper;
+  cmd->add_option("--name", helper.name, "this distro's name ($WSL_DISTRO_NAME)");
+  cmd->add_option("--user", helper.user, "the default user, who may use docker (of /etc/wsl.conf)")
+      ->type_name("NAME|UID");
+  path_option(*cmd, "--wsl", helper.wsl, "WSL's shared tmpfs (found among the mounts)");
+  cmd->add_option("--log-level", helper.log_level, "least important lines to print")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  cmd->footer(
+      "Without a subcommand: the helper in a user's distro, which integrates it. Windows starts\n"
+      "it, as root; its options are for that.");
+  cmd->final_callback([&p, cmd] {
+    if (cmd->get_subcommands().empty()) p.chosen = p.distro_helper;
+  });
   add_distro_action(*cmd, p, "list", "the distros, and whether each is integrated", Action::list);
   add_distro_action(*cmd, p, "status", "what was done in a distro, what was left alone, and why",
                     Action::status);

@@ -11,6 +11,7 @@
 #include "config/engine_config_command.h"
 #include "config/host_setup_command.h"
 #include "control/backend.h"
+#include "distro/run.h"
 
 namespace causeway::cli {
 
@@ -73,8 +74,8 @@ struct DistroOptions {
 
 using Command =
     std::variant<StatusOptions, LogsOptions, ActOptions, VersionOptions, CheckConfigOptions,
-                 AgentOptions, AwaitSharesOptions, DistroOptions, config::EngineConfigOptions,
-                 config::HostSetupOptions, boot::InitOptions>;
+                 AgentOptions, AwaitSharesOptions, DistroOptions, distro::Options,
+                 config::EngineConfigOptions, config::HostSetupOptions, boot::InitOptions>;
 
 int run_status(const StatusOptions& options);
 int run_logs(const LogsOptions& options);

@@ -14,6 +14,7 @@ int start(const CheckConfigOptions& options) { return run_check_config(options);
 int start(const AgentOptions& options) { return run_agent(options); }
 int start(const AwaitSharesOptions& options) { return run_await_shares(options); }
 int start(const DistroOptions& options) { return run_distro(options); }
+int start(const distro::Options& options) { return distro::run(options); }
 int start(const config::EngineConfigOptions& options) { return config::run_engine_config(options); }
 int start(const config::HostSetupOptions& options) { return config::run_host_setup(options); }
 int start(const boot::InitOptions& options) { return boot::run_init(options); }

@@ -185,6 +185,19 @@ TEST_CASE("cli/command_line: check-config, engine-config, version") {
   CHECK(!command_of<VersionOptions>({"--version"}).json);
 }
 
+TEST_CASE("cli/command_line: the helper in a distro") {
+  const auto helper = command_of<distro::Options>(
+      {"distro", "--name", "Ubuntu", "--user", "1000", "--wsl", "/wsl", "--log-level", "debug"});
+  CHECK(helper.name == "Ubuntu");
+  CHECK(helper.user == "1000");
+  CHECK(helper.wsl == "/wsl");
+  CHECK(helper.log_level == "debug");
+  CHECK(helper.root == "/");
+  CHECK(command_of<distro::Options>({"distro"}).user.empty());
+  CHECK(std::holds_alternative<Answer>(parse_command_line({"distro", "--log-level", "all"})));
+  CHECK(std::holds_alternative<Answer>(parse_command_line({"distro", "nonsense"})));
+}
+
 TEST_CASE("cli/command_line: distros") {
   using Action = DistroOptions::Action;
   CHECK(command_of<DistroOptions>({"distro", "list", "--json"}).json);
