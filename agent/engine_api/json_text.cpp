@@ -7,6 +7,17 @@ namespace {
 
 constexpr std::uint32_t kReplacement = 0xfffd;
 
+// How many bytes at the start of `s` are ASCII and stand for themselves within quotes.
+std::size_t count_plain(std::string_view s) {
+  std::size_t n = 0;
+  for (const char c : s) {
+    const auto value = static_cast<unsigned char>(c);
+    if (value < 0x20 || value >= 0x7f || c == '"' || c == '\\') break;
+    ++n;
+  }
+  return n;
+}
+
 void append_utf8(std::string& out, std::uint32_t c) {
   const auto add = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
   if (c < 0x80) {
@@ -138,6 +149,11 @@ std::string unquoted(std::string_view inside) {
   std::string out;
   out.reserve(inside.size());
   while (!inside.empty()) {
+    if (const std::size_t plain = count_plain(inside); plain != 0) {
+      out.append(inside, 0, plain);
+      inside.remove_prefix(plain);
+      continue;
+    }
     std::size_t length = 1;
     if (inside[0] == '\\') {
       length = append_unescaped(out, inside);
@@ -155,6 +171,11 @@ std::string unquoted(std::string_view inside) {
 void append_quoted(std::string& out, std::string_view text, std::string_view bad) {
   out += '"';
   while (!text.empty()) {
+    if (const std::size_t plain = count_plain(text); plain != 0) {
+      out.append(text, 0, plain);
+      text.remove_prefix(plain);
+      continue;
+    }
     const std::size_t length = utf8_length(text);
     if (length == 1) {
       append_escaped(out, text[0]);

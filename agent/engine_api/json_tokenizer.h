@@ -98,9 +98,9 @@ class JsonTokenizer {
   bool begin_scalar(char c);
   // Each reads on in the piece; why_ says what is wrong when it isn't so.
   enum class Read : std::uint8_t { some, all, bad };
-  Read read_string();
-  Read read_number();
-  Read read_literal();
+  Read read_string(const char*& p, const char* end);
+  Read read_number(const char*& p, const char* end);
+  Read read_literal(const char*& p, const char* end);
   void keep(std::string_view part);
   Token end_string();
   // What a byte between the tokens begins or ends.

@@ -29,12 +29,10 @@ struct Segments {
   std::array<std::string_view, 5> at;
   std::size_t count = 0;
   std::string_view version;
-  std::string_view path;  // what the segments were made of, without the version
+  std::string_view path;  // without the version
+  bool clean = true;      // no segment is empty or begins with a dot
 
   bool are(std::string_view a) const { return count == 1 && at[0] == a; }
-  bool are(std::string_view a, std::string_view b) const {
-    return count == 2 && at[0] == a && at[1] == b;
-  }
   // Everything behind the first segment; {name:.*} in dockerd's routes may hold slashes.
   std::string_view rest() const { return path.substr(std::min(at[0].size() + 2, path.size())); }
 };
@@ -42,23 +40,21 @@ struct Segments {
 Segments split(std::string_view path) {
   Segments out;
   out.path = path;
-  while (!path.empty() && out.count < out.at.size()) {
-    path.remove_prefix(1);
-    const std::string_view segment = path.substr(0, path.find('/'));
-    path.remove_prefix(segment.size());
+  std::size_t end = 0;
+  while (end < path.size()) {
+    const std::size_t begin = end + 1;
+    end = begin;
+    while (end < path.size() && path[end] != '/') ++end;
+    const std::string_view segment = path.substr(begin, end - begin);
+    if (segment.empty() || segment[0] == '.') out.clean = false;
     if (out.count == 0 && out.version.empty() && is_version(segment)) {
       out.version = segment.substr(1);
-      out.path = path;
-    } else {
+      out.path = path.substr(end);
+    } else if (out.count < out.at.size()) {
       out.at[out.count++] = segment;
     }
   }
   return out;
-}
-
-bool is_clean(std::string_view path) {
-  return path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos &&
-         !path.ends_with('/');
 }
 
 // As Go's path.Clean: without empty segments, "." and "..", and the slash at the end.
@@ -180,7 +176,7 @@ Route route(std::string_view method, std::string_view target) {
   }
   std::string_view id;
   std::string cleaned;
-  if (is_clean(path)) {
+  if (segments.clean) {
     found.call = call_with_paths(get, segments, id);
   } else {
     cleaned = clean(path);
