@@ -88,17 +88,20 @@ struct Rig {
     write_file(sandbox.folder("tools/bin") + "/docker", "tool");
   }
 
+  Options options() const {
+    Options out;
+    out.run = sandbox.folder("run");
+    out.data = sandbox / "data";
+    out.mnt = sandbox / "mnt";
+    out.program = sandbox / "program";
+    out.tools = sandbox / "tools";
+    out.wsl = wsl;
+    out.detach_ms = detach_ms;
+    return out;
+  }
   // Starts an agent, or after agent_dies() the next one.
   void agent() {
     client = store.next_agent();
-    Options options;
-    options.run = sandbox.folder("run");
-    options.data = sandbox / "data";
-    options.mnt = sandbox / "mnt";
-    options.program = sandbox / "program";
-    options.tools = sandbox / "tools";
-    options.wsl = wsl;
-    options.detach_ms = detach_ms;
     Shares::Events events;
     events.attached = [this](const std::string& name) { attached.push_back(name); };
     events.detaching = [this](const std::string& name, std::function<void()> done) {
@@ -110,7 +113,7 @@ struct Rig {
       gone.push_back(key);
     };
     events.changed = [this] { ++changes; };
-    shares = std::make_unique<Shares>(loop, client, std::move(options), std::move(events));
+    shares = std::make_unique<Shares>(loop, client, options(), std::move(events));
     shares->on_wanted([this](const std::string& name) { wanted.push_back(name); });
     shares->start();
   }

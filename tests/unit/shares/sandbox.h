@@ -21,6 +21,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -179,7 +180,9 @@ class Store {
     server_.reset(pair[1]);
     thread_ = std::thread([this] {
       pollfd state{server_.get(), POLLIN, 0};
-      while (::poll(&state, 1, -1) > 0 && boot::serve_store_request(server_.get(), store_)) {
+      while (::poll(&state, 1, -1) > 0) {
+        const std::lock_guard lock(mutex_);
+        if (!boot::serve_store_request(server_.get(), store_)) return;
       }
     });
   }
@@ -192,6 +195,7 @@ class Store {
 
   // What the next agent gets. The one before must be gone.
   boot::StoreClient next_agent() {
+    const std::lock_guard lock(mutex_);
     std::string fds;
     for (const auto& slot : store_.slots())
       if (slot.used())
@@ -201,7 +205,14 @@ class Store {
     ::setenv("CAUSEWAY_INIT_FD", std::to_string(::fcntl(client_.get(), F_DUPFD, 3)).c_str(), 1);
     return std::move(*boot::StoreClient::from_environment());
   }
-  std::size_t used(std::string_view prefix) const {
+  // After a client was killed: what it sent last is done.
+  void settle() {
+    boot::StoreClient client(UniqueFd(::fcntl(client_.get(), F_DUPFD_CLOEXEC, 3)));
+    // The first answer may be one to the killed client.
+    for (int i = 0; i < 2; ++i) (void)client.drop("nothing");
+  }
+  std::size_t used(std::string_view prefix) {
+    const std::lock_guard lock(mutex_);
     std::size_t out = 0;
     for (const auto& slot : store_.slots())
       out += slot.used() && slot.name_view().starts_with(prefix);
@@ -209,6 +220,7 @@ class Store {
   }
 
  private:
+  std::mutex mutex_;
   boot::FdStore store_;
   UniqueFd client_;
   UniqueFd server_;
