@@ -35,7 +35,7 @@ class Shares:
     def everything(self, groups):
         self.vm.down()  # of a run that was killed
         try:
-            self.vm.up(["docker-desktop", "Ubuntu"], causeway=self.options.agent, helpers=True)
+            self.vm.up(["docker-desktop", "Ubuntu"], causeway=self.options.agent)
             self.vm.wait_engine()
             self.vm.load_busybox()
             for group in groups:

@@ -24,7 +24,6 @@ from wslvm_engine import EngineVm  # noqa: E402
 from wslvm_plain import PlainDockerd  # noqa: E402
 
 BINARY = os.environ.get("CAUSEWAY_BINARY", os.path.join(REPOSITORY, "build", "release", "agent", "causeway"))
-HELPERS = bool(os.environ.get("CAUSEWAY_HELPERS"))  # the distros of fixture `vm` are integrated
 KEEP = bool(os.environ.get("CAUSEWAY_KEEP_VM"))
 _STATE = f"/var/tmp/causeway-test-{os.getpid()}"
 
@@ -107,7 +106,7 @@ def vm(machine):
         pytest.skip(f"{BINARY} is missing: tests/run builds it")
     simulated = EngineVm(_STATE)
     try:
-        simulated.up(["docker-desktop", "Ubuntu", "minimal"], causeway=BINARY, helpers=HELPERS)
+        simulated.up(["docker-desktop", "Ubuntu", "minimal"], causeway=BINARY)
         machine.watch(simulated)
         try:
             simulated.wait_engine()
@@ -180,9 +179,8 @@ def programs(vm):
         built = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "tests", "support", "programs", name)
         if not os.access(built, os.X_OK):
             pytest.fail(f"{built} is missing: tests/run builds it")
-        for root in (vm.root("Ubuntu"), *([] if HELPERS else [f"/proc/{vm.init_pid()}/root"])):
-            os.makedirs(root + folder, exist_ok=True)
-            shutil.copy(built, f"{root}{folder}/{name}")
+        os.makedirs(vm.root("Ubuntu") + folder, exist_ok=True)
+        shutil.copy(built, f"{vm.root('Ubuntu')}{folder}/{name}")
     return folder
 
 

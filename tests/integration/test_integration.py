@@ -70,13 +70,13 @@ finally:
 """
 
 
-def listing(top):
+def listing(top, folders_only=False):
     """{path: [type and mode, owner, group, hash or target, extended attributes]} of everything on this file system below `top`."""
     found, device = {}, os.lstat(top).st_dev
     for folder, names, files in os.walk(top):
         # Only folders tell: an overlay gives files the device of the layer that they lie in.
         names[:] = [name for name in names if os.lstat(f"{folder}/{name}").st_dev == device or os.path.islink(f"{folder}/{name}")]
-        for path in [folder, *(f"{folder}/{name}" for name in [*names, *files] if name in files or os.path.islink(f"{folder}/{name}"))]:
+        for path in [folder] if folders_only else [folder, *(f"{folder}/{name}" for name in [*names, *files] if name in files or os.path.islink(f"{folder}/{name}"))]:
             info = os.lstat(path)
             content = ""
             if stat.S_ISREG(info.st_mode):
@@ -102,12 +102,13 @@ def everything(vm, name):
                           env={**os.environ, "PYTHONPATH": f"{support}:{os.path.dirname(os.path.realpath(__file__))}"})
     disk = json.loads(told.stdout)
     if facts["kind"] == "ubuntu":
-        # A folder that an overlay copied up stays copied up; it is the same folder for whoever looks from inside.
+        # A folder that an overlay copied up stays copied up; it is the same folder for whoever looks from inside. Files that were
+        # changed, made or deleted are all in the layer.
         merged = vm.root(name)
         disk = {path: entry for path, entry in disk.items() if entry[0][0] != "d" and not path.startswith("/work/")}
         for folder in ("/etc", "/usr/local", "/var/lib", "/home", "/root", "/opt", "/srv", "/var/tmp", "/usr/share/bash-completion",
                        "/usr/share/fish", "/usr/share/zsh"):
-            disk.update({f"in {folder}: {path}": entry for path, entry in listing(merged + folder).items()})
+            disk.update({f"in {folder}: {path}": entry for path, entry in listing(merged + folder, folders_only=True).items()})
     for folder in ("/run", "/tmp"):
         disk.update({f"in {folder}: {path}": entry for path, entry in listing(vm.root(name) + folder).items()})
     return disk

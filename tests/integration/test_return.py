@@ -31,7 +31,7 @@ def kill_vm(vm):
 
 
 def boot(vm, *distros):
-    vm.up(list(distros), causeway=BINARY, helpers=True)
+    vm.up(list(distros), causeway=BINARY)
 
 
 def engine_file(vm, path):
@@ -53,7 +53,7 @@ def state(vm, name):
 @pytest.fixture
 def populated(make_vm):
     """A VM with Ubuntu and containers of each restart policy that bind one of its folders."""
-    vm = make_vm(DISTROS, causeway=BINARY, helpers=True)
+    vm = make_vm(DISTROS, causeway=BINARY)
     vm.wait_engine()
     vm.load_busybox()
     folder = fresh_folder(vm, "Ubuntu")

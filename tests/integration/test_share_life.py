@@ -340,7 +340,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("what", PLANTED)
 def test_a_planted_folder_is_refused_said_and_never_run(make_vm, what):
-    vm = make_vm(["Ubuntu"], causeway=BINARY, helpers=True)
+    vm = make_vm(["Ubuntu"], causeway=BINARY)
     vm.exec("Ubuntu", ["sh", "-c", PLANTED[what]], user="dev")
     vm.start("docker-desktop")
     vm.wait_engine(integrated=False)
@@ -369,7 +369,7 @@ def test_the_hand_over_is_for_root_alone(vm):
 
 def test_automount_root_elsewhere(make_vm):
     """<wsl> is /wsl and drive C: is /c, by wsl.conf's automount.root=/."""
-    vm = make_vm(["docker-desktop", "Ubuntu", "minimal"], causeway=BINARY, helpers=True, wsl_root="/wsl")
+    vm = make_vm(["docker-desktop", "Ubuntu", "minimal"], causeway=BINARY, wsl_root="/wsl")
     vm.wait_engine()
     vm.load_busybox()
     for name in ("Ubuntu", "minimal"):

@@ -312,7 +312,7 @@ def test_names_of_the_engines_own_places(vm, folder):
 
 
 REFUSED = [
-    ("windows", r"\\server\share\x", "server"), ("windows", "D:\\x", "D:"), ("Ubuntu", "D:/x", "D:"),
+    ("windows", r"\\server\share\x", "network"), ("windows", "D:\\x", "D:"), ("Ubuntu", "D:/x", "D:"),
     ("windows", r"\\wsl.localhost\NoSuch\x", "NoSuch"), ("windows", r"\\wsl$\..\x", None), ("windows", "/mnt/distro/NoSuch/x", "NoSuch"),
     ("Ubuntu", "/mnt/distro/NoSuch/x", "NoSuch"), ("windows", r"\\.\pipe\docker_engine", "docker"),
     ("windows", r"\\wsl.localhost\docker-desktop\x", None), ("Ubuntu", "C:\\a\0b", None), ("Ubuntu", "/home/dev/a\0b", None),

@@ -167,7 +167,7 @@ def test_exec_passes_bytes_and_end_of_file(plain):
 def test_exec_runs_as_the_distros_user_with_wsls_environment(plain):
     shown = plain.exec("Ubuntu", ["sh", "-c", "id -un; id -Gn; pwd; echo $WSL_DISTRO_NAME $A"], user="dev",
                        environment={"A": "b c"}).stdout.splitlines()
-    assert shown == ["dev", "dev docker", "/home/dev", "Ubuntu b c"]
+    assert shown == ["dev", "dev", "/home/dev", "Ubuntu b c"]
     assert plain.exec("Ubuntu", ["pwd"], folder="/usr/lib").stdout == "/usr/lib\n"
 
 

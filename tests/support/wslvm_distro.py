@@ -8,11 +8,6 @@ import os
 import wslvm_kernel as kernel
 import wslvm_roots as roots
 
-# Stand-in until distros are integrated by `causeway distro`, which hands its listening socket to the agent:
-# docker-desktop's /run is seen by the other distros here, so that their docker CLI can reach the engine's socket.
-ENGINE_STAND_IN = "/run/causeway-engine-stand-in"
-ENGINE_SOCKET = ENGINE_STAND_IN + "/causeway/engine.sock"
-
 KINDS = ("docker-desktop", "ubuntu", "minimal")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -34,13 +29,13 @@ def boot_command(spec):
 
 def enter(spec, stage, cgroups):
     """Builds the distro's mounts and makes them the caller's root. The caller is process 1 of fresh
-    namespaces; `stage` is the VM's folder of mounts: wsl, drive-c, docker-desktop-run, disk, root.
+    namespaces; `stage` is the VM's folder of mounts: wsl, drive-c, disk, root.
     """
     root = f"{stage}/root"
     _mount_root(spec, stage, root)
     _mount_kernel_file_systems(root)
     _mount_cgroups(root, cgroups)
-    _mount_run(spec, stage, root)
+    _mount_run(root)
     _mount_windows(spec, stage, root)
     if spec["kind"] == "docker-desktop":
         _mount_version(spec, root)
@@ -70,8 +65,7 @@ def exec_init(spec):
 def _mount_root(spec, stage, root):
     if spec["kind"] != "ubuntu":
         kernel.mount(spec["device"], root, "ext4", kernel.MS_NOATIME, "discard")
-        _once(f"{root}/.populated", lambda: roots.populate_busybox(root, spec["name"], spec["wsl_root"],
-                                                                   docker_group=_has_docker_group(spec)))
+        _once(f"{root}/.populated", lambda: roots.populate_busybox(root, spec["name"], spec["wsl_root"]))
     else:
         disk = f"{stage}/disk"
         kernel.mount(spec["device"], disk, "ext4", kernel.MS_NOATIME, "discard")
@@ -80,18 +74,13 @@ def _mount_root(spec, stage, root):
         roots.install_product(root, spec["causeway"], spec["etc"])
 
 
-def _has_docker_group(spec):
-    """A fresh distro has none: the integration makes it."""
-    return spec["kind"] == "docker-desktop" or not spec["helpers"]
-
-
 def _overlay_on_machine(disk, root, spec):
     upper, work = f"{disk}/upper", f"{disk}/work"
     for folder in (upper, work):
         os.makedirs(folder, exist_ok=True)
     os.chmod(upper, 0o755)
     _once(f"{disk}/.populated", lambda: roots.populate_debian(upper, spec["name"], spec["wsl_root"],
-                                                              docker_group=_has_docker_group(spec)))
+                                                              docker_group=spec["kind"] == "docker-desktop"))
     if spec["kind"] == "docker-desktop":
         roots.install_product(upper, spec["causeway"], spec["etc"])
         roots.install_tools(upper)
@@ -159,18 +148,9 @@ def _mount_cgroups(root, cgroups):
                 os.symlink(name, f"{root}{base}/{part}")
 
 
-def _mount_run(spec, stage, root):
+def _mount_run(root):
     kernel.mount("none", f"{root}/tmp", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=1777")
-    if spec["kind"] == "docker-desktop":
-        kernel.mount(f"{stage}/docker-desktop-run", f"{root}/run", None, kernel.MS_BIND)
-        return
     kernel.mount("none", f"{root}/run", "tmpfs", kernel.MS_NOSUID, "mode=755")
-    if spec["engine_stand_in"]:
-        point = root + ENGINE_STAND_IN
-        os.mkdir(point)
-        kernel.mount(f"{stage}/docker-desktop-run", point, None, kernel.MS_BIND | kernel.MS_REC)
-        kernel.set_propagation(point, kernel.MS_REC | kernel.MS_SLAVE)
-        os.symlink(ENGINE_SOCKET, f"{root}/run/docker.sock")
 
 
 def _mount_windows(spec, stage, root):

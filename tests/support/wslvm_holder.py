@@ -48,10 +48,10 @@ class Holder:
         self._set_up_network()
         os.makedirs(self.stage, exist_ok=True)
         kernel.mount("none", self.stage, "tmpfs", 0, "mode=700")
-        for folder in ("wsl", "docker-desktop-run", "drive-c", "drive-c-disk", "disk", "root"):
+        for folder in ("wsl", "drive-c", "drive-c-disk", "disk", "root"):
             os.mkdir(f"{self.stage}/{folder}")
-        self._mount_shared("wsl", "mode=1777")
-        self._mount_shared("docker-desktop-run", "mode=755")
+        kernel.mount("none", f"{self.stage}/wsl", "tmpfs", 0, "mode=1777")
+        kernel.set_propagation(f"{self.stage}/wsl", kernel.MS_SHARED)
         with open(f"{self.stage}/wsl/resolv.conf", "w", encoding="ascii") as file:
             file.write("nameserver 10.255.255.254\n")
         self._mount_drive()
@@ -63,10 +63,6 @@ class Holder:
         enter.in_folder(self.state_dir, lambda: self.listener.bind("control.sock"))
         os.chmod(path, 0o600)
         self.listener.listen(64)
-
-    def _mount_shared(self, name, options):
-        kernel.mount("none", f"{self.stage}/{name}", "tmpfs", 0, options)
-        kernel.set_propagation(f"{self.stage}/{name}", kernel.MS_SHARED)
 
     def _mount_drive(self):
         """Windows' drive C: a disk that outlives the VM, shown with the source that drvfs shows."""
@@ -101,7 +97,7 @@ class Holder:
             return facts
         spec = {"name": name, "kind": distro.kind_of(name), "wsl_root": self.config["wsl_root"],
                 "causeway": self.config["causeway"], "etc": self.config["etc"], "boot": self.config["boot"],
-                "engine_stand_in": self.config["engine_stand_in"], "helpers": bool(self.config["bootstrap"])}
+                "helpers": bool(self.config["bootstrap"])}
         lives = facts["lives"] + 1 if facts else 1
         spec["device"], disk = self._disk(name, facts)
         try:
@@ -226,8 +222,6 @@ class Holder:
                     if time.monotonic() > deadline:
                         raise RuntimeError(f"distro {name}: its processes do not end")
                     signal.sigtimedwait([signal.SIGCHLD], 0.05)
-        if facts["kind"] == "docker-desktop":
-            self._clear_engine_run()
         return self._release_disk(facts)
 
     def _unmount_all_below_wsl(self, facts):
@@ -238,14 +232,6 @@ class Holder:
             session = enter.Session(facts["pid"], argv=["umount", point], distro=facts["name"])
             pid, _ = session.spawn(self.membership)
             os.waitpid(pid, 0)
-
-    def _clear_engine_run(self):
-        """What the dead distro left in its /run, which the stand-in keeps alive."""
-        base = f"{self.stage}/docker-desktop-run"
-        for entry in reversed(kernel.mount_points()):
-            if entry["point"].startswith(base + "/"):
-                kernel.umount(entry["point"], kernel.MNT_DETACH)
-        subprocess.run(["find", base, "-mindepth", "1", "-delete"], check=False, stdin=subprocess.DEVNULL)
 
     def _release_disk(self, facts):
         if facts["disk_fd"] is None:
@@ -287,7 +273,6 @@ class Holder:
     def status(self):
         return {"id": self.config["id"], "state": self.state_dir, "holder": kernel.own_host_pid(),
                 "wsl_root": self.config["wsl_root"], "causeway": self.config["causeway"],
-                "engine_stand_in": distro.ENGINE_SOCKET if self.config["engine_stand_in"] else None,
                 "distros": {name: _public(facts) for name, facts in self.distros.items()}}
 
     def answer(self, request):

@@ -38,7 +38,7 @@ _FALLBACK_DOCKER_GID = 990
 
 
 def docker_gid():
-    """The gid of group docker, the same in every distro: a socket's group must mean the same in all."""
+    """The gid of group docker in the engine's root."""
     for line in _lines("/etc/group"):
         name, _, gid, *_ = line.split(":")
         if name == "docker":
@@ -81,7 +81,7 @@ def populate_debian(upper, name, wsl_root, docker_group):
         os.makedirs(upper + folder, exist_ok=True)
 
 
-def populate_busybox(root, name, wsl_root, docker_group):
+def populate_busybox(root, name, wsl_root):
     """A root with busybox alone: no bash, no libc."""
     for folder, mode in {**_EMPTY_FOLDERS, "bin": 0o755, "etc": 0o755, "usr/bin": 0o755,
                          "var": 0o755}.items():
@@ -98,8 +98,7 @@ def populate_busybox(root, name, wsl_root, docker_group):
     shutil.copy2(TINI, f"{root}/init")
     _write(f"{root}/etc/passwd", f"root:x:0:0:root:/root:/bin/sh\n"
            f"{USER}:x:{USER_ID}:{USER_ID}::/home/{USER}:/bin/sh\n")
-    _write(f"{root}/etc/group", f"root:x:0:\n{USER}:x:{USER_ID}:\n"
-           + (f"docker:x:{docker_gid()}:{USER}\n" if docker_group else ""))
+    _write(f"{root}/etc/group", f"root:x:0:\n{USER}:x:{USER_ID}:\n")
     _write(f"{root}/etc/hostname", name + "\n")
     _write(f"{root}/etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n")
     os.makedirs(f"{root}/home/{USER}", exist_ok=True)
@@ -180,7 +179,7 @@ def _hide_local_clients(upper):
 
 
 def _write_accounts(upper, docker_group):
-    """System accounts only, without passwords, and one regular user; group docker, with that user, only if asked for."""
+    """System accounts only, without passwords, and one regular user. A fresh distro has no group docker; the engine's root has."""
     etc = _layer_folder(upper, "etc")
     users = [l for l in _lines("/etc/passwd") if not _is_person(int(l.split(":")[2]))]
     names = {line.split(":")[0] for line in users}

@@ -44,9 +44,9 @@ class Vm:
     # Life -------------------------------------------------------------------------------------------
 
     def up(self, distros=DEFAULT_DISTROS, *, causeway=None, wsl_root="/mnt/wsl", boot=True,
-           engine_stand_in=True, helpers=False, etc=PRODUCT_ETC):
+           helpers=True, etc=PRODUCT_ETC):
         """Starts the VM and its distros; joins one that runs here. True if it was started by this call.
-        `helpers`: the distros are integrated by `causeway distro`, as Windows starts it."""
+        `helpers`: with a `causeway`, `causeway distro` is started in the distros, as Windows does."""
         self._check_machine(causeway)
         helpers = bool(helpers and causeway)
         if helpers and not os.path.exists(BOOTSTRAP):
@@ -57,8 +57,7 @@ class Vm:
             else:
                 self._sweep_dead()
                 self._start_holder({"causeway": causeway and os.path.realpath(causeway), "wsl_root": wsl_root,
-                                    "boot": boot, "engine_stand_in": engine_stand_in and not helpers, "etc": etc,
-                                    "bootstrap": BOOTSTRAP if helpers else None})
+                                    "boot": boot, "etc": etc, "bootstrap": BOOTSTRAP if helpers else None})
                 started = True
         try:
             for name in distros:
