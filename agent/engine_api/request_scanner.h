@@ -13,8 +13,10 @@
 //   local driver, with o=bind service_create, …_update      TaskTemplate.ContainerSpec.Mounts[]
 //
 // A mount counts when its Type is "bind" (its Source), or "volume" with the local driver and o=bind
-// (VolumeOptions.DriverConfig.Options.device). Dockerd up to 24 takes HostConfig's members at the
-// top level too (moby, runconfig/config_unix.go: the embedded HostConfig).
+// (VolumeOptions.DriverConfig.Options.device). Dockerd up to 26 takes HostConfig's members at the
+// top level too, when there is no HostConfig, and before API 1.24 it takes them with a start (moby,
+// runconfig/config_unix.go; both measured with 20.10). No body at all is left to dockerd's
+// judgement.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@ enum class Call {
 
   container_create,             // POST /containers/create
   container_start,              // POST /containers/{id}/start
-  container_start_with_config,  // the same before API 1.24: its body may be a HostConfig
+  container_start_with_config,  // the same before API 1.24, with a body or without
   container_restart,            // POST /containers/{id}/restart
   container_list,               // GET  /containers/json
   container_inspect,            // GET  /containers/{id}/json
