@@ -66,8 +66,8 @@ void ShareTable::accept(UniqueFd connected) {
     log::warning("shares.connection_refused", {{"reason", "too many helpers"}});
     return;
   }
-  auto session = std::make_unique<HelperSession>(loop_, std::move(connected),
-                                                 static_cast<HelperSession::Host&>(*this));
+  auto session = std::make_unique<DistroSession>(loop_, std::move(connected),
+                                                 static_cast<DistroSession::Host&>(*this));
   auto* key = session.get();
   sessions_.emplace(key, std::move(session));
 }
@@ -92,7 +92,7 @@ std::string ShareTable::objection(const handover::Hello& hello, int pidfd) {
   return {};
 }
 
-void ShareTable::on_hello(HelperSession& session, handover::Hello hello, UniqueFd pidfd) {
+void ShareTable::on_hello(DistroSession& session, handover::Hello hello, UniqueFd pidfd) {
   const std::string name = hello.distro;
   if (!paths::valid_distro_name(name) || name == handover::kPlace) {
     complain("a helper said it was in distro '" + text::printable(name) + "', which can't be");
@@ -114,7 +114,7 @@ void ShareTable::on_hello(HelperSession& session, handover::Hello hello, UniqueF
   greet(session, std::move(hello), std::move(pidfd));
 }
 
-void ShareTable::greet(HelperSession& session, handover::Hello hello, UniqueFd pidfd) {
+void ShareTable::greet(DistroSession& session, handover::Hello hello, UniqueFd pidfd) {
   const std::string name = hello.distro;
   refusals_.erase(name);
   const bool is_new = !known_.has(name);
@@ -136,7 +136,7 @@ void ShareTable::greet(HelperSession& session, handover::Hello hello, UniqueFd p
   events_.changed();
 }
 
-void ShareTable::send_tools(HelperSession& session) {
+void ShareTable::send_tools(DistroSession& session) {
   if (places_.tools.empty()) return;
   auto tree = clone_tools(places_.tools);
   if (tree) return session.send(handover::Tools{}, std::move(*tree));
@@ -144,7 +144,7 @@ void ShareTable::send_tools(HelperSession& session) {
     log::warning("share.no_tools", {{"error", tree.error().message}});
 }
 
-void ShareTable::on_message(HelperSession& session, handover::Message message) {
+void ShareTable::on_message(DistroSession& session, handover::Message message) {
   const std::string name = session.distro();
   const auto found = helpers_.find(name);
   if (found == helpers_.end() || found->second.session != &session) return;
@@ -312,11 +312,11 @@ void ShareTable::disable(const std::string& name) {
   attached_.stop(name);
 }
 
-void ShareTable::end_session(HelperSession& session) {
+void ShareTable::end_session(DistroSession& session) {
   on_closed(session, make_error("closed by us"));
 }
 
-void ShareTable::on_closed(HelperSession& session, const Error& why) {
+void ShareTable::on_closed(DistroSession& session, const Error& why) {
   const auto kept = sessions_.find(&session);
   if (kept == sessions_.end()) return;
   const std::string name = session.distro();
@@ -355,7 +355,7 @@ void ShareTable::complain(std::string what) {
   events_.changed();
 }
 
-HelperSession* ShareTable::helper(std::string_view name) const {
+DistroSession* ShareTable::helper(std::string_view name) const {
   const auto found = helpers_.find(name);
   return found == helpers_.end() ? nullptr : found->second.session;
 }

@@ -26,13 +26,13 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "shares/attached_shares.h"
-#include "shares/helper_session.h"
+#include "shares/distro_session.h"
 #include "shares/known_distros.h"
 #include "shares/share_tree.h"
 
 namespace causeway::shares {
 
-class ShareTable final : private HelperSession::Host {
+class ShareTable final : private DistroSession::Host {
  public:
   struct Places {
     std::string staging;  // RUN/staging
@@ -60,7 +60,7 @@ class ShareTable final : private HelperSession::Host {
   void set_engine_wsl(std::string wsl) { engine_wsl_ = std::move(wsl); }
 
   // Null when none is connected.
-  HelperSession* helper(std::string_view distro) const;
+  DistroSession* helper(std::string_view distro) const;
   bool arriving(std::string_view distro) const;
   // What its helper says; null when none is connected.
   const paths::MountTable* table(std::string_view distro) const;
@@ -77,7 +77,7 @@ class ShareTable final : private HelperSession::Host {
     bool complete = false;
   };
   struct Helper {
-    HelperSession* session = nullptr;
+    DistroSession* session = nullptr;
     UniqueFd pidfd;
     paths::MountTable table;
     std::optional<Arriving> arriving;  // else the share is there
@@ -86,13 +86,13 @@ class ShareTable final : private HelperSession::Host {
     std::unique_ptr<io::Timer> removal;                      // to undo the integration
   };
 
-  void on_hello(HelperSession& session, handover::Hello hello, UniqueFd pidfd) override;
-  void on_message(HelperSession& session, handover::Message message) override;
-  void on_closed(HelperSession& session, const Error& why) override;
+  void on_hello(DistroSession& session, handover::Hello hello, UniqueFd pidfd) override;
+  void on_message(DistroSession& session, handover::Message message) override;
+  void on_closed(DistroSession& session, const Error& why) override;
 
   std::string objection(const handover::Hello& hello, int pidfd);
-  void greet(HelperSession& session, handover::Hello hello, UniqueFd pidfd);
-  void send_tools(HelperSession& session);
+  void greet(DistroSession& session, handover::Hello hello, UniqueFd pidfd);
+  void send_tools(DistroSession& session);
   void on_mount(const std::string& name, Helper& helper, handover::Mount mount, UniqueFd tree);
   void on_mounts_done(const std::string& name, Helper& helper);
   void on_unmounted(const std::string& name, Helper& helper, const std::string& point);
@@ -103,7 +103,7 @@ class ShareTable final : private HelperSession::Host {
   void begin_staging(const std::string& name, Helper& helper);
   void discard_staging(const std::string& name);
   std::string staging_of(const std::string& name) const;
-  void end_session(HelperSession& session);
+  void end_session(DistroSession& session);
   void complain(std::string what);
 
   io::Loop& loop_;
@@ -117,7 +117,7 @@ class ShareTable final : private HelperSession::Host {
   std::map<std::string, handover::DistroReport, std::less<>> reports_;
   std::vector<std::string> complaints_;
   std::map<std::string, Helper, std::less<>> helpers_;
-  std::map<HelperSession*, std::unique_ptr<HelperSession>> sessions_;  // goes first
+  std::map<DistroSession*, std::unique_ptr<DistroSession>> sessions_;  // goes first
 };
 
 }  // namespace causeway::shares

@@ -1,4 +1,4 @@
-// HelperSession is one helper's connection: a hello first, within a time, then whatever it has to
+// DistroSession is one helper's connection: a hello first, within a time, then whatever it has to
 // say; and the paths that it is asked to resolve.
 #pragma once
 
@@ -18,24 +18,24 @@
 
 namespace causeway::shares {
 
-class HelperSession {
+class DistroSession {
  public:
   // What the session tells. Each may destroy the session.
   class Host {
    public:
     virtual ~Host() = default;
-    virtual void on_hello(HelperSession& session, handover::Hello hello, UniqueFd pidfd) = 0;
+    virtual void on_hello(DistroSession& session, handover::Hello hello, UniqueFd pidfd) = 0;
     // After on_hello; never a Hello, a Resolved, or what only an agent says.
-    virtual void on_message(HelperSession& session, handover::Message message) = 0;
-    virtual void on_closed(HelperSession& session, const Error& why) = 0;
+    virtual void on_message(DistroSession& session, handover::Message message) = 0;
+    virtual void on_closed(DistroSession& session, const Error& why) = 0;
   };
 
   // `host` outlives the session.
-  HelperSession(io::Loop& loop, UniqueFd connected, Host& host);
+  DistroSession(io::Loop& loop, UniqueFd connected, Host& host);
   // Answers that are still open come as errors, from the destructor.
-  ~HelperSession();
-  HelperSession(const HelperSession&) = delete;
-  HelperSession& operator=(const HelperSession&) = delete;
+  ~DistroSession();
+  DistroSession(const DistroSession&) = delete;
+  DistroSession& operator=(const DistroSession&) = delete;
 
   // The distro's name, empty before the host has taken the hello.
   const std::string& distro() const { return distro_; }

@@ -1,4 +1,4 @@
-#include "shares/helper_session.h"
+#include "shares/distro_session.h"
 
 #include <utility>
 
@@ -21,7 +21,7 @@ bool helper_may_say(const handover::Body& body) {
 
 }  // namespace
 
-HelperSession::HelperSession(io::Loop& loop, UniqueFd connected, Host& host)
+DistroSession::DistroSession(io::Loop& loop, UniqueFd connected, Host& host)
     : loop_(loop),
       host_(host),
       hello_timer_(loop),
@@ -32,27 +32,27 @@ HelperSession::HelperSession(io::Loop& loop, UniqueFd connected, Host& host)
   hello_timer_.start(kHelloMs, [this] { close(make_error("no hello came")); });
 }
 
-HelperSession::~HelperSession() {
+DistroSession::~DistroSession() {
   auto open = std::exchange(questions_, {});
   for (auto& [ticket, question] : open) question.done(make_error("the helper went away"));
 }
 
-void HelperSession::send(handover::Body body, UniqueFd fd) {
+void DistroSession::send(handover::Body body, UniqueFd fd) {
   channel_->send({std::move(body), std::move(fd)});
 }
 
-void HelperSession::refuse(std::string reason, bool remove) {
+void DistroSession::refuse(std::string reason, bool remove) {
   hello_timer_.stop();
   channel_->send({handover::Refused{std::move(reason), remove}, {}});
   channel_->close_when_sent();
 }
 
-void HelperSession::close(const Error& why) {
+void DistroSession::close(const Error& why) {
   if (std::exchange(closed_, true)) return;
   host_.on_closed(*this, why);
 }
 
-void HelperSession::on_message(handover::Message message) {
+void DistroSession::on_message(handover::Message message) {
   if (closed_) return;
   if (auto* hello = std::get_if<handover::Hello>(&message.body)) {
     if (std::exchange(greeted_, true)) return close(make_error("it said hello twice"));
@@ -68,7 +68,7 @@ void HelperSession::on_message(handover::Message message) {
   if (!distro_.empty()) host_.on_message(*this, std::move(message));
 }
 
-void HelperSession::resolve(std::vector<std::string> paths, std::uint64_t timeout_ms,
+void DistroSession::resolve(std::vector<std::string> paths, std::uint64_t timeout_ms,
                             Resolved done) {
   const auto ticket = next_ticket_++;
   const auto expected = paths.size();
@@ -90,7 +90,7 @@ void HelperSession::resolve(std::vector<std::string> paths, std::uint64_t timeou
   for (auto& message : *messages) channel_->send(std::move(message));
 }
 
-void HelperSession::on_resolved(handover::Resolved resolved) {
+void DistroSession::on_resolved(handover::Resolved resolved) {
   const auto found = questions_.find(resolved.ticket);
   if (found == questions_.end()) return;  // too late, or never asked
   auto& question = found->second;
@@ -101,7 +101,7 @@ void HelperSession::on_resolved(handover::Resolved resolved) {
   end_question(resolved.ticket, std::move(question.results));
 }
 
-void HelperSession::end_question(std::int64_t ticket,
+void DistroSession::end_question(std::int64_t ticket,
                                  Result<std::vector<handover::Resolution>> answer) {
   const auto found = questions_.find(ticket);
   if (found == questions_.end()) return;

@@ -1,4 +1,4 @@
-#include "shares/helper_session.h"
+#include "shares/distro_session.h"
 
 #include <doctest/doctest.h>
 
@@ -11,26 +11,26 @@ using namespace causeway::shares::testing;
 namespace {
 
 // The agent's side of a connection, and a channel at the other end.
-struct Pair : HelperSession::Host {
+struct Pair : DistroSession::Host {
   Pair() {
     std::array<int, 2> pair{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) == 0);
-    session = std::make_unique<HelperSession>(loop, UniqueFd(pair[0]),
-                                              static_cast<HelperSession::Host&>(*this));
+    session = std::make_unique<DistroSession>(loop, UniqueFd(pair[0]),
+                                              static_cast<DistroSession::Host&>(*this));
     helper = std::make_unique<handover::Channel>(
         loop, UniqueFd(pair[1]),
         [this](handover::Message message) { heard.push_back(std::move(message)); },
         [](const Error&) {});
   }
-  void on_hello(HelperSession& from, handover::Hello hello, UniqueFd pidfd) override {
+  void on_hello(DistroSession& from, handover::Hello hello, UniqueFd pidfd) override {
     ++hellos;
     CHECK(pidfd);
     from.set_distro(hello.distro);
   }
-  void on_message(HelperSession&, handover::Message message) override {
+  void on_message(DistroSession&, handover::Message message) override {
     said += std::string(handover::type_name(message.body)) + " ";
   }
-  void on_closed(HelperSession&, const Error& why) override {
+  void on_closed(DistroSession&, const Error& why) override {
     closed = why.message;
     session.reset();
   }
@@ -52,13 +52,13 @@ struct Pair : HelperSession::Host {
   std::string said;
   std::string closed;
   std::vector<handover::Message> heard;
-  std::unique_ptr<HelperSession> session;
+  std::unique_ptr<DistroSession> session;
   std::unique_ptr<handover::Channel> helper;
 };
 
 }  // namespace
 
-TEST_CASE("shares/helper_session: hello first, once, and only what a helper says") {
+TEST_CASE("shares/distro_session: hello first, once, and only what a helper says") {
   Pair pair;
   std::string expected;
   SUBCASE("in order") {
@@ -92,7 +92,7 @@ TEST_CASE("shares/helper_session: hello first, once, and only what a helper says
   }
 }
 
-TEST_CASE("shares/helper_session: after a refusal nothing is listened to") {
+TEST_CASE("shares/distro_session: after a refusal nothing is listened to") {
   Pair pair;
   pair.session->refuse("because", true);
   pair.hello();
@@ -103,7 +103,7 @@ TEST_CASE("shares/helper_session: after a refusal nothing is listened to") {
   CHECK_FALSE(pair.closed.empty());
 }
 
-TEST_CASE("shares/helper_session: answers belong to their question") {
+TEST_CASE("shares/distro_session: answers belong to their question") {
   std::vector<std::string> answers;  // open questions are answered by the session's end
   Pair pair;
   pair.hello();
