@@ -86,9 +86,8 @@ WindowsPath on_server(std::string_view text, bool verbatim) {
   };
   const auto server = take();
   if (!text::iequals(server, "wsl$") && !text::iequals(server, "wsl.localhost"))
-    return refused(
-        "network paths can't be mounted: give the share a drive letter, or mount it in"
-        " a distro");
+    return refused("network paths can't be mounted (\\\\" + text::printable(server) +
+                   "): give the share a drive letter, or mount it in a distro");
   WindowsPath path;
   path.kind = WindowsPath::Kind::distro;
   path.distro = take();
