@@ -71,7 +71,7 @@ struct MapRig {
 
 }  // namespace
 
-TEST_CASE("binds/mapper: paths of a distro, its links resolved, one question for all") {
+TEST_CASE("binds/source_mapper: paths of a distro, its links resolved, one question for all") {
   MapRig rig;
   rig.distros.links["/work"] = "/home/dev/work";
   const auto mapped = rig.map(kUbuntu, {"/home/dev", "/work", "data", "/mnt/c/Users", "/proc"});
@@ -82,7 +82,7 @@ TEST_CASE("binds/mapper: paths of a distro, its links resolved, one question for
   CHECK(rig.distros.questions == 1);
 }
 
-TEST_CASE("binds/mapper: a link to a Windows drive ends on the drive") {
+TEST_CASE("binds/source_mapper: a link to a Windows drive ends on the drive") {
   MapRig rig;
   rig.distros.links["/home/dev/win"] = "/mnt/c/Users/dev";
   std::vector<std::string> hints;
@@ -91,7 +91,7 @@ TEST_CASE("binds/mapper: a link to a Windows drive ends on the drive") {
   CHECK(hints == std::vector<std::string>{"/home/dev/win"});
 }
 
-TEST_CASE("binds/mapper: a distro that doesn't run is asked for") {
+TEST_CASE("binds/source_mapper: a distro that doesn't run is asked for") {
   MapRig rig;
   CHECK(rig.map(kWindows, {R"(\\wsl.localhost\Debian\srv)"}).paths[0] == "/mnt/distro/Debian/srv");
   CHECK(rig.distros.requested == std::vector<std::string>{"Debian"});
@@ -103,7 +103,7 @@ TEST_CASE("binds/mapper: a distro that doesn't run is asked for") {
   CHECK(mapped.message.find("Debian is not running") != std::string::npos);
 }
 
-TEST_CASE("binds/mapper: one bad source is the answer for all") {
+TEST_CASE("binds/source_mapper: one bad source is the answer for all") {
   MapRig rig;
   rig.distros.links["/dangling"] = "";
   auto mapped = rig.map(kUbuntu, {"/fine", "/dangling"});
@@ -115,7 +115,7 @@ TEST_CASE("binds/mapper: one bad source is the answer for all") {
   CHECK(!mapped.message.empty());
 }
 
-TEST_CASE("binds/mapper: nothing to map is an answer too") {
+TEST_CASE("binds/source_mapper: nothing to map is an answer too") {
   MapRig rig;
   CHECK(rig.map(kUbuntu, {}).status == 0);
   CHECK(rig.map(Identity{}, {"/x"}).paths[0] == "/x");
@@ -142,14 +142,14 @@ struct CheckRig {
 
 }  // namespace
 
-TEST_CASE("binds/check: a source that still is itself is fine") {
+TEST_CASE("binds/bind_check: a source that still is itself is fine") {
   CheckRig rig;
   CHECK(rig.check("/mnt/distro/Ubuntu/home").first == 0);
   CHECK(rig.check("/mnt/distro/Ubuntu").first == 0);
   CHECK(rig.check("/data/elsewhere").first == 0);
 }
 
-TEST_CASE("binds/check: a part that became a link is a conflict that names it") {
+TEST_CASE("binds/bind_check: a part that became a link is a conflict that names it") {
   CheckRig rig;
   rig.distros.links["/home/dev"] = "/etc";
   const auto [status, why] = rig.check("/mnt/distro/Ubuntu/home/dev");
@@ -158,7 +158,7 @@ TEST_CASE("binds/check: a part that became a link is a conflict that names it") 
   CHECK(why.find("symbolic link, to /etc") != std::string::npos);
 }
 
-TEST_CASE("binds/check: a distro is asked for, and named when it doesn't come") {
+TEST_CASE("binds/bind_check: a distro is asked for, and named when it doesn't come") {
   CheckRig rig;
   CHECK(rig.check("/mnt/distro/Debian/srv").first == 0);
   CheckRig never;
@@ -169,7 +169,7 @@ TEST_CASE("binds/check: a distro is asked for, and named when it doesn't come") 
   CHECK(never.distros.questions == 0);
 }
 
-TEST_CASE("binds/check: what dockerd doesn't know is dockerd's to say") {
+TEST_CASE("binds/bind_check: what dockerd doesn't know is dockerd's to say") {
   CheckRig rig;
   std::optional<int> got;
   rig.checker.check("nobody/../x", [&](int status, const std::string&) { got = status; });

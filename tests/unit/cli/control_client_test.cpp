@@ -40,6 +40,7 @@ struct Backend final : control::ControlBackend {
     now.services[0].state = control::ServiceState::off;
     return Ok{};
   }
+  Status enable_distro(std::string_view, bool) override { return Ok{}; }
 };
 
 struct Directory {

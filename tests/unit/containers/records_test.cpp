@@ -37,7 +37,7 @@ struct Root {
 
 }  // namespace
 
-TEST_CASE("containers/records: a record names its sources, and volumes their devices") {
+TEST_CASE("containers/container_records: a record names its sources, and volumes their devices") {
   Root root;
   root.put("volumes/data/opts.json",
            R"({"MountType":"none","MountOpts":"rw,bind","MountDevice":"/mnt/distro/Debian/srv"})");
@@ -54,7 +54,7 @@ TEST_CASE("containers/records: a record names its sources, and volumes their dev
   CHECK(record->sources.size() == 2);
 }
 
-TEST_CASE("containers/records: what can't be read is an error, and left out of the list") {
+TEST_CASE("containers/container_records: what can't be read is an error, and left out of the list") {
   Root root;
   CHECK(!containers::parse_record("{", kHost, root.path).ok());
   CHECK(!containers::parse_record(kConfig, "[", root.path).ok());
@@ -73,7 +73,7 @@ TEST_CASE("containers/records: what can't be read is an error, and left out of t
     CHECK(!containers::read_record(root.path, name).ok());
 }
 
-TEST_CASE("containers/records: which containers dockerd starts by itself") {
+TEST_CASE("containers/container_records: which containers dockerd starts by itself") {
   struct Row {
     const char* policy;
     bool running, stopped_by_user;
@@ -102,7 +102,7 @@ TEST_CASE("containers/records: which containers dockerd starts by itself") {
   }
 }
 
-TEST_CASE("containers/records: the distro of a path") {
+TEST_CASE("containers/container_records: the distro of a path") {
   CHECK(containers::distro_of("/mnt/distro/Ubuntu", "/mnt") == "Ubuntu");
   CHECK(containers::distro_of("/mnt/distro/Ubuntu/x/y", "/mnt") == "Ubuntu");
   CHECK(containers::distro_of("/mnt/distro", "/mnt").empty());

@@ -82,7 +82,7 @@ const std::string kGone =
 
 }  // namespace
 
-TEST_CASE("containers/guard: what binds from a share is written down, stopped, and started again") {
+TEST_CASE("containers/share_guard: what binds from a share is written down, stopped, and started again") {
   Rig rig;
   rig.attached = {"Ubuntu", "Debian"};
   rig.record("u1", "no", true, {"Ubuntu"});
@@ -114,7 +114,7 @@ TEST_CASE("containers/guard: what binds from a share is written down, stopped, a
   CHECK(rig.guard->remembered().empty());
 }
 
-TEST_CASE("containers/guard: a share goes while no engine runs: its containers are stopped later") {
+TEST_CASE("containers/share_guard: a share goes while no engine runs: its containers are stopped later") {
   Rig rig;
   rig.record("u1", "no", true, {"Ubuntu"});
   bool done = false;
@@ -127,7 +127,7 @@ TEST_CASE("containers/guard: a share goes while no engine runs: its containers a
   CHECK(rig.asked("POST /containers/u1/stop?t=1"));
 }
 
-TEST_CASE("containers/guard: those that dockerd failed to start for want of a share") {
+TEST_CASE("containers/share_guard: those that dockerd failed to start for want of a share") {
   struct Row {
     const char* name;
     const char* policy;
@@ -155,7 +155,7 @@ TEST_CASE("containers/guard: those that dockerd failed to start for want of a sh
   }
 }
 
-TEST_CASE("containers/guard: a container of two distros waits for both") {
+TEST_CASE("containers/share_guard: a container of two distros waits for both") {
   Rig rig;
   rig.record("m1", "always", false, {"Ubuntu", "Debian"}, kGone);
   rig.attached = {"Ubuntu"};
@@ -167,7 +167,7 @@ TEST_CASE("containers/guard: a container of two distros waits for both") {
   CHECK(rig.asked("POST /containers/m1/start"));
 }
 
-TEST_CASE("containers/guard: one whose path has become a link isn't started") {
+TEST_CASE("containers/share_guard: one whose path has become a link isn't started") {
   Rig rig;
   rig.record("u1", "always", false, {"Ubuntu"}, kGone);
   rig.bad = "u1";
@@ -176,7 +176,7 @@ TEST_CASE("containers/guard: one whose path has become a link isn't started") {
   CHECK(!rig.asked("POST /containers/u1/start"));
 }
 
-TEST_CASE("containers/guard: a container that was removed is forgotten, a failed start isn't") {
+TEST_CASE("containers/share_guard: a container that was removed is forgotten, a failed start isn't") {
   Rig rig;
   REQUIRE(file::make_directories(rig.engine.folder + "/state").ok());
   REQUIRE(file::write_atomic(rig.state(), R"({"stopped_for":{"Ubuntu":["gone","u1"]}})").ok());
@@ -188,7 +188,7 @@ TEST_CASE("containers/guard: a container that was removed is forgotten, a failed
   CHECK(rig.guard->remembered().at("Ubuntu") == std::set<std::string>{"u1"});
 }
 
-TEST_CASE("containers/guard: a broken list is an error, an empty one isn't") {
+TEST_CASE("containers/share_guard: a broken list is an error, an empty one isn't") {
   Rig rig;
   CHECK(rig.guard->load().ok());
   REQUIRE(file::make_directories(rig.engine.folder + "/state").ok());

@@ -10,7 +10,7 @@ using namespace causeway;
 using engine_client::EngineClient;
 using engine_client::Reply;
 
-TEST_CASE("engine_client: gives status and body, each call on its own") {
+TEST_CASE("engine_client/engine_client: gives status and body, each call on its own") {
   test::ScriptedEngine engine;
   engine.answers["GET /one"] = {200, "first"};
   engine.answers["POST /two?t=1"] = {204, ""};
@@ -27,7 +27,7 @@ TEST_CASE("engine_client: gives status and body, each call on its own") {
   CHECK(got == std::vector<std::string>{"200first", "204"});
 }
 
-TEST_CASE("engine_client: no engine is an error, told later") {
+TEST_CASE("engine_client/engine_client: no engine is an error, told later") {
   io::Loop loop;
   EngineClient client(loop, "/nowhere/engine.sock");
   std::string error;
@@ -38,7 +38,7 @@ TEST_CASE("engine_client: no engine is an error, told later") {
   CHECK(error.find("/nowhere/engine.sock") != std::string::npos);
 }
 
-TEST_CASE("engine_client: an engine that doesn't answer in time is an error") {
+TEST_CASE("engine_client/engine_client: an engine that doesn't answer in time is an error") {
   test::ScriptedEngine engine;
   engine.silent = true;
   EngineClient client(engine.loop, engine.socket());
@@ -52,7 +52,7 @@ TEST_CASE("engine_client: an engine that doesn't answer in time is an error") {
   CHECK(error->message == "GET /x: no answer in time");
 }
 
-TEST_CASE("engine_client: a client that goes drops its calls") {
+TEST_CASE("engine_client/engine_client: a client that goes drops its calls") {
   test::ScriptedEngine engine;
   bool called = false;
   {
