@@ -127,7 +127,7 @@ Status Manifest::add(const std::vector<Addition>& additions) {
 
 Status Manifest::forget(const std::function<bool(const Addition&)>& which) {
   auto all = additions_;
-  if (std::erase_if(all, which) == 0) return Ok{};
+  if (std::erase_if(all, which) == 0 && !all.empty()) return Ok{};
   return save(std::move(all));
 }
 
@@ -142,8 +142,8 @@ Status Manifest::make_directories() {
 }
 
 Status Manifest::remove_all() {
-  if (auto done = files_->remove(kPath); !done) return done;
   files_->remove_temporary(kPath);
+  if (auto done = files_->remove(kPath); !done) return done;
   additions_.clear();
   auto directories = std::exchange(made_, {});
   directories.push_back(kDirectory);

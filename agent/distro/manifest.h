@@ -56,7 +56,8 @@ class Manifest {
   // Writes all of them down before it returns, those known already with what is said of them now.
   Status add(const std::vector<Addition>& additions);
   Status add(const Addition& addition) { return add(std::vector<Addition>{addition}); }
-  // Forgets those for which it is true; the file goes with the last one.
+  // Forgets those for which it is true; the file goes with the last one, and what a killed helper
+  // has left of an empty manifest goes too.
   Status forget(const std::function<bool(const Addition&)>& which);
 
  private:
