@@ -36,8 +36,8 @@ void BindCheck::check(const std::string& container, Done done) {
   auto job = std::make_shared<Job>();
   job->container = container;
   job->done = std::move(done);
-  engine_.call("GET", "/containers/" + text::percent_encoded(container) + "/json",
-               kInspectMs, [this, job, alive = std::weak_ptr<int>(lifetime_)](const auto& reply) {
+  engine_.call("GET", "/containers/" + text::percent_encoded(container) + "/json", kInspectMs,
+               [this, job, alive = std::weak_ptr<int>(lifetime_)](const auto& reply) {
                  if (alive.expired()) return;
                  if (!reply || reply->status != 200) return job->finish();
                  inspected(job, reply->body);
@@ -67,7 +67,12 @@ void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& bo
   for (const auto& [distro, paths] : job->paths) {
     const auto& known = distros_.world().distros;
     const auto found = known.find(distro);
-    if (found == known.end() || !found->second.attached) absent.insert(distro);
+    if (found == known.end()) {
+      job->problem =
+          "no WSL distro " + text::printable(distro) + " is known; its files are mounted";
+      return job->finish();
+    }
+    if (!found->second.attached) absent.insert(distro);
   }
   if (absent.empty()) return look(job);
   job->open = absent.size();

@@ -19,6 +19,9 @@ constexpr std::uint64_t kListMs = 5'000;
 // within two.
 constexpr std::uint64_t kStopMs = 20'000;
 constexpr std::string_view kStopQuery = "/stop?t=1";
+// filters={"event":["start"],"type":["container"]}
+constexpr const char* kStarts =
+    "/events?filters=%7B%22event%22%3A%5B%22start%22%5D%2C%22type%22%3A%5B%22container%22%5D%7D";
 // A container's start mounts layers and runs its program; a slow disk takes seconds.
 constexpr std::uint64_t kStartMs = 120'000;
 
@@ -86,7 +89,9 @@ void ShareGuard::list_running(Listed done) {
 }
 
 void ShareGuard::engine_ready(bool ready) {
-  if (std::exchange(ready_, ready) == ready || !ready) return;
+  if (std::exchange(ready_, ready) == ready) return;
+  if (!ready) return engine_.unfollow(std::exchange(watch_, 0));
+  watch_starts();
   // While nobody could stop them: containers whose share went away.
   list_running([this](const auto& running) {
     std::map<std::string, std::set<std::string>> orphans;
@@ -99,6 +104,27 @@ void ShareGuard::engine_ready(bool ready) {
     for (const auto& [distro, ids] : orphans) stop_all(ids, distro, [] {});
   });
   start_waiting();
+}
+
+// A start that was let through while the share was there may end when it isn't: after the list of
+// what to stop was made. dockerd tells of it.
+void ShareGuard::watch_starts() {
+  watch_ = engine_.follow(
+      kStarts, [this](std::string_view line) { started(line); },
+      [this](const Error& why) {
+        watch_ = 0;
+        if (ready_) log::warning("guard.events_ended", {{"error", why.message}});
+      });
+}
+
+void ShareGuard::started(std::string_view event) {
+  const auto parsed = Json::parse(event);
+  if (!parsed) return;
+  const std::string id = (*parsed)["id"].string_or("");
+  const auto record = read_record(options_.docker_root, id);
+  if (!record) return;
+  for (const auto& distro : distros_of(*record, options_.mnt))
+    if (!attached_(distro)) return stop_all({id}, distro, [] {});
 }
 
 void ShareGuard::share_attached(const std::string& distro) {

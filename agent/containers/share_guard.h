@@ -56,6 +56,8 @@ class ShareGuard {
  private:
   using Listed = std::function<void(std::vector<std::pair<std::string, std::set<std::string>>>)>;
   void list_running(Listed done);
+  void watch_starts();
+  void started(std::string_view event);
   void stop_all(const std::set<std::string>& ids, const std::string& distro,
                 std::function<void()> done);
   void start_waiting();
@@ -70,6 +72,7 @@ class ShareGuard {
   const Check check_;
   const Options options_;
   bool ready_ = false;
+  std::uint64_t watch_ = 0;  // of dockerd's events; 0: none
   std::map<std::string, std::set<std::string>> remembered_;
   std::set<std::string> starting_;
   std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);

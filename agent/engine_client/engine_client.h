@@ -33,17 +33,28 @@ class EngineClient {
   // answer within `limit_ms`, or one larger than kMostBody. `done` is never called within the call.
   void call(std::string_view method, std::string target, std::uint64_t limit_ms, Done done);
 
+  // A GET whose answer comes line by line, without an end in time: /events. `on_line` gets each
+  // line of a 200 answer; `ended` is called once, when nothing more comes or nothing came. Both may
+  // end it: unfollow().
+  using OnLine = std::function<void(std::string_view line)>;
+  using Ended = std::function<void(const Error& why)>;
+  std::uint64_t follow(std::string target, OnLine on_line, Ended ended);
+  void unfollow(std::uint64_t id);
+
   // The list of ten thousand containers has 20 MiB.
   static constexpr std::size_t kMostBody = std::size_t{64} << 20;
 
  private:
   class Call;
+  class Follower;
   void finish(std::uint64_t id, Result<Reply> result);
+  void end_follower(std::uint64_t id, const Error& why);
 
   io::Loop& loop_;
   const std::string socket_path_;
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Call>> calls_;
+  std::map<std::uint64_t, std::unique_ptr<Follower>> followers_;
   std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
 };
 

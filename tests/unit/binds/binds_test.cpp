@@ -169,6 +169,14 @@ TEST_CASE("binds/bind_check: a distro is asked for, and named when it doesn't co
   CHECK(never.distros.questions == 0);
 }
 
+TEST_CASE("binds/bind_check: a distro that nobody knows isn't waited for") {
+  CheckRig rig;
+  const auto [status, why] = rig.check("/mnt/distro/NoSuch/srv");
+  CHECK(status == 409);
+  CHECK(why.find("NoSuch") != std::string::npos);
+  CHECK(rig.distros.requested.empty());
+}
+
 TEST_CASE("binds/bind_check: what dockerd doesn't know is dockerd's to say") {
   CheckRig rig;
   std::optional<int> got;

@@ -97,8 +97,9 @@ TEST_CASE("cli/control_client: requests behind one another, errors with their me
   REQUIRE(reply.ok());
   CHECK(reply->status == 404);
   CHECK(reply->message() == "no such path: /v1/nothing");
-  reply = client->request("POST", "/v1/services/" + causeway::text::percent_encoded("a service") + "/stop?wait=1",
-                          kLong);
+  reply = client->request(
+      "POST", "/v1/services/" + causeway::text::percent_encoded("a service") + "/stop?wait=1",
+      kLong);
   REQUIRE(reply.ok());
   CHECK(reply->status == 200);
 }

@@ -62,12 +62,12 @@ TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to b
   old.reason = "by `causeway distro disable old`";
   status.distros = {ubuntu, old};
   const std::string screen = status_screen(status, {});
-  CHECK(has(screen, "DISTRO    STATE     MOUNTS  DOCKER.SOCK\n"));
-  CHECK(has(screen, "Ubuntu    attached       3  /run/docker.sock\n"));
+  CHECK(has(screen, "DISTRO  STATE     MOUNTS  DOCKER.SOCK\n"));
+  CHECK(has(screen, "Ubuntu  attached       3  /run/docker.sock\n"));
   CHECK(has(screen, "link /usr/local/bin/docker: a file of yours is there"));
   CHECK(!has(screen, "kubectl"));
   CHECK(has(screen, "open a new shell"));
-  CHECK(has(screen, "old       disabled       0  -\n"));
+  CHECK(has(screen, "old     disabled       0  -\n"));
   CHECK(has(screen, "by `causeway distro disable old`"));
 }
 

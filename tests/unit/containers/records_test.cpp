@@ -54,7 +54,8 @@ TEST_CASE("containers/container_records: a record names its sources, and volumes
   CHECK(record->sources.size() == 2);
 }
 
-TEST_CASE("containers/container_records: what can't be read is an error, and left out of the list") {
+TEST_CASE(
+    "containers/container_records: what can't be read is an error, and left out of the list") {
   Root root;
   CHECK(!containers::parse_record("{", kHost, root.path).ok());
   CHECK(!containers::parse_record(kConfig, "[", root.path).ok());

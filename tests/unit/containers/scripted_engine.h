@@ -58,6 +58,12 @@ class ScriptedEngine {
   std::vector<std::string> asked;
   std::function<void(const std::string& call)> on_call;
   bool silent = false;  // takes requests, answers none
+  void event(const std::string& line) {
+    REQUIRE(follower != nullptr);
+    follower->write(http::chunk(line + "\n"));
+    settle();
+  }
+  io::Stream* follower = nullptr;  // who follows the events
 
  private:
   struct Client : io::Stream::Handler {
@@ -76,6 +82,11 @@ class ScriptedEngine {
       engine.asked.push_back(call);
       if (engine.on_call) engine.on_call(call);
       if (engine.silent) return;
+      if (call.starts_with("GET /events")) {
+        stream.write(http::write_chunked_head(200, "application/json"));
+        engine.follower = &stream;
+        return;
+      }
       const auto found = engine.answers.find(call);
       const Answer answer = found == engine.answers.end()
                                 ? Answer{404, R"({"message":"no such container"})"}

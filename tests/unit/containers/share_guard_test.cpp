@@ -82,7 +82,8 @@ const std::string kGone =
 
 }  // namespace
 
-TEST_CASE("containers/share_guard: what binds from a share is written down, stopped, and started again") {
+TEST_CASE(
+    "containers/share_guard: what binds from a share is written down, stopped, and started again") {
   Rig rig;
   rig.attached = {"Ubuntu", "Debian"};
   rig.record("u1", "no", true, {"Ubuntu"});
@@ -114,7 +115,8 @@ TEST_CASE("containers/share_guard: what binds from a share is written down, stop
   CHECK(rig.guard->remembered().empty());
 }
 
-TEST_CASE("containers/share_guard: a share goes while no engine runs: its containers are stopped later") {
+TEST_CASE(
+    "containers/share_guard: a share goes while no engine runs: its containers are stopped later") {
   Rig rig;
   rig.record("u1", "no", true, {"Ubuntu"});
   bool done = false;
@@ -155,6 +157,21 @@ TEST_CASE("containers/share_guard: those that dockerd failed to start for want o
   }
 }
 
+TEST_CASE("containers/share_guard: a container that starts while its share goes is stopped") {
+  Rig rig;
+  rig.attached = {"Debian"};
+  rig.record("u1", "no", true, {"Ubuntu"});
+  rig.record("d1", "no", true, {"Debian"});
+  rig.ready();
+  rig.engine.event(R"({"status":"start","id":"d1","Type":"container"})");
+  CHECK(!rig.asked("POST /containers/d1/stop?t=1"));
+  rig.engine.event(R"({"status":"start","id":"u1","Type":"container"})");
+  CHECK(rig.asked("POST /containers/u1/stop?t=1"));
+  CHECK(rig.guard->remembered().at("Ubuntu") == std::set<std::string>{"u1"});
+  rig.engine.event("nonsense");
+  rig.engine.event(R"({"id":"../../x"})");
+}
+
 TEST_CASE("containers/share_guard: a container of two distros waits for both") {
   Rig rig;
   rig.record("m1", "always", false, {"Ubuntu", "Debian"}, kGone);
@@ -176,7 +193,8 @@ TEST_CASE("containers/share_guard: one whose path has become a link isn't starte
   CHECK(!rig.asked("POST /containers/u1/start"));
 }
 
-TEST_CASE("containers/share_guard: a container that was removed is forgotten, a failed start isn't") {
+TEST_CASE(
+    "containers/share_guard: a container that was removed is forgotten, a failed start isn't") {
   Rig rig;
   REQUIRE(file::make_directories(rig.engine.folder + "/state").ok());
   REQUIRE(file::write_atomic(rig.state(), R"({"stopped_for":{"Ubuntu":["gone","u1"]}})").ok());

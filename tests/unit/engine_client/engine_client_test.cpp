@@ -64,3 +64,40 @@ TEST_CASE("engine_client/engine_client: a client that goes drops its calls") {
   engine.settle();
   CHECK(!called);
 }
+
+TEST_CASE("engine_client/engine_client: lines that come for as long as it is followed") {
+  test::ScriptedEngine engine;
+  EngineClient client(engine.loop, engine.socket());
+  std::vector<std::string> lines;
+  std::uint64_t id = 0;
+  id = client.follow(
+      "/events",
+      [&](std::string_view line) {
+        lines.emplace_back(line);
+        if (line == "three") client.unfollow(id);
+      },
+      [&](const Error&) { lines.emplace_back("ended"); });
+  engine.settle();
+  engine.event("one");
+  engine.event("two\nthree\nfour");
+  CHECK(lines == std::vector<std::string>{"one", "two", "three"});
+}
+
+TEST_CASE("engine_client/engine_client: a stream that isn't there or ends says so once") {
+  test::ScriptedEngine engine;
+  std::vector<std::string> ends;
+  const auto note = [&](const Error& why) { ends.push_back(why.message); };
+  EngineClient client(engine.loop, engine.socket());
+  client.follow("/nothing", {}, note);
+  engine.settle();
+  CHECK(ends == std::vector<std::string>{"GET /nothing: status 404"});
+  client.follow("/events", {}, note);
+  engine.settle();
+  engine.follower->shutdown_write();
+  engine.settle();
+  CHECK(ends.size() == 2);
+  EngineClient nobody(engine.loop, "/nowhere");
+  nobody.follow("/events", {}, note);
+  engine.settle();
+  CHECK(ends.size() == 3);
+}
