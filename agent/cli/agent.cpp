@@ -48,8 +48,9 @@ containers::ShareGuard::Options guard_options(const AgentOptions& options) {
 }
 
 // Large request bodies wait here for their paths to be mapped.
-proxy::Limits proxy_limits(const AgentOptions& options) {
+proxy::Limits proxy_limits(const AgentOptions& options, const config::Settings& settings) {
   proxy::Limits out;
+  out.swarm_paths = !settings.live_restore;
   out.body_directory = options.data + "/causeway";
   return out;
 }
@@ -85,8 +86,8 @@ Agent::Agent(io::Loop& loop, boot::StoreClient store, AgentOptions options)
       options_(std::move(options)),
       started_ms_(loop.now_ms()),
       engine_since_ms_(loop.now_ms()),
-      supervisor_(loop, store_,
-                  supervisor_options(options_, settings_or_defaults(options_.etc, notes_))),
+      settings_(settings_or_defaults(options_.etc, notes_)),
+      supervisor_(loop, store_, supervisor_options(options_, settings_)),
       gate_(options_.run + kEngineSocket),
       engine_client_(loop, options_.run + kEngineSocket),
       shares_(loop, store_, share_options(options_), share_events()),
@@ -98,7 +99,7 @@ Agent::Agent(io::Loop& loop, boot::StoreClient store, AgentOptions options)
             paths_.check(id, std::move(checked));
           },
           guard_options(options_)),
-      proxy_(loop, gate_, proxy_limits(options_), &paths_) {}
+      proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_) {}
 
 Agent::~Agent() = default;
 

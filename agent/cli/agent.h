@@ -25,6 +25,7 @@
 #include "cli/engine_view.h"
 #include "cli/log_relay.h"
 #include "cli/shares_wait.h"
+#include "config/settings.h"
 #include "containers/share_guard.h"
 #include "control/control_server.h"
 #include "engine_client/engine_client.h"
@@ -73,6 +74,7 @@ class Agent final : private control::ControlBackend {
   EngineView engine_;
   std::uint64_t engine_since_ms_;
   std::vector<control::Note> notes_;  // of the agent itself
+  const config::Settings settings_;   // as they were at the start
 
   // A listener of the shares, by its key.
   struct Served {
