@@ -55,7 +55,7 @@ class Shares:
             plain.load_busybox()
             binds = [f"{work}:/w", f"{folder.path}/payload:/payload:ro"]
             what = {"binds": binds}
-            plain_api, ours = Api(plain.socket_path(), "plain"), identity(self.vm, "Ubuntu")
+            plain_api, ours = Api(plain.socket_path, "plain"), identity(self.vm, "Ubuntu")
             with plain_api.running(**what) as first, plain_api.running(**what) as second, ours.running(**what) as shared:
                 run = {"plain": lambda: plain.docker("exec", first, "/payload", "files", "/w", str(FILES)),
                        "plain again": lambda: plain.docker("exec", second, "/payload", "files", "/w", str(FILES)),
@@ -91,7 +91,7 @@ class Shares:
         names = [folder.make(f"source{i}") for i in range(BINDS)]
         sides = {"pass-through": (self.vm.socket_path("engine.sock"), "/mnt/distro/Ubuntu"),
                  "pass-through again": (self.vm.socket_path("engine.sock"), "/mnt/distro/Ubuntu"),
-                 "mapped": (identity(self.vm, "Ubuntu").path, "")}
+                 "mapped": (identity(self.vm, "Ubuntu").find(), "")}
         took = {name: [] for name in sides}
         calls = {}
         for name, (path, prefix) in sides.items():

@@ -190,7 +190,7 @@ def plain(vm):
     dockerd = PlainDockerd(vm, "Ubuntu")
     try:
         dockerd.load_busybox()
-        yield Api(dockerd.socket_path(), "plain")
+        yield Api(dockerd.socket_path, "plain")
     finally:
         dockerd.stop()
 

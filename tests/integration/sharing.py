@@ -33,14 +33,15 @@ class Answer:
 
 
 class Api:
-    """The Docker API over one socket, and so as that socket's identity. Each call is a connection of its own."""
+    """The Docker API over one socket, and so as that socket's identity. Each call is a connection of its own. `find()` gives the
+    socket's path, which changes when its distro starts anew."""
 
-    def __init__(self, path, name):
-        self.path, self.name = path, name
+    def __init__(self, find, name):
+        self.find, self.name = find, name
 
     def __call__(self, method, target, body=None, data=None, headers=None):
         """`body` is sent as JSON, `data` as it is."""
-        connection = wslvm_http.Connection(self.path, 120)
+        connection = wslvm_http.Connection(self.find(), 120)
         try:
             sent = json.dumps(body) if body is not None else data
             connection.request(method, API + target, sent,
@@ -109,10 +110,10 @@ class Api:
 def identity(vm, name):
     """The API as a client with this identity meets it: `engine`, `windows`, or a distro's name."""
     if name == "engine":
-        return Api(vm.socket_path("engine.sock"), name)
+        return Api(lambda: vm.socket_path("engine.sock"), name)
     if name == "windows":
-        return Api(vm.socket_path("api/windows.sock"), name)
-    return Api(f"{vm.root(name)}/run/docker.sock", name)
+        return Api(lambda: vm.socket_path("api/windows.sock"), name)
+    return Api(lambda: f"{vm.root(name)}/run/docker.sock", name)
 
 
 class Folder:

@@ -70,16 +70,21 @@ finally:
 """
 
 
-def listing(top, folders_only=False):
-    """{path: [type and mode, owner, group, hash or target, extended attributes]} of everything on this file system below `top`."""
+def listing(top, hashes=True):
+    """{path: [type and mode, owner, group, hash or target, extended attributes]} of everything on this file system below `top`.
+    Without `hashes` a file's size stands for its content."""
+    if not os.path.lexists(top):
+        return {}
     found, device = {}, os.lstat(top).st_dev
     for folder, names, files in os.walk(top):
         # Only folders tell: an overlay gives files the device of the layer that they lie in.
         names[:] = [name for name in names if os.lstat(f"{folder}/{name}").st_dev == device or os.path.islink(f"{folder}/{name}")]
-        for path in [folder] if folders_only else [folder, *(f"{folder}/{name}" for name in [*names, *files] if name in files or os.path.islink(f"{folder}/{name}"))]:
+        for path in [folder, *(f"{folder}/{name}" for name in [*names, *files] if name in files or os.path.islink(f"{folder}/{name}"))]:
             info = os.lstat(path)
             content = ""
-            if stat.S_ISREG(info.st_mode):
+            if stat.S_ISREG(info.st_mode) and not hashes:
+                content = info.st_size
+            elif stat.S_ISREG(info.st_mode):
                 with open(path, "rb") as file:
                     content = hashlib.sha256(file.read()).hexdigest()
             elif stat.S_ISLNK(info.st_mode):
@@ -102,13 +107,14 @@ def everything(vm, name):
                           env={**os.environ, "PYTHONPATH": f"{support}:{os.path.dirname(os.path.realpath(__file__))}"})
     disk = json.loads(told.stdout)
     if facts["kind"] == "ubuntu":
-        # A folder that an overlay copied up stays copied up; it is the same folder for whoever looks from inside. Files that were
-        # changed, made or deleted are all in the layer.
-        merged = vm.root(name)
-        disk = {path: entry for path, entry in disk.items() if entry[0][0] != "d" and not path.startswith("/work/")}
-        for folder in ("/etc", "/usr/local", "/var/lib", "/home", "/root", "/opt", "/srv", "/var/tmp", "/usr/share/bash-completion",
-                       "/usr/share/fish", "/usr/share/zsh"):
-            disk.update({f"in {folder}: {path}": entry for path, entry in listing(merged + folder, folders_only=True).items()})
+        # What an overlay copied up stays copied up; it is the same for whoever looks from inside, and so do we where something
+        # may be changed. Elsewhere nothing may be: no file may come into the layer.
+        looked_at = {"/etc": True, "/home": True, "/root": True, "/srv": True, "/var/tmp": True, "/var/lib": False, "/usr/local": False,
+                     "/usr/share/bash-completion": False, "/usr/share/fish": False, "/usr/share/zsh": False}
+        disk = {path: entry for path, entry in disk.items() if entry[0][0] != "d" and path.startswith("/upper/")
+                and not path.startswith(tuple(f"/upper{folder}/" for folder in looked_at))}
+        for folder, hashes in looked_at.items():
+            disk.update({f"{folder}{path}": entry for path, entry in listing(vm.root(name) + folder, hashes).items()})
     for folder in ("/run", "/tmp"):
         disk.update({f"in {folder}: {path}": entry for path, entry in listing(vm.root(name) + folder).items()})
     return disk
@@ -143,8 +149,8 @@ def test_disable_restores_the_distro_byte_for_byte(vm, guest, what):
         folder = fresh_folder(vm, guest)
         folder.write("f", "works\n")
         assert identity(vm, guest).run("cat /w/f", binds=[f"{folder.path}:/w"]) == "works\n"
-        assert vm.exec(guest, [f"{TOOLS}/bin/docker" if what == "own programs and settings" else "docker", "version"], check=False,
-                       user="dev").returncode == 0 or what in ("own programs and settings", "links of their own")
+        if not what.endswith("of their own") and not what.startswith("own "):
+            assert vm.exec(guest, ["docker", "version"], user="dev").stdout.count("Version:") >= 2
         folder.remove()
         disable(vm, guest)
         assert not differences(before, everything(vm, guest)), differences(before, everything(vm, guest))
@@ -174,7 +180,8 @@ def test_disable_after_a_killed_helper_restores_too(vm, guest, when):
 def test_what_the_user_changed_since_is_not_taken_back(vm, guest):
     """Only our own additions go: a group line that got another member keeps that member, a link that is a file now stays."""
     integrate(vm, guest)
-    vm.exec(guest, ["sh", "-c", "sed -i 's/^docker:.*/&,friend/' /etc/group && rm -f /usr/local/bin/docker && echo mine >/usr/local/bin/docker"])
+    vm.exec(guest, ["sh", "-c", "sed -i 's/^docker:.*/&,friend/' /etc/group && "
+                          "echo mine >/usr/local/bin/.mine && mv -f /usr/local/bin/.mine /usr/local/bin/docker"])
     disable(vm, guest)
     group = vm.exec(guest, ["grep", "^docker:", "/etc/group"], check=False).stdout
     assert re.fullmatch(r"docker:x?:\d+:friend\n", group), group
@@ -242,7 +249,7 @@ def test_files_that_are_not_ours_stay_and_are_named(vm, guest):
 def test_another_engines_socket_stays_and_is_named(vm, guest):
     """A docker of the distro's own serves /run/docker.sock: it goes on doing so."""
     script = ("import os,socket,sys; s=socket.socket(socket.AF_UNIX); s.bind('/run/docker.sock'); s.listen(8); print('ready',flush=True)\n"
-              "while True:\n c,_=s.accept(); c.recv(9999); c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\ntheirs'); c.close()")
+              "while True:\n c,_=s.accept()\n if c.recv(9999): c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\ntheirs')\n c.close()")
     with vm.popen(guest, ["python3", "-c", script], stdout=subprocess.PIPE, text=True) as theirs:
         assert theirs.stdout.readline() == "ready\n"
         vm.start_helper(guest)
@@ -264,7 +271,7 @@ def test_another_engines_socket_stays_and_is_named(vm, guest):
 REMOVALS = {
     "the socket": ("rm /run/docker.sock", "test -S /run/docker.sock"),
     "a link": ("rm /usr/local/bin/docker", "test -L /usr/local/bin/docker"),
-    "the folder of links": ("rm -r /usr/local/bin", "test -L /usr/local/bin/docker"),
+    "the folder of links": ("mv /usr/local/bin /usr/local/away", "test -L /usr/local/bin/docker"),
     "the tools": (f"umount {TOOLS}", f"test -x {TOOLS}/bin/docker"),
 }
 
@@ -300,8 +307,10 @@ def test_sockets_that_are_replaced_again_and_again_leak_nothing(vm, guest):
     for _ in range(20):
         old = os.stat(f"{vm.root(guest)}/run/docker.sock").st_ino
         os.unlink(f"{vm.root(guest)}/run/docker.sock")
+        # Its mode comes last: one removed before that is not made again at once.
         eventually(lambda: os.path.exists(f"{vm.root(guest)}/run/docker.sock") and
-                   os.stat(f"{vm.root(guest)}/run/docker.sock").st_ino != old, "a new socket is there")
+                   os.stat(f"{vm.root(guest)}/run/docker.sock").st_ino != old and
+                   stat.S_IMODE(os.stat(f"{vm.root(guest)}/run/docker.sock").st_mode) == 0o660, "a new socket is there")
     eventually(lambda: identity_answers(vm, guest), "docker works")
     eventually(lambda: count(agent) <= before[0] + 3 and count(helper) <= before[1] + 3, "as many descriptors as before")
 
@@ -327,10 +336,9 @@ def test_the_list_tells_state_and_reason(vm):
     assert name in listed()
     vm.stop(name)
     eventually(lambda: vm.distros()[name]["state"] == "stopped", "its stop is seen")
-    entry = vm.distros()[name]
-    assert entry["reason"] and name in listed(), entry
+    assert name in listed()
     vm.causeway("distro", "disable", name)
-    assert vm.distros()[name]["state"] == "disabled" and vm.distros()[name]["reason"]
+    assert vm.distros()[name]["state"] == "disabled" and "disabled" in listed()
     answer = identity(vm, "windows").create(binds=[rf"\\wsl$\{name}\home:/w"])
     assert answer.status == 400 and name in answer.message and "enable" in answer.message, answer
     vm.causeway("distro", "enable", name)
@@ -398,17 +406,17 @@ def test_a_devcontainer_like_flow(vm, folder):
 def called(vm, container, method, target, body=None):
     """A request by a program in the container, on the docker.sock that is mounted there."""
     done = vm.docker("exec", container, "/programs/http_call", "/var/run/docker.sock", method, "/v1.41" + target,
-                     *([json.dumps(body)] if body is not None else []), check=False)
-    head, _, data = done.stdout.partition("\r\n\r\n")
-    assert head.startswith("HTTP/1.1 "), f"{method} {target}: {done.stdout}{done.stderr}"
-    if "chunked" in head:
+                     *([json.dumps(body)] if body is not None else []), check=False, text=False)
+    head, _, data = done.stdout.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 "), f"{method} {target}: {done.stdout}{done.stderr}"
+    if b"chunked" in head:
         parts, rest = [], data
-        while rest and not rest.startswith("0"):
-            size, _, rest = rest.partition("\r\n")
-            parts.append(rest.encode()[:int(size, 16)].decode())
-            rest = rest.encode()[int(size, 16) + 2:].decode()
-        data = "".join(parts)
-    return Answer(int(head.split()[1]), data.encode(), {})
+        while rest and not rest.startswith(b"0"):
+            size, _, rest = rest.partition(b"\r\n")
+            parts.append(rest[:int(size, 16)])
+            rest = rest[int(size, 16) + 2:]
+        data = b"".join(parts)
+    return Answer(int(head.split()[1]), data, {})
 
 
 @contextlib.contextmanager

@@ -43,6 +43,13 @@ def _cli(distro):
     return "docker" if kind_of(distro) == "minimal" else DOCKER
 
 
+def _is_integrated(entry):
+    """Share, docker.sock, and the helper has dealt with the CLI tools: the last that it does."""
+    items = (entry.get("report") or {}).get("items", [])
+    return entry.get("state") == "attached" and bool(entry.get("socket")) and any(
+        item["what"] == "link" or (item["what"] == "tools" and item["state"] != "added") for item in items)
+
+
 class EngineVm(wslvm.Vm):
     # The docker CLI in a distro, through our endpoint ------------------------------------------------
 
@@ -94,7 +101,7 @@ class EngineVm(wslvm.Vm):
         return {entry["name"]: entry for entry in told["distros"]}
 
     def wait_distro(self, name, state="attached", timeout=30):
-        """Waits until the agent shows the distro in this state (attached: with its docker.sock too); returns its entry."""
+        """Waits until the agent shows the distro in this state (attached: with docker.sock and CLI too); returns its entry."""
         shown = {}
 
         def reached():
@@ -103,7 +110,7 @@ class EngineVm(wslvm.Vm):
                 shown.update(self.distros().get(name, {}))
             except OSError as error:  # the agent is being started again
                 shown["reason"] = str(error)
-            return shown.get("state") == state and (state != "attached" or shown.get("socket"))
+            return _is_integrated(shown) if state == "attached" else shown.get("state") == state
 
         try:
             poll(reached, "", timeout)
@@ -201,7 +208,7 @@ class EngineVm(wslvm.Vm):
             return [f"{', '.join(wanted)} ({error})"]
         return [f"{name} ({shown.get(name, {}).get('state', 'unknown')}: {shown.get(name, {}).get('reason') or 'no reason given'})"
                 for name in wanted
-                if shown.get(name, {}).get("state") != "attached" or not shown[name].get("socket")]
+                if not _is_integrated(shown.get(name, {}))]
 
     def _services(self):
         """[(name, state)] as the agent tells; empty if it doesn't answer."""

@@ -16,7 +16,8 @@ _EMPTY_FOLDERS = {"boot": 0o755, "dev": 0o755, "home": 0o755, "media": 0o755, "m
                   "root": 0o700, "run": 0o755, "srv": 0o755, "sys": 0o555, "tmp": 0o1777}
 # Engines, settings and rubbish of this machine that a distro must not take for its own.
 _HIDDEN_FOLDERS = ["etc/docker", "etc/containerd", "etc/causeway", "etc/ssh", "var/lib/docker",
-                   "var/lib/containerd", "var/lib/rancher", "var/tmp", "var/log", "var/lib/causeway"]
+                   "var/lib/containerd", "var/lib/rancher", "var/tmp", "var/log"]
+_HIDDEN_FILES = ["var/lib/causeway", "etc/.pwd.lock"]  # that aren't there in a fresh distro
 _HIDDEN_PROGRAM_FOLDER = "usr/local/bin"  # a docker or kubectl there is not the distro's package
 
 TOOLS = "usr/local/lib/causeway"  # of the engine's root, and where they show in a distro
@@ -65,6 +66,9 @@ def populate_debian(upper, name, wsl_root, docker_group):
     os.chmod(_opaque_folder(upper, "var/tmp"), 0o1777)
     for folder in ("var/lib", "var/log", "var/cache"):
         _layer_folder(upper, folder)
+    for path in _HIDDEN_FILES:
+        if os.path.lexists(f"/{path}"):
+            _whiteout(os.path.join(_layer_folder(upper, os.path.dirname(path)), os.path.basename(path)))
     _hide_local_clients(upper)
     _write_accounts(upper, docker_group)
     etc = _layer_folder(upper, "etc")
