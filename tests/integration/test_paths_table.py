@@ -141,12 +141,6 @@ BINDS = {
     "missing, deep": "{b}/made/by/docker:/w",
     "missing, read-only": "{b}/made:/w:ro",
     "missing on a read-only mount": "{b}/read-only/made:/w",
-    "missing below a file": "{b}/a file/made:/w",
-    "a file, as a folder": "{b}/a file/:/w",
-    "a dangling link": "{b}/dangling:/w",
-    "a link in a circle": "{b}/loop:/w",
-    "a component too long": "{b}/" + "n" * 300 + ":/w",
-    "a path too long": "{b}/" + "/".join(["n" * 200] * 25) + ":/w",
     "an anonymous volume": "/w",
     "a named volume": "rowvolume:/w",
     "a name that can't be": "dir/sub:/w",
@@ -162,6 +156,7 @@ BINDS = {
     "a device": "/dev/null:/w",
 }
 UNCLEAN = {
+    "a file, as a folder": "{b}/a file/:/w",
     "a slash at the end": "{b}/dir/:/w",
     "two slashes": "{b}//dir:/w",
     "dots": "{b}/./dir/../dir/sub/..:/w",
@@ -200,10 +195,6 @@ MOUNTS = {
     "missing": {"Type": "bind", "Source": "{b}/missing", "Target": "/w"},
     "missing, to be made": {"Type": "bind", "Source": "{b}/missing", "Target": "/w", "BindOptions": {"CreateMountpoint": True}},
     "missing, deep": {"Type": "bind", "Source": "{b}/no/such/folder", "Target": "/w"},
-    "below a file": {"Type": "bind", "Source": "{b}/a file/x", "Target": "/w"},
-    "a dangling link": {"Type": "bind", "Source": "{b}/dangling", "Target": "/w"},
-    "a link in a circle": {"Type": "bind", "Source": "{b}/loop", "Target": "/w"},
-    "a component too long": {"Type": "bind", "Source": "{b}/" + "n" * 300, "Target": "/w"},
     "no source": {"Type": "bind", "Target": "/w"},
     "an empty source": {"Type": "bind", "Source": "", "Target": "/w"},
     "a relative source": {"Type": "bind", "Source": "dir/sub", "Target": "/w"},
@@ -243,6 +234,28 @@ def filled(value, base):
 @pytest.mark.parametrize("row", MOUNTS)
 def test_mounts(plain, ours, place, row):
     compare(plain, ours, place, lambda api, base: life_of_a_container(api, {"Mounts": [filled(MOUNTS[row], base)]}))
+
+
+# Sources that no file can have: for a bind docker makes the container, and each of its starts fails. Ours are refused at once, since
+# where they lead can't be said.
+LEADS_NOWHERE = {"below a file": "{b}/a file/x", "a dangling link": "{b}/dangling", "a link in a circle": "{b}/loop",
+                 "a component too long": "{b}/" + "n" * 300, "a path too long": "{b}/" + "/".join(["n" * 200] * 25)}
+
+
+@pytest.mark.parametrize("field", ["Binds", "Mounts"])
+@pytest.mark.parametrize("row", LEADS_NOWHERE)
+def test_sources_that_lead_nowhere_are_refused(plain, ours, place, row, field):
+    def host(base):
+        source = LEADS_NOWHERE[row].format(b=base.path)
+        return {"Binds": [f"{source}:/w"]} if field == "Binds" else {"Mounts": [{"Type": "bind", "Source": source, "Target": "/w"}]}
+    facts = life_of_a_container(plain, host(place()))
+    assert facts["create"][0] == 400 or facts["start"][0] >= 400, f"docker starts it: {facts}"
+    base = place()
+    before = left_in(base)
+    answer = ours.create(host=host(base))
+    assert answer.status == 400 and "mount source" in answer.message or "mount config" in answer.message, answer
+    assert "/mnt/distro" not in answer.message
+    assert left_in(base) == before
 
 
 # Sources that change between create and start -----------------------------------------------------------------
