@@ -291,11 +291,14 @@ void IntegratedDistro::watch_links() {
     which += ' ';
   }
   if (which == std::exchange(watched_links_, which)) return;
-  link_watches_.clear();
-  for (const auto& directory : link_directories()) {
-    auto watch = io::PathWatch::start(loop_, options_.root + directory + "/docker",
-                                      [this] { on_links_changed(); });
-    if (watch) link_watches_.push_back(*std::move(watch));
+  std::vector<std::string> folders;
+  for (const auto& directory : link_directories()) folders.push_back(options_.root + directory);
+  link_watch_.reset();
+  auto watch = FolderWatch::start(loop_, std::move(folders), [this] { on_links_changed(); });
+  if (watch) {
+    link_watch_ = *std::move(watch);
+  } else {
+    log::warning("links.unwatched", {{"error", watch.error().message}});
   }
   on_links_changed();
 }
@@ -343,7 +346,7 @@ void IntegratedDistro::remove(bool answer) {
   removing_ = true;
   answer_ = answer;
   socket_.reset();
-  link_watches_.clear();
+  link_watch_.reset();
   account_watch_.reset();
   if (!manifest_) {
     left_.push_back(manifest_error_);

@@ -18,6 +18,7 @@
 #include "distro/account.h"
 #include "distro/agent_link.h"
 #include "distro/docker_socket.h"
+#include "distro/folder_watch.h"
 #include "distro/manifest.h"
 #include "distro/membership.h"
 #include "distro/resolver.h"
@@ -103,7 +104,7 @@ class IntegratedDistro : private AgentLink::Host {
 
   std::unique_ptr<DockerSocket> socket_;
   std::unique_ptr<io::PathWatch> account_watch_;
-  std::vector<std::unique_ptr<io::PathWatch>> link_watches_;
+  std::unique_ptr<FolderWatch> link_watch_;
   std::string watched_links_;  // which directories these are
   io::Timer undo_timer_;
   Resolver resolver_;
