@@ -68,12 +68,16 @@ std::string link_text(int directory, const std::string& name) {
   return size < 0 ? "" : std::string(link.data(), static_cast<std::size_t>(size));
 }
 
+// No file has that path: also behind a file, and when a part is longer than any name. What docker
+// says of such a path is docker's to say, and no link can be in it.
+bool is_absent(int code) { return code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG; }
+
 // Why `name` in the existing `parent` can't be opened, when it is there or can't be; else Ok: it is
 // missing.
 Status is_missing(const UniqueFd& parent, const std::string& name, const std::string& path) {
   struct stat info {};
   if (::fstatat(parent.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT) return Ok{};
+    if (is_absent(errno)) return Ok{};
     return errno_error(quoted(path));
   }
   if (S_ISLNK(info.st_mode))
@@ -92,7 +96,7 @@ struct Found {
 Result<Found> find(int root, const std::string& path) {
   Found found{open_in_root(root, path), ""};
   if (found.fd) return found;
-  if (errno != ENOENT && errno != ENOTDIR) return errno_error(quoted(path));
+  if (!is_absent(errno)) return errno_error(quoted(path));
   // The parts' ends; of the first `low` we know that they are there, of the first `high` that they
   // aren't.
   std::vector<std::size_t> ends{0};
@@ -108,17 +112,12 @@ Result<Found> find(int root, const std::string& path) {
     if (fd) {
       low = middle;
       found.fd = std::move(fd);
-    } else if (errno == ENOENT || errno == ENOTDIR) {
+    } else if (is_absent(errno)) {
       high = middle;
     } else {
       return errno_error(quoted(path.substr(0, ends[middle])));
     }
   }
-  const std::string there = low == 0 ? "/" : path.substr(0, ends[low]);
-  struct stat info {};
-  if (::fstat(found.fd.get(), &info) != 0) return errno_error(quoted(there));
-  if (!S_ISDIR(info.st_mode))
-    return Error{quoted(path) + ": " + quoted(there) + " is no directory", ENOTDIR};
   const std::string next = path.substr(ends[low] + 1, ends[high] - ends[low] - 1);
   if (auto missing = is_missing(found.fd, next, path.substr(0, ends[high])); !missing)
     return std::move(missing).error();
@@ -126,12 +125,9 @@ Result<Found> find(int root, const std::string& path) {
   return found;
 }
 
-Status check_lengths(const std::string& path) {
-  if (path.size() >= PATH_MAX) return errno_error(quoted(path.substr(0, 64) + "…"), ENAMETOOLONG);
-  for (const auto part : text::split(path, '/'))
-    if (part.size() > NAME_MAX)
-      return errno_error(quoted(std::string(part.substr(0, 64)) + "…"), ENAMETOOLONG);
-  return Ok{};
+Status check_length(const std::string& path) {
+  if (path.size() < PATH_MAX) return Ok{};
+  return errno_error(quoted(path.substr(0, 64) + "…"), ENAMETOOLONG);
 }
 
 }  // namespace
@@ -140,7 +136,7 @@ Result<std::string> resolve_path(int root, std::string_view given) {
   if (given.empty() || given[0] != '/' || given.find('\0') != std::string_view::npos)
     return make_error(quoted(given.substr(0, 64)) + " is no absolute path");
   const std::string path = paths::clean(given);
-  if (auto fine = check_lengths(path); !fine) return std::move(fine).error();
+  if (auto fine = check_length(path); !fine) return std::move(fine).error();
   for (int i = 0; i < kTries; ++i) {
     auto found = find(root, path);
     if (!found && found.error().code == EAGAIN) continue;
@@ -154,7 +150,7 @@ Result<std::string> resolve_path(int root, std::string_view given) {
     if (!inside) return make_error(quoted(path) + " lies outside of the distro's root");
     std::string out = *inside == "/" && !found->missing.empty() ? "" : *std::move(inside);
     out += found->missing;
-    if (auto fine = check_lengths(out); !fine) return std::move(fine).error();
+    if (auto fine = check_length(out); !fine) return std::move(fine).error();
     if (!json_can_carry(out))
       return make_error(quoted(path) + " leads to " + quoted(out) +
                         ", which isn't UTF-8: the Docker API can't carry that");

@@ -97,7 +97,8 @@ std::size_t path_length(std::string_view text, std::size_t at) {
     const auto end = rest.find(close);
     if (end != std::string_view::npos) {
       const bool escaped = at > 1 && text[at - 2] == '\\' && end > 0 && rest[end - 1] == '\\';
-      return escaped ? end - 1 : end;
+      // A whole bind in quotes: "SOURCE:DESTINATION".
+      return std::min(escaped ? end - 1 : end, rest.find(":/"));
     }
   }
   constexpr std::array<std::string_view, 9> kEnds = {": ",   ":/",   ", ",   " (",  " to ",

@@ -108,6 +108,8 @@ TEST_CASE("paths/unmap: paths inside messages") {
       {kUbuntu, "dial unix /run/causeway/engine.sock: refused",
        "dial unix /var/run/docker.sock: refused"},
       {kUbuntu, "(/mnt/distro/Ubuntu/a)", "(/a)"},
+      {kUbuntu, "invalid volume specification: '/mnt/distro/Ubuntu/a dir:/:ro'",
+       "invalid volume specification: '/a dir:/:ro'"},
       {kUbuntu, "/mnt/distro/Ubuntu/a\n/mnt/distro/Ubuntu/b:", "/a\n/b:"},
       {kMinimal, "stat /mnt/wsl/x: no such file", "stat /wsl/x: no such file"},
       {kUbuntu, "/srv/mnt/distro/Ubuntu/a and x/mnt/host/c",
