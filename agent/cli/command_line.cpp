@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kFooter =
     "exit codes: 0 done; 1 done, and the answer is no (not ready, failed, problems found);\n"
-    "  3 the agent doesn't run; 4 root is needed; 64 wrong usage; 69 another init runs;\n"
+    "  3 the agent doesn't run; 4 root is needed; 64 wrong usage; 69 another one runs;\n"
     "  70 an answer that makes no sense; 71 set-up failed; 75 not within the time given";
 
 constexpr std::uint64_t kDefaultWaitSeconds = 60;

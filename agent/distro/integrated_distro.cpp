@@ -304,7 +304,8 @@ void IntegratedDistro::watch_links() {
 }
 
 void IntegratedDistro::on_links_changed() {
-  if (!had_tools_ || removing_) return;
+  // Without them all links would seem to be of tools that are no more.
+  if (!had_tools_ || removing_ || !tools_attached(files_)) return;
   links_ = ensure_links(files_, *manifest_);
   send_report();
 }

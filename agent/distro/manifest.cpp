@@ -65,6 +65,8 @@ void read(ObjectReader& in, Addition& out) {
   in.read("inode", out.inode, 0, kMost);
   in.read("bound_ns", out.bound_ns, 0, kMost);
   if (out.path.empty() || out.path[0] != '/') in.fail("path", "expected an absolute path");
+  if (!out.home.empty() && !out.path.starts_with(out.home + "/"))
+    in.fail("home", "the path isn't in it");
   if (out.home.empty() && (out.uid != 0 || out.gid != 0)) in.fail("uid", "there is no home");
   const auto* known =
       std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind k) { return name_of(k) == kind; });

@@ -181,12 +181,14 @@ TEST_CASE("distro/integrated_distro: new and vanished mounts are told, and paths
       [&](const handover::Unmounted& m) { return m.point == point; });
   fs::remove(point);
 
-  rig.agent.send(handover::Resolve{7, {"/var/run/x", "/etc/group/x"}});
+  fs::create_symlink("/nowhere", rig.tree.path / "etc/lost");
+  rig.agent.send(handover::Resolve{7, {"/var/run/x", "/etc/lost/x"}});
   const auto resolved = std::get<handover::Resolved>(rig.agent.take<handover::Resolved>().body);
   CHECK(resolved.ticket == 7);
   REQUIRE(resolved.results.size() == 2);
   CHECK(resolved.results[0].path == "/run/x");
-  CHECK(resolved.results[1].error == "\"/etc/group/x\": \"/etc/group\" is no directory");
+  CHECK(resolved.results[1].error ==
+        "\"/etc/lost\" is a link that leads nowhere (to \"/nowhere\")");
 }
 
 TEST_CASE("distro/integrated_distro: after the agent's restart everything is told again") {

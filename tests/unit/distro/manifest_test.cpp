@@ -96,12 +96,14 @@ TEST_CASE("distro/manifest: with the last addition it goes itself, and what it h
 
 TEST_CASE("distro/manifest: one that can't be understood is an error, not an empty one") {
   const Tree tree;
-  for (const char* text :
-       {"", "{}", "[]", R"({"version":2,"made":[],"additions":[]})",
-        R"({"version":1,"made":[],"additions":[{"kind":"thing","path":"/a"}]})",
-        R"({"version":1,"made":[],"additions":[{"kind":"link","path":"a"}]})",
-        R"({"version":1,"made":[],"additions":[{"kind":"link","path":"/a","uid":1}]})",
-        R"({"version":1,"made":[],"additions":[{"kind":"link","path":"/a","more":1}]})"}) {
+  for (
+      const char* text :
+      {"", "{}", "[]", R"({"version":2,"made":[],"additions":[]})",
+       R"({"version":1,"made":[],"additions":[{"kind":"thing","path":"/a"}]})",
+       R"({"version":1,"made":[],"additions":[{"kind":"link","path":"a"}]})",
+       R"({"version":1,"made":[],"additions":[{"kind":"link","path":"/a","uid":1}]})",
+       R"({"version":1,"made":[],"additions":[{"kind":"file","path":"/a","home":"/home/me","uid":1,"gid":1}]})",
+       R"({"version":1,"made":[],"additions":[{"kind":"link","path":"/a","more":1}]})"}) {
     CAPTURE(text);
     tree.write("var/lib/causeway/integration.json", text);
     const auto manifest = Manifest::load(tree.files);
