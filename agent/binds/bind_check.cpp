@@ -67,12 +67,10 @@ void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& bo
   for (const auto& [distro, paths] : job->paths) {
     const auto& known = distros_.world().distros;
     const auto found = known.find(distro);
-    if (found == known.end()) {
-      job->problem =
-          "no WSL distro " + text::printable(distro) + " is known; its files are mounted";
-      return job->finish();
-    }
-    if (!found->second.attached) absent.insert(distro);
+    if (found != known.end() && found->second.attached) continue;
+    job->problem = distros_.obstacle(distro);
+    if (!job->problem.empty()) return job->finish();
+    absent.insert(distro);
   }
   if (absent.empty()) return look(job);
   job->open = absent.size();

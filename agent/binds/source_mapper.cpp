@@ -56,6 +56,11 @@ void SourceMapper::classify(const std::shared_ptr<Job>& job) {
     job->result = {400, not_running(*absent.begin()), {}};
     return finish(job);
   }
+  for (const auto& distro : absent)
+    if (auto why = distros_.obstacle(distro); !why.empty()) {
+      job->result = {400, std::move(why), {}};
+      return finish(job);
+    }
   job->waited = true;
   job->open = absent.size();
   for (const auto& distro : absent) {

@@ -26,6 +26,8 @@ class Distros {
   using Resolved = std::function<void(std::vector<Result<std::string>>)>;
   virtual ~Distros() = default;
   virtual const paths::World& world() const = 0;
+  // Why it makes no sense to wait for this distro; empty when it does.
+  virtual std::string obstacle(const std::string& distro) const = 0;
   virtual void request(const std::string& distro) = 0;
   // Both answer once, never within the call, and within a bounded time.
   virtual void when_attached(const std::string& distro, std::uint64_t limit_ms, Attached done) = 0;

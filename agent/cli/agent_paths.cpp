@@ -19,6 +19,15 @@ AgentPaths::AgentPaths(io::Loop& loop, shares::Shares& shares, engine_client::En
   };
 }
 
+std::string AgentPaths::obstacle(const std::string& distro) const {
+  if (!shares_.known(distro)) return "no WSL distro " + text::printable(distro) + " is known";
+  for (const auto& known : shares_.distros())
+    if (known.name == distro && !known.enabled)
+      return "the WSL distro " + distro + " is disabled: `causeway distro enable " + distro +
+             "` makes its files available again";
+  return {};
+}
+
 void AgentPaths::map(const proxy::Identity& identity, const engine_api::Route&,
                      std::vector<std::string> sources, Done done) {
   mapper_.map(identity, std::move(sources), [done = std::move(done)](binds::Mapped mapped) {

@@ -20,6 +20,9 @@ struct FakeDistros final : binds::Distros {
     now.drives = {'c'};
   }
   const paths::World& world() const override { return now; }
+  std::string obstacle(const std::string& distro) const override {
+    return distro == "NoSuch" || distro == "Off" ? distro + " can't come" : "";
+  }
   void request(const std::string& distro) override { requested.push_back(distro); }
   void when_attached(const std::string& distro, std::uint64_t, Attached done) override {
     loop.defer([this, distro, done] {
@@ -101,6 +104,15 @@ TEST_CASE("binds/source_mapper: a distro that doesn't run is asked for") {
   const auto mapped = never.map(kWindows, {R"(\\wsl$\Debian\srv)"});
   CHECK(mapped.status == 400);
   CHECK(mapped.message.find("Debian is not running") != std::string::npos);
+}
+
+TEST_CASE("binds/source_mapper: a distro that can't come isn't waited for") {
+  MapRig rig;
+  rig.distros.now.distros["Off"] = {};
+  const auto mapped = rig.map(kWindows, {R"(\\wsl$\Off\srv)"});
+  CHECK(mapped.status == 400);
+  CHECK(mapped.message == "Off can't come");
+  CHECK(rig.distros.requested.empty());
 }
 
 TEST_CASE("binds/source_mapper: one bad source is the answer for all") {
