@@ -43,7 +43,8 @@ static int files(const char* folder, int count) {
       }
     }
     clock_gettime(CLOCK_MONOTONIC, &ended);
-    nanoseconds[step] = (ended.tv_sec - begun.tv_sec) * 1000000000LL + ended.tv_nsec - begun.tv_nsec;
+    nanoseconds[step] =
+        (ended.tv_sec - begun.tv_sec) * 1000000000LL + ended.tv_nsec - begun.tv_nsec;
   }
   for (int step = 0; step < kSteps; ++step) printf("%lld ", nanoseconds[step]);
   printf("\n");

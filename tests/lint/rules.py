@@ -192,7 +192,7 @@ def formatting(tree):
 
 
 # Written so that this file doesn't break its own rule.
-LOCAL = re.compile(r"(?<![\w.$}*-])/(?:work|tmp/build|Users|home/(?!me/|user/)[a-z][\w-]*)[/-][\w.]")
+LOCAL = re.compile(r"(?<![\w.$}*-])/(?:work|tmp/build|Users|home/(?!me/|user/|dev/)[a-z][\w-]*)[/-][\w.]")
 SOURCES_OF_PACKAGES = re.compile(
     r"\b(?:(?:deb|security|ftp)\.debian\.org|(?:archive|security|ports)\.ubuntu\.com|registry\.npmjs\.org|pypi\.org|"
     r"files\.pythonhosted\.org|proxy\.golang\.org|(?:registry-1|index|download)\.docker\.(?:io|com)|[\w.-]*artifactor[y][\w.-]*|"

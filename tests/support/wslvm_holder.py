@@ -21,7 +21,7 @@ import wslvm_cgroups as cgroups
 import wslvm_distro as distro
 import wslvm_enter as enter
 import wslvm_kernel as kernel
-from wslvm_helpers import Helpers
+from wslvm_starter import Helpers
 
 _DISK_RELEASE_SECONDS = 3.0
 _KILL_SECONDS = 10.0

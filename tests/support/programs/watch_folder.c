@@ -1,6 +1,6 @@
-// watch_folder DIR: prints "ready", and once the name "end" has appeared in DIR a line for each change
-// of a name there: "created NAME", "changed NAME", "deleted NAME", or "OVERFLOW" when the kernel lost
-// some. Static, so that it runs in a container with nothing else.
+// watch_folder DIR: prints "ready", and once the name "end" has appeared in DIR a line for each
+// change of a name there: "created NAME", "changed NAME", "deleted NAME", or "OVERFLOW" when the
+// kernel lost some. Static, so that it runs in a container with nothing else.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
