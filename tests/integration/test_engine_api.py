@@ -37,7 +37,8 @@ def engine_shell(vm, script, **options):
 def sessions(vm):
     code, status = vm.control("/v1/status")
     assert code == 200
-    return next(entry["connections"] for entry in status["sockets"] if entry["path"].endswith("/engine.sock"))
+    return next(entry["connections"] for entry in status["sockets"]
+                if entry["path"] == "/run/docker.sock" and entry["purpose"].endswith("Ubuntu"))
 
 
 @pytest.fixture(scope="module")
