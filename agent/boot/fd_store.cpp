@@ -150,17 +150,20 @@ bool serve_store_request(int socket, FdStore& store) {
   }
   const auto request =
       parse_store_request({text.data(), static_cast<std::size_t>(n)}, received.count);
+  std::string_view error = request.error;
   switch (request.kind) {
     case StoreRequest::Kind::put:
-      answer(socket, store.put(request.name, std::move(received.fds[0])));
+      error = store.put(request.name, std::move(received.fds[0]));
       break;
     case StoreRequest::Kind::drop:
-      answer(socket, store.drop(request.name));
+      error = store.drop(request.name);
       break;
     case StoreRequest::Kind::malformed:
-      answer(socket, request.error);
       break;
   }
+  // What was refused is closed before anybody hears of it.
+  for (auto& fd : received.fds) fd.reset();
+  answer(socket, error);
   return true;
 }
 
