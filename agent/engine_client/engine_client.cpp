@@ -68,8 +68,8 @@ class EngineClient::Call final : private io::Stream::Handler {
 class EngineClient::Follower final : private io::Stream::Handler {
  public:
   Follower(EngineClient& client, std::uint64_t id, std::string what, UniqueFd connection,
-           OnLine on_line, Ended ended)
-      : ended(std::move(ended)),
+           OnLine on_line, Ended at_end)
+      : ended(std::move(at_end)),
         client_(client),
         id_(id),
         what_(std::move(what)),
