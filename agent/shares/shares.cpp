@@ -1,6 +1,9 @@
 #include "shares/shares.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
@@ -31,6 +34,17 @@ constexpr std::uint64_t kResolveMs = 5000;
 
 using paths::Identity;
 using Answers = std::vector<Result<std::string>>;
+
+// Whether the kernel's cache alone proves that `path` is there and no part of it is a link: then it
+// is its own answer, and nobody need be asked. It never waits, so no dead network mount can hold
+// the loop (openat2(2), RESOLVE_CACHED).
+bool is_plain(int root, const std::string& path) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_CACHED;
+  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how))))
+             .get() >= 0;
+}
 
 Result<std::string> from(const handover::Resolution& resolution) {
   if (!resolution.error.empty()) return make_error(resolution.error);
@@ -74,7 +88,9 @@ struct Shares::Parts {
   void attached_now(const std::string& name);
   void end_waiter(std::uint64_t id, bool there);
   std::vector<std::string> own_places() const;
+  UniqueFd open_root(const std::string& name) const;
   Answers resolve_here(const std::string& name, const std::vector<std::string>& paths) const;
+  void ask_helper(const std::string& name, std::vector<std::string> paths, Resolved done);
   DistroStatus describe(const std::string& name) const;
 
   io::Loop& loop;
@@ -286,12 +302,16 @@ void Shares::Parts::request(const std::string& name) {
   });
 }
 
+// Of a share; empty when it isn't there. Not to be kept: it keeps the distro's disk busy.
+UniqueFd Shares::Parts::open_root(const std::string& name) const {
+  if (!attached.usable(name)) return {};
+  return UniqueFd(::open(attached.path_of(name).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
 Answers Shares::Parts::resolve_here(const std::string& name,
                                     const std::vector<std::string>& paths) const {
   Answers out;
-  const UniqueFd root(attached.usable(name)
-                          ? ::open(attached.path_of(name).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)
-                          : -1);
+  const UniqueFd root = open_root(name);
   for (const auto& path : paths) {
     if (root)
       out.push_back(handover::resolve_path(root.get(), path));
@@ -401,24 +421,47 @@ void Shares::when_attached(std::string_view distro, std::uint64_t timeout_ms,
 void Shares::resolve(std::string_view distro, std::vector<std::string> paths, Resolved done) {
   auto& parts = *parts_;
   const std::string name(distro);
-  auto* helper = parts.table.helper(name);
+  std::vector<std::size_t> open;  // those that have to be asked for
+  std::vector<std::string> asked;
+  const UniqueFd root = parts.open_root(name);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (root && is_plain(root.get(), paths[i])) continue;
+    open.push_back(i);
+    asked.push_back(paths[i]);
+  }
+  Answers out(std::make_move_iterator(paths.begin()), std::make_move_iterator(paths.end()));
+  if (open.empty())
+    return parts.tell([out = std::move(out), done = std::move(done)] { done(out); });
+  parts.ask_helper(name, std::move(asked),
+                   [out = std::move(out), open = std::move(open),
+                    done = std::move(done)](Answers answers) mutable {
+                     for (std::size_t n = 0; n < open.size(); ++n)
+                       out[open[n]] = n < answers.size() ? std::move(answers[n])
+                                                         : make_error("the helper gave no answer");
+                     done(std::move(out));
+                   });
+}
+
+void Shares::Parts::ask_helper(const std::string& name, std::vector<std::string> paths,
+                               Resolved done) {
+  auto* helper = table.helper(name);
   const bool too_long =
       std::any_of(paths.begin(), paths.end(), [](const auto& p) { return p.size() >= PATH_MAX; });
   // One path that no kernel takes has an error of its own, and is no reason not to answer the rest.
-  if (helper == nullptr || too_long || !attached(name)) {
-    return parts.tell([&parts, name, paths = std::move(paths), done = std::move(done)] {
-      done(parts.resolve_here(name, paths));
+  if (helper == nullptr || too_long || !attached.usable(name)) {
+    return tell([this, name, paths = std::move(paths), done = std::move(done)] {
+      done(resolve_here(name, paths));
     });
   }
   auto asked = paths;
   helper->resolve(
       std::move(asked), kResolveMs,
-      [&parts, alive = std::weak_ptr<int>(parts.lifetime), name, paths = std::move(paths),
+      [this, alive = std::weak_ptr<int>(lifetime), name, paths = std::move(paths),
        done = std::move(done)](auto results) {
         if (alive.expired()) return;
         if (!results) {
           log::warning("share.resolved_here", {{"distro", name}, {"why", results.error().message}});
-          return parts.tell([&parts, name, paths, done] { done(parts.resolve_here(name, paths)); });
+          return tell([this, name, paths, done] { done(resolve_here(name, paths)); });
         }
         Answers out;
         for (const auto& result : *results) out.push_back(from(result));
