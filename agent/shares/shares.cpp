@@ -1,9 +1,6 @@
 #include "shares/shares.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
@@ -22,6 +19,7 @@
 #include "shares/known_distros.h"
 #include "shares/mount_calls.h"
 #include "shares/mount_watch.h"
+#include "shares/plain_paths.h"
 #include "shares/share_server.h"
 #include "shares/share_table.h"
 
@@ -34,17 +32,6 @@ constexpr std::uint64_t kResolveMs = 5000;
 
 using paths::Identity;
 using Answers = std::vector<Result<std::string>>;
-
-// Whether the kernel's cache alone proves that `path` is there and no part of it is a link: then it
-// is its own answer, and nobody need be asked. It never waits, so no dead network mount can hold
-// the loop (openat2(2), RESOLVE_CACHED).
-bool is_plain(int root, const std::string& path) {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_CACHED;
-  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how))))
-             .get() >= 0;
-}
 
 Result<std::string> from(const handover::Resolution& resolution) {
   if (!resolution.error.empty()) return make_error(resolution.error);
@@ -424,8 +411,14 @@ void Shares::resolve(std::string_view distro, std::vector<std::string> paths, Re
   std::vector<std::size_t> open;  // those that have to be asked for
   std::vector<std::string> asked;
   const UniqueFd root = parts.open_root(name);
+  const auto* record = parts.attached.record(name);
+  std::string device;
+  if (record != nullptr)
+    if (const auto disk = record->mounts.find("/"); disk != record->mounts.end())
+      device = disk->second.device;
+  const auto plain = find_plain(root.get(), device, paths);
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (root && is_plain(root.get(), paths[i])) continue;
+    if (plain[i]) continue;
     open.push_back(i);
     asked.push_back(paths[i]);
   }

@@ -1,0 +1,84 @@
+#include "shares/plain_paths.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/unique_fd.h"
+
+using namespace causeway;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Tree {
+  Tree() {
+    std::array<char, 40> name{"/tmp/causeway-plain-XXXXXX"};
+    path = mkdtemp(name.data());
+    fs::create_directories(path / "home/me/a");
+    fs::create_directories(path / "home/me/b");
+    std::ofstream(path / "home/me/file") << "x";
+    fs::create_symlink("/home/me/a", path / "home/me/link");
+    fs::create_symlink("/home", path / "house");
+    fs::create_symlink("/nowhere", path / "home/me/dangling");
+    root = UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    struct statx info {};
+    REQUIRE(::statx(root.get(), "", AT_EMPTY_PATH, STATX_TYPE, &info) == 0);
+    device = std::to_string(info.stx_dev_major) + ":" + std::to_string(info.stx_dev_minor);
+  }
+  ~Tree() { fs::remove_all(path); }
+  std::vector<bool> plain(const std::vector<std::string>& paths, const std::string& disk) const {
+    return shares::find_plain(root.get(), disk, paths);
+  }
+  fs::path path;
+  UniqueFd root;
+  std::string device;
+};
+
+}  // namespace
+
+TEST_CASE("shares/plain_paths: what is there without any link, one by one and side by side") {
+  const Tree tree;
+  struct Row {
+    const char* path;
+    bool expected;
+  };
+  const std::vector<Row> rows = {
+      {"/home/me/a", true},       {"/home/me/b", true},         {"/home/me/file", true},
+      {"/home/me/link", false},   {"/home/me/dangling", false}, {"/home/me/missing", false},
+      {"/home/me/link/x", false}, {"/house/me/a", false},       {"/house/me/b", false},
+      {"/home/me/file/x", false}, {"/home/me/file/y", false},
+  };
+  std::vector<std::string> all;
+  for (const Row& row : rows) all.emplace_back(row.path);
+  // Another disk's name: each path is looked at by itself then.
+  for (const std::string& disk : {tree.device, std::string("0:0")}) {
+    const auto together = tree.plain(all, disk);
+    REQUIRE(together.size() == rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      CAPTURE(rows[i].path);
+      CAPTURE(disk);
+      CHECK(together[i] == rows[i].expected);
+      CHECK(tree.plain({rows[i].path}, disk)[0] == rows[i].expected);
+    }
+  }
+  CHECK(tree.plain({"/"}, tree.device)[0]);
+  CHECK(tree.plain({"/home", "/house"}, tree.device) == std::vector<bool>{true, false});
+  CHECK(tree.plain({}, tree.device).empty());
+}
+
+TEST_CASE("shares/plain_paths: no descriptor stays open") {
+  const Tree tree;
+  const auto count = [] {
+    return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+  };
+  const auto before = count();
+  tree.plain({"/home/me/a", "/home/me/b", "/home/me/link", "/home", "/house/me/a"}, tree.device);
+  CHECK(count() == before);
+}
