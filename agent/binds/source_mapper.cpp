@@ -19,6 +19,7 @@ struct SourceMapper::Job {
   Mapped result;
   std::size_t open = 0;  // questions that aren't answered yet
   bool waited = false;
+  bool later = false;  // map() has returned: its caller may be called
 };
 
 std::string not_running(const std::string& distro) {
@@ -36,12 +37,14 @@ void SourceMapper::map(const paths::Identity& asker, std::vector<std::string> so
   job->sources = std::move(sources);
   job->done = std::move(done);
   classify(job);
+  job->later = true;
 }
 
 void SourceMapper::classify(const std::shared_ptr<Job>& job) {
   const auto& world = distros_.world();
   std::set<std::string> absent;
   job->targets.clear();
+  job->targets.reserve(job->sources.size());
   for (const auto& source : job->sources) {
     auto target = paths::classify(job->asker, source, world);
     if (target.kind == Target::Kind::refused) {
@@ -126,16 +129,21 @@ void SourceMapper::placed(const std::shared_ptr<Job>& job, const std::string& di
 }
 
 void SourceMapper::finish(const std::shared_ptr<Job>& job) {
+  if (job->later) return tell(*job);
   loop_.defer([this, job, alive = std::weak_ptr<int>(lifetime_)] {
-    if (alive.expired()) return;
-    if (job->result.status == 0 && on_windows_files) {
-      for (std::size_t i = 0; i < job->sources.size(); ++i)
-        if (job->result.paths[i].find("/host/") != std::string::npos &&
-            job->result.paths[i] != job->sources[i])
-          on_windows_files(job->asker, job->sources[i]);
-    }
-    job->done(std::move(job->result));
+    if (!alive.expired()) tell(*job);
   });
+}
+
+void SourceMapper::tell(Job& job) {
+  if (job.result.status == 0 && on_windows_files) {
+    for (std::size_t i = 0; i < job.sources.size(); ++i)
+      if (job.result.paths[i].find("/host/") != std::string::npos &&
+          job.result.paths[i] != job.sources[i])
+        on_windows_files(job.asker, job.sources[i]);
+  }
+  const auto done = std::move(job.done);
+  done(std::move(job.result));  // last: it may end us
 }
 
 }  // namespace causeway::binds

@@ -66,6 +66,7 @@ class SourceMapper {
   void placed(const std::shared_ptr<Job>& job, const std::string& distro,
               const std::vector<std::size_t>& which, std::vector<Result<std::string>> resolved);
   void finish(const std::shared_ptr<Job>& job);
+  void tell(Job& job);
 
   io::Loop& loop_;
   Distros& distros_;

@@ -424,7 +424,8 @@ void Shares::resolve(std::string_view distro, std::vector<std::string> paths, Re
   }
   Answers out(std::make_move_iterator(paths.begin()), std::make_move_iterator(paths.end()));
   if (open.empty())
-    return parts.tell([out = std::move(out), done = std::move(done)] { done(out); });
+    return parts.tell(
+        [out = std::move(out), done = std::move(done)]() mutable { done(std::move(out)); });
   parts.ask_helper(name, std::move(asked),
                    [out = std::move(out), open = std::move(open),
                     done = std::move(done)](Answers answers) mutable {
