@@ -241,10 +241,10 @@ class EngineVm(wslvm.Vm):
         return self._only("causeway", "agent")
 
     def dockerd_pid(self):
-        return self._only("dockerd")
+        return self._only("dockerd", "--config-file=/run/causeway/daemon.json")
 
     def containerd_pid(self):
-        return self._only("containerd")
+        return self._only("containerd", "--config=/etc/causeway/containerd.toml")
 
     def _only(self, *wanted):
         pids = []

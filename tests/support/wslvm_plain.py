@@ -51,7 +51,8 @@ class PlainDockerd:
         self.vm.load_busybox(self.distro, host=f"unix://{FOLDER}/docker.sock")
 
     def stop(self):
-        self.process.terminate()
+        # dockerd itself, which takes its containerd with it; who started it ends behind it.
+        self.vm.exec(self.distro, ["sh", "-c", f"kill $(cat {FOLDER}/pid)"], check=False)
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
