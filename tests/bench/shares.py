@@ -11,7 +11,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(os.path.dirname(HERE), part) for part in ("support", "integration")]
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import wslvm_http  # noqa: E402
 from sharing import Api, fresh_folder, identity  # noqa: E402
 from wslvm_engine import EngineVm  # noqa: E402

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from conftest import BINARY
+from vm_fixtures import BINARY
 from wslvm_engine import poll
 
 

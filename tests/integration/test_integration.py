@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 import pytest
-from conftest import REPOSITORY
+from vm_fixtures import REPOSITORY
 from sharing import IMAGE, Answer, engine_mounts, eventually, fresh_folder, fresh_name, identity, query
 
 KINDS = ["Guest", "minimal-guest"]

@@ -7,7 +7,7 @@ import signal
 import threading
 
 import pytest
-from conftest import BINARY
+from vm_fixtures import BINARY
 from sharing import eventually, fresh_folder, identity
 from wslvm_engine import poll
 

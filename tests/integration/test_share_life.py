@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from conftest import BINARY, kernel
+from vm_fixtures import BINARY, kernel
 from sharing import engine_mounts, eventually, fresh_folder, fresh_name, identity
 from test_engine_api import engine_shell
 

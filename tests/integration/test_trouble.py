@@ -15,7 +15,7 @@ import tempfile
 
 import pytest
 
-from conftest import BINARY
+from vm_fixtures import BINARY
 from wslvm_engine import poll
 
 QUICK = {"policy": "always", "delay_ms": 10, "max_delay_ms": 20, "limit": 3, "window_s": 60, "healthy_s": 30}

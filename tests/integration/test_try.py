@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import BINARY, REPOSITORY, cgroups, kernel, marks
+from vm_fixtures import BINARY, REPOSITORY, cgroups, kernel, marks
 
 TRY = os.path.join(REPOSITORY, "packaging", "try")
 RELEASE = os.path.join(REPOSITORY, "build", "release", "agent", "causeway")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import Machine, cgroups, kernel, marks, wslvm
+from vm_fixtures import Machine, cgroups, kernel, marks, wslvm
 from wslvm_engine import poll
 
 DISTROS = ("docker-desktop", "Ubuntu", "minimal")

@@ -26,6 +26,7 @@ BUILDS = {
 _DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped")
 _UNIT_ENVIRONMENT = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=1"}
 # Longer than all integration tests take on two busy cores; a hang becomes a failure, not a lost machine.
+_KINDS = ["unit", "lint", "integration", "e2e"]
 _PYTEST_SECONDS = 60 * 60
 _STUCK_TEST_SECONDS = 5 * 60  # pytest then prints every thread's stack
 
@@ -44,10 +45,9 @@ def main():
     arguments = sys.argv[1:]
     behind = arguments.index("--") if "--" in arguments else len(arguments)
     arguments, pytest_arguments = arguments[:behind], arguments[behind + 1:]
-    kinds = [k for k in ("unit", "lint", "integration") if f"--{k}" in arguments]
-    kinds = kinds or ["unit", "lint", "integration"]
+    kinds = [k for k in _KINDS if f"--{k}" in arguments] or _KINDS
     count = Count()
-    if "unit" in kinds or "integration" in kinds:
+    if kinds != ["lint"]:
         built = build("release", count, None if "unit" in kinds else _product_and_test_programs)
     if "lint" in kinds:
         run_pytest("lint", pytest_arguments, {}, count)
@@ -56,11 +56,12 @@ def main():
             run_unit("release", count)
         if build("sanitize", count, _programs_of_meson_tests):
             run_unit("sanitize", count)
-    if "integration" in kinds and built:
-        end_lost_vms()
-        run_pytest("integration", pytest_arguments, {"CAUSEWAY_BINARY": f"{BUILD}/release/agent/causeway",
-                                                     **({"CAUSEWAY_KEEP_VM": "1"} if "--keep" in arguments else {})},
-                   count)
+    for kind in ("integration", "e2e"):
+        if kind in kinds and built:
+            end_lost_vms()
+            run_pytest(kind, pytest_arguments, {"CAUSEWAY_BINARY": f"{BUILD}/release/agent/causeway",
+                                                **({"CAUSEWAY_KEEP_VM": "1"} if "--keep" in arguments else {})},
+                       count)
     print(f"{count.passed} passed, {count.failed} failed, {count.skipped} skipped", flush=True)
     return 1 if count.failed or not count.passed else 0
 
