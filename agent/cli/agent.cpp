@@ -10,6 +10,7 @@
 #include "cli/product_status.h"
 #include "config/settings.h"
 #include "io/endpoint.h"
+#include "link/clock.h"
 
 namespace causeway::cli {
 namespace {
@@ -99,7 +100,8 @@ Agent::Agent(io::Loop& loop, boot::StoreClient store, AgentOptions options)
             paths_.check(id, std::move(checked));
           },
           guard_options(options_)),
-      proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_) {}
+      proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_),
+      link_() {}
 
 Agent::~Agent() = default;
 
@@ -129,6 +131,10 @@ Status Agent::start() {
   if (!control) return std::move(control).error().with("control socket");
   auto engine = socket("engine");
   if (!engine) return std::move(engine).error().with("engine socket");
+  if (auto nonce = link_.start(options_.run, !store_.has_init()); !nonce) {
+    log::error("link.no_nonce", {{"error", nonce.error().message}});
+    notes_.push_back({true, "no link to Windows: " + nonce.error().message});
+  }
   if (auto made = file::make_directories(options_.data + "/causeway", 0700); !made)
     log::error("agent.no_data", {{"error", made.error().message}});
   if (auto loaded = guard_.load(); !loaded) {
@@ -294,6 +300,13 @@ Status Agent::enable_distro(std::string_view distro, bool enabled) {
   if (!shares_.known(distro))
     return Error{"no distro " + std::string(distro) + " is known", ENOENT};
   return enabled ? shares_.enable(distro) : shares_.disable(distro);
+}
+
+Result<control::ClockStep> Agent::step_clock(std::int64_t unix_ms) {
+  auto offset = link::step_clock(link::Clock::system(), unix_ms);
+  if (!offset) return std::move(offset).error();
+  if (offset->stepped) log::info("agent.clock_stepped", {{"offset_ms", offset->ms}});
+  return control::ClockStep{offset->stepped, offset->ms};
 }
 
 void Agent::add_shares(control::ProductStatus& status) const {

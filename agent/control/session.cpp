@@ -72,9 +72,9 @@ void Session::consume() {
                       [this] { refuse(408, "the request did not come to its end in time"); });
     auto taken = parser_.feed(unread_);
     if (!taken) return refuse(400, taken.error().message);
-    body_bytes_ += parser_.body().size();
+    body_ += parser_.body();
     unread_.erase(0, *taken);
-    if (body_bytes_ > owner_.limits().body_bytes ||
+    if (body_.size() > owner_.limits().body_bytes ||
         (parser_.head_done() && parser_.content_length().value_or(0) > owner_.limits().body_bytes))
       return refuse(413, "the body is larger than any request needs");
     if (parser_.complete()) handle();
@@ -109,7 +109,19 @@ void Session::handle() {
       return enable_distro(match, true);
     case Call::disable_distro:
       return enable_distro(match, false);
+    case Call::link:
+      return answer(200, to_json(owner_.backend().link_contact()));
+    case Call::clock:
+      return step_clock();
   }
+}
+
+void Session::step_clock() {
+  const auto unix_ms = unix_ms_from_json(body_);
+  if (!unix_ms) return answer(400, error_json(unix_ms.error().message));
+  const auto step = owner_.backend().step_clock(*unix_ms);
+  if (step) return answer(200, to_json(*step));
+  answer(step.error().code == EINVAL ? 400 : 409, error_json(step.error().message));
 }
 
 void Session::enable_distro(const Match& match, bool enabled) {
@@ -260,7 +272,7 @@ void Session::next_request() {
   events_ = false;
   follow_ = false;
   parser_.reset();
-  body_bytes_ = 0;
+  body_.clear();
   deadline_.start(owner_.limits().idle_ms, [this] { retire(); });
   stream_.resume(io::Stream::exchange);
 }

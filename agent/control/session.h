@@ -67,6 +67,7 @@ class Session final : public io::Stream::Handler {
   void handle();
   void act(const Match& match);
   void enable_distro(const Match& match, bool enabled);
+  void step_clock();
   void start_logs(const Match& match);
   void start_events();
   void answer(int status, std::string_view body, std::string_view allow = {});
@@ -84,7 +85,7 @@ class Session final : public io::Stream::Handler {
   http::Parser parser_;
   Phase phase_ = Phase::request;
   std::string unread_;  // what came behind the request that is being answered
-  std::size_t body_bytes_ = 0;
+  std::string body_;
   bool keep_alive_ = true;
   bool retired_ = false;
 
