@@ -12,13 +12,15 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "control/backend.h"
 #include "control/routes.h"
 #include "http/parser.h"
-#include "io/stream.h"
+#include "io/byte_stream.h"
+#include "io/loop.h"
 #include "io/timer.h"
 
 namespace causeway::control {
@@ -36,7 +38,7 @@ struct Limits {
   std::size_t follower_bytes = 256 * 1024;
 };
 
-class Session final : public io::Stream::Handler {
+class Session final : public io::ByteStream::Handler {
  public:
   class Owner {
    public:
@@ -46,7 +48,7 @@ class Session final : public io::Stream::Handler {
     virtual void retire(Session& session) = 0;  // destroys it, later in this turn or in the next
   };
 
-  Session(Owner& owner, io::Loop& loop, UniqueFd connection);
+  Session(Owner& owner, io::Loop& loop, std::unique_ptr<io::ByteStream> connection);
 
   // The product's status is now `status`, `body` as JSON.
   void status_changed(const ProductStatus& status, const std::string& body);
@@ -104,7 +106,7 @@ class Session final : public io::Stream::Handler {
   std::string newest_status_;
 
   io::Timer deadline_;
-  io::Stream stream_;  // last: stops first
+  std::unique_ptr<io::ByteStream> stream_;  // last: stops first
 };
 
 }  // namespace causeway::control
