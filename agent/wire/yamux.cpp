@@ -434,7 +434,7 @@ std::size_t Yamux::State::send_stream(StreamId id, char* out, std::size_t space,
   if (stream == nullptr || !stream->ready) return 0;
   stream->ready = false;
   if (stream->queued() > 0 && stream->send_window > 0 &&
-      (stream->announce == 0 || stream->owed == 0)) {
+      (stream->announce == 0 || stream->owed < limits.window / kReopenDivisor)) {
     return send_data(id, *stream, out, space, fits);
   }
   if (stream->announce != 0) {
@@ -446,9 +446,16 @@ std::size_t Yamux::State::send_stream(StreamId id, char* out, std::size_t space,
     return kFrameHeader;
   }
   if (stream->queued() > 0 || !stream->fin_wanted || stream->fin_sent) return 0;
+  const bool both = stream->closing && !stream->fin_received;
+  if (both && space < 2 * kFrameHeader) {
+    make_ready(id, *stream);
+    *fits = false;
+    return 0;
+  }
   put_header(out, {window_update, fin, id, 0});
+  if (both) put_header(out + kFrameHeader, {window_update, rst, id, 0});
   fin_went(id);
-  return kFrameHeader;
+  return (both ? 2 : 1) * kFrameHeader;
 }
 
 std::size_t Yamux::State::send_data(StreamId id, Stream& stream, char* out, std::size_t space,
@@ -485,7 +492,6 @@ void Yamux::State::fin_went(StreamId id) {
     remove(id);
     if (told) handler.on_end(id, End::closed);
   } else if (stream.closing) {
-    refuse(id);
     remove(id);
   }
 }
