@@ -6,8 +6,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 
+#include "base/scope_exit.h"
 #include "io/endpoint.h"
 
 namespace causeway::handover {
@@ -76,20 +78,35 @@ Result<UniqueFd> connect_in(int directory, const std::string& name) {
   return fd;
 }
 
-Result<UniqueFd> listen_in(int directory, const std::string& name) {
-  const auto address = address_in(directory, name);
+Result<Listening> listen_in(int directory, const std::string& name) {
+  const std::string temporary = "." + name + ".new";
+  const auto address = address_in(directory, temporary);
   if (!address) return address.error();
   auto fd = make_socket();
-  if (!fd) return fd;
-  if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT)
-    return errno_error("remove " + name);
+  if (!fd) return fd.error();
+  if (::unlinkat(directory, temporary.c_str(), 0) != 0 && errno != ENOENT)
+    return errno_error("remove " + temporary);
   // The mode of the descriptor becomes the mode of the file (unix(7)).
   if (::fchmod(fd->get(), 0600) != 0) return errno_error("chmod the socket of " + name);
   if (::bind(fd->get(), generic(*address), sizeof(*address)) != 0)
-    return errno_error("bind " + name);
-  if (::fchmodat(directory, name.c_str(), 0600, 0) != 0) return errno_error("chmod " + name);
-  if (::listen(fd->get(), kBacklog) != 0) return errno_error("listen on " + name);
-  return fd;
+    return errno_error("bind " + temporary);
+  ScopeExit discard([&] { ::unlinkat(directory, temporary.c_str(), 0); });
+  if (::fchmodat(directory, temporary.c_str(), 0600, 0) != 0)
+    return errno_error("chmod " + temporary);
+  if (::listen(fd->get(), kBacklog) != 0) return errno_error("listen on " + temporary);
+  auto file = file_id(directory, temporary);
+  if (!file) return std::move(file).error();
+  if (::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0)
+    return errno_error("rename to " + name);
+  discard.dismiss();
+  return Listening{std::move(*fd), *file};
+}
+
+Result<FileId> file_id(int directory, const std::string& name) {
+  struct stat info {};
+  if (::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno_error("stat " + name);
+  return FileId{info.st_dev, info.st_ino};
 }
 
 }  // namespace causeway::handover

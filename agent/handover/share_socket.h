@@ -4,6 +4,8 @@
 // write.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -16,6 +18,14 @@ inline constexpr const char* kPlace = "docker-desktop";   // below <wsl>
 inline constexpr const char* kSocketName = "share.sock";  // in <wsl>/docker-desktop/run
 inline constexpr const char* kProgramName = "causeway";   // in <wsl>/docker-desktop/bin
 
+// Which file `name` in `directory` is: so one sees whether a socket there is still ours.
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const FileId&) const = default;
+};
+Result<FileId> file_id(int directory, const std::string& name);
+
 // The directory `base`/`parts`…, as O_PATH descriptor: each part is a directory, not a link, owned
 // by root, and not writable for group or others; `base` itself is taken as it is. Errors name the
 // part and what is wrong; code ENOENT when it isn't there.
@@ -25,7 +35,12 @@ Result<UniqueFd> open_trusted(const std::string& base, const std::vector<std::st
 // be root's (SO_PEERCRED). Code ECONNREFUSED or ENOENT: nobody listens (yet).
 Result<UniqueFd> connect_in(int directory, const std::string& name);
 
-// Bound (an older file there is removed first), mode 0600, listening, non-blocking.
-Result<UniqueFd> listen_in(int directory, const std::string& name);
+// Bound, mode 0600, listening, non-blocking. It listens before it gets its name, in place of an
+// older file: nobody who sees it is refused.
+struct Listening {
+  UniqueFd fd;
+  FileId file;
+};
+Result<Listening> listen_in(int directory, const std::string& name);
 
 }  // namespace causeway::handover

@@ -1,6 +1,7 @@
 #include "shares/meeting_place.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,11 +110,27 @@ Result<bool> install_program(const std::string& program, int directory, const st
   return true;
 }
 
-Result<FileId> file_id(int directory, const std::string& name) {
+Status PlaceLock::claim(int run) {
+  const auto there = handover::file_id(run, kName);
   struct stat info {};
-  if (::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-    return errno_error("stat " + name);
-  return FileId{info.st_dev, info.st_ino};
+  // One that was taken away binds nobody.
+  if (lock_ && (!there || ::fstat(lock_.get(), &info) != 0 ||
+                *there != handover::FileId{info.st_dev, info.st_ino}))
+    release();
+  if (!lock_) lock_.reset(::openat(run, kName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!lock_) return errno_error(std::string("open ") + kName);
+  if (held_) return Ok{};
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) {
+    held_ = true;
+    return Ok{};
+  }
+  if (errno != EWOULDBLOCK) return errno_error(std::string("lock ") + kName);
+  return Error{"another agent in this VM serves them; end it, or leave them to it", EWOULDBLOCK};
+}
+
+void PlaceLock::release() {
+  lock_.reset();
+  held_ = false;
 }
 
 }  // namespace causeway::shares

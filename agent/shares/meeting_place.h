@@ -25,12 +25,20 @@ Result<MeetingPlace> make_meeting_place(const std::string& wsl);
 // same is there. True when it was written.
 Result<bool> install_program(const std::string& program, int directory, const std::string& name);
 
-// Which file `name` in `directory` is: so one sees whether a socket there is still ours.
-struct FileId {
-  dev_t device = 0;
-  ino_t inode = 0;
-  bool operator==(const FileId&) const = default;
+// The one agent that serves the distros: all distros of a VM share <wsl>, and a second agent there
+// (a distro with one of its own, beside docker-desktop) would take the first one's helpers away.
+class PlaceLock {
+ public:
+  static constexpr const char* kName = "lock";  // in MeetingPlace::run
+
+  // Held from the first success on. Code EWOULDBLOCK: another one holds it. The file stays open
+  // after a refusal: so only the holder's end closes it, which is an event (IN_CLOSE_WRITE).
+  Status claim(int run);
+  void release();
+
+ private:
+  UniqueFd lock_;
+  bool held_ = false;
 };
-Result<FileId> file_id(int directory, const std::string& name);
 
 }  // namespace causeway::shares

@@ -47,18 +47,19 @@ void ShareServer::check() {
 
 Status ShareServer::put_in_order() {
   auto place = make_meeting_place(places_.wsl);
-  if (!place) {
+  auto claimed = place ? lock_.claim(place->run.get()) : Status(std::move(place).error());
+  if (!claimed) {
     // Whoever took the place must not get helpers through a socket that is still there.
     listener_.reset();
     socket_ = {};
-    return std::move(place).error();
+    return claimed;
   }
   // The program first: a helper is started when it appears, and looks for the socket.
   auto installed = install_program(places_.program, place->bin.get(), handover::kProgramName);
   if (!installed) return std::move(installed).error();
   if (*installed) log::info("shares.program_installed");
   if (listener_) {
-    const auto there = file_id(place->run.get(), handover::kSocketName);
+    const auto there = handover::file_id(place->run.get(), handover::kSocketName);
     if (there && *there == socket_) return Ok{};
     log::warning("shares.socket_gone", {{"action", "bind it anew"}});
   }
@@ -69,14 +70,10 @@ Status ShareServer::listen(const MeetingPlace& place) {
   listener_.reset();
   auto socket = handover::listen_in(place.run.get(), handover::kSocketName);
   if (!socket) return std::move(socket).error();
-  auto id = file_id(place.run.get(), handover::kSocketName);
-  if (!id) return std::move(id).error();
-  socket_ = *id;
-  listener_ = std::make_unique<io::Listener>(loop_, std::move(*socket), [this](UniqueFd connected) {
-    on_connection(std::move(connected));
-  });
-  // A helper that saw the file before anybody listened on it waits for another event.
-  call_again();
+  socket_ = socket->file;
+  listener_ = std::make_unique<io::Listener>(
+      loop_, std::move(socket->fd),
+      [this](UniqueFd connected) { on_connection(std::move(connected)); });
   return Ok{};
 }
 

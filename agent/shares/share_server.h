@@ -1,6 +1,6 @@
 // ShareServer accepts the helpers: it keeps the meeting place in order and hands over each
-// connection whose other end is root's. What is wrong with the place is looked at again when
-// something there changes.
+// connection whose other end is root's. What is wrong with the place, another agent there included,
+// is looked at again when something there changes.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "handover/share_socket.h"
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/path_watch.h"
@@ -45,7 +46,8 @@ class ShareServer {
   std::function<void(UniqueFd)> accepted_;
   std::function<void()> changed_;
   std::string problem_;
-  FileId socket_;
+  PlaceLock lock_;
+  handover::FileId socket_;
   std::unique_ptr<io::Listener> listener_;
   std::vector<std::unique_ptr<io::PathWatch>> watches_;
 };

@@ -7,6 +7,7 @@ build); CAUSEWAY_KEEP_VM=1 leaves the session's VM running for a look at it.
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,22 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__
 BINARY = os.environ.get("CAUSEWAY_BINARY", os.path.join(REPOSITORY, "build", "release", "agent", "causeway"))
 KEEP = bool(os.environ.get("CAUSEWAY_KEEP_VM"))
 _STATE = f"/var/tmp/causeway-test-{os.getpid()}"
+
+
+# No test takes a quarter of it on two busy cores: what hangs fails alone, and the others still run.
+_TEST_SECONDS = 400
+
+
+@pytest.fixture(autouse=True)
+def _time_limit():
+    def over(_number, _frame):
+        pytest.fail(f"not done within {_TEST_SECONDS} s", pytrace=True)
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(_TEST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 class Machine:

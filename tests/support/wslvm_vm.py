@@ -33,6 +33,13 @@ _DISK_BYTES = 64 << 30  # sparse
 _START_SECONDS = 30
 
 
+class _Popen(subprocess.Popen):
+    def __exit__(self, kind, value, traceback):
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, value, traceback)
+
+
 class VmError(Exception):
     """One sentence for the user."""
 
@@ -140,9 +147,10 @@ class Vm:
 
     def popen(self, name, argv, *, user="root", folder=None, environment=None, engine_namespace=False,
               **popen):
-        """subprocess.Popen of a command in the distro; `popen` are Popen's own arguments."""
-        return subprocess.Popen(self.exec_argv(name, argv, user=user, folder=folder, environment=environment,
-                                               engine_namespace=engine_namespace), **popen)
+        """subprocess.Popen of a command in the distro; `popen` are Popen's own arguments. As a context manager it kills the
+        command when the block fails: a test that fails must not wait for what it was to end."""
+        return _Popen(self.exec_argv(name, argv, user=user, folder=folder, environment=environment,
+                                     engine_namespace=engine_namespace), **popen)
 
     # Processes and paths as the machine sees them ---------------------------------------------------
 

@@ -29,16 +29,17 @@ class FakeAgent {
     fs::create_directories(wsl.path / handover::kPlace / "run");
     auto directory = handover::open_trusted(wsl.path, {handover::kPlace, "run"});
     if (!directory) FAIL(directory.error().message);
-    auto fd = handover::listen_in(directory->get(), handover::kSocketName);
-    if (!fd) FAIL(fd.error().message);
-    listener_ = std::make_unique<io::Listener>(loop_, *std::move(fd), [this](UniqueFd accepted) {
-      ++connections;
-      got.clear();
-      channel = std::make_unique<handover::Channel>(
-          loop_, std::move(accepted),
-          [this](handover::Message message) { got.push_back(std::move(message)); },
-          [this](const Error&) { channel.reset(); });
-    });
+    auto listening = handover::listen_in(directory->get(), handover::kSocketName);
+    if (!listening) FAIL(listening.error().message);
+    listener_ =
+        std::make_unique<io::Listener>(loop_, std::move(listening->fd), [this](UniqueFd accepted) {
+          ++connections;
+          got.clear();
+          channel = std::make_unique<handover::Channel>(
+              loop_, std::move(accepted),
+              [this](handover::Message message) { got.push_back(std::move(message)); },
+              [this](const Error&) { channel.reset(); });
+        });
   }
   // As a killed agent leaves it: the file stays, nobody listens.
   void die() {

@@ -28,7 +28,8 @@ struct Folder {
   fs::path path;
 };
 
-std::string error_of(const Result<UniqueFd>& result) {
+template <typename T>
+std::string error_of(const Result<T>& result) {
   return result.ok() ? "fine" : result.error().message;
 }
 
@@ -78,10 +79,13 @@ TEST_CASE("handover/share_socket: helper and agent meet in the directory") {
     REQUIRE(::stat((folder.path / kSocketName).c_str(), &info) == 0);
     CHECK(S_ISSOCK(info.st_mode));
     CHECK((info.st_mode & 07777) == 0600);
+    CHECK(listening->file == FileId{info.st_dev, info.st_ino});
+    CHECK(*file_id(directory.get(), kSocketName) == listening->file);
+    CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
     if (is_root("listening as root")) {
       const auto connected = connect_in(directory.get(), kSocketName);
       CHECK(error_of(connected) == "fine");
-      const UniqueFd accepted(::accept4(listening->get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const UniqueFd accepted(::accept4(listening->fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
       REQUIRE(accepted);
       int type = 0;
       socklen_t size = sizeof(type);

@@ -116,6 +116,7 @@ class Process {
     pid_ = ::fork();
     if (pid_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      ::close_range(3, ~0U, 0);  // an agent's locks are not this process's
       for (;;) ::pause();
     }
     pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));

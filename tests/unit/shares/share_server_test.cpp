@@ -19,6 +19,7 @@ struct Server {
     write_file(program, "#!/bin/sh\n");
   }
   void start() { server.start(); }
+  void end() { kept.reset(); }
   bool connects() {
     const auto run = handover::open_trusted(wsl, {handover::kPlace, "run"});
     if (!run) return false;
@@ -34,7 +35,10 @@ struct Server {
   io::Loop loop;
   int accepted = 0;
   int changes = 0;
-  ShareServer server{loop, {wsl, program}, [this](UniqueFd) { ++accepted; }, [this] { ++changes; }};
+  std::unique_ptr<ShareServer> kept = std::make_unique<ShareServer>(
+      loop, ShareServer::Places{wsl, program}, [this](UniqueFd) { ++accepted; },
+      [this] { ++changes; });
+  ShareServer& server = *kept;
 };
 
 mode_t mode_of(const std::string& path) {
@@ -114,6 +118,7 @@ TEST_CASE("shares/share_server: what is taken away is made again" * needs_mounts
   SUBCASE("the program") { REQUIRE(::unlink(rig.place("/bin/causeway").c_str()) == 0); }
   SUBCASE("another program") { write_file(rig.place("/bin/causeway"), "evil"); }
   SUBCASE("all of it") {
+    REQUIRE(::unlink(rig.place("/run/lock").c_str()) == 0);
     REQUIRE(::unlink(rig.place("/run/share.sock").c_str()) == 0);
     REQUIRE(::unlink(rig.place("/bin/causeway").c_str()) == 0);
     for (const char* path : {"/run", "/bin", ""}) REQUIRE(::rmdir(rig.place(path).c_str()) == 0);
@@ -128,21 +133,54 @@ TEST_CASE("shares/share_server: what is taken away is made again" * needs_mounts
 
 TEST_CASE("shares/share_server: the program is copied whole, and only when it is another" *
           needs_mounts) {
+  Sandbox sandbox;
+  const std::string program = sandbox / "program";
+  write_file(program, std::string(700'000, 'x') + "end");
+  const UniqueFd bin(::open(sandbox.folder("bin").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(*install_program(program, bin.get(), "causeway"));
+  const auto id = handover::file_id(bin.get(), "causeway");
+  CHECK(content(sandbox / "bin/causeway") == content(program));
+  CHECK_FALSE(*install_program(program, bin.get(), "causeway"));
+  CHECK(*handover::file_id(bin.get(), "causeway") == *id);
+  write_file(program, std::string(700'000, 'x') + "END");
+  CHECK(*install_program(program, bin.get(), "causeway"));
+  CHECK_FALSE(*handover::file_id(bin.get(), "causeway") == *id);
+  CHECK(content(sandbox / "bin/causeway") == content(program));
+}
+
+// A second agent in the VM, in a distro of its own, sees the same <wsl>.
+TEST_CASE("shares/share_server: one agent serves the distros, the next one waits for its end" *
+          needs_mounts) {
   Server rig;
-  write_file(rig.program, std::string(700'000, 'x') + "end");
   rig.start();
-  const auto id = file_id(AT_FDCWD, rig.place("/bin/causeway"));
-  CHECK(content(rig.place("/bin/causeway")) == content(rig.program));
-  ShareServer next(
-      rig.loop, {rig.wsl, rig.program}, [](UniqueFd) {}, [] {});
-  next.start();
-  CHECK(*file_id(AT_FDCWD, rig.place("/bin/causeway")) == *id);
-  write_file(rig.program, std::string(700'000, 'x') + "END");
-  ShareServer updated(
-      rig.loop, {rig.wsl, rig.program}, [](UniqueFd) {}, [] {});
-  updated.start();
-  CHECK_FALSE(*file_id(AT_FDCWD, rig.place("/bin/causeway")) == *id);
-  CHECK(content(rig.place("/bin/causeway")) == content(rig.program));
+  const auto socket = handover::file_id(AT_FDCWD, rig.place("/run/share.sock"));
+  int accepted = 0;
+  ShareServer second(
+      rig.loop, {rig.wsl, rig.program}, [&](UniqueFd) { ++accepted; }, [] {});
+  second.start();
+  CHECK(second.problem() == "another agent in this VM serves them; end it, or leave them to it");
+  // Both are called for each change there, and leave it as it is.
+  REQUIRE(::utimensat(AT_FDCWD, rig.place("/run/share.sock").c_str(), nullptr, 0) == 0);
+  write_file(rig.place("/run/something"), "");
+  for (int i = 0; i < 20; ++i) rig.loop.turn();
+  CHECK(*handover::file_id(AT_FDCWD, rig.place("/run/share.sock")) == *socket);
+  CHECK(rig.server.problem().empty());
+  CHECK(rig.connects());
+  CHECK(accepted == 0);
+  SUBCASE("the lock is taken away: still one of the two") {
+    REQUIRE(::unlink(rig.place("/run/lock").c_str()) == 0);
+    REQUIRE(turn_until(rig.loop, [&] {
+      return exists(rig.place("/run/lock")) &&
+             rig.server.problem().empty() != second.problem().empty();
+    }));
+  }
+  SUBCASE("the first one ends") {
+    rig.end();
+    REQUIRE(turn_until(rig.loop, [&] { return second.problem().empty(); }));
+    const auto run = handover::open_trusted(rig.wsl, {handover::kPlace, "run"});
+    REQUIRE(handover::connect_in(run->get(), handover::kSocketName).ok());
+    CHECK(turn_until(rig.loop, [&] { return accepted == 1; }));
+  }
 }
 
 TEST_CASE("shares/share_server: calling touches the socket" * needs_mounts) {
