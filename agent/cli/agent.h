@@ -62,6 +62,7 @@ class Agent final : private control::ControlBackend {
   control::LinkContact link_contact() override { return link_.contact(); }
   Result<control::ClockStep> step_clock(std::int64_t unix_ms) override;
 
+  Status start_link();
   Result<UniqueFd> socket(std::string_view slot);
   shares::Shares::Events share_events();
   void serve(shares::ApiListener listener);

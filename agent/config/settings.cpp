@@ -31,6 +31,7 @@ void read_link(ObjectReader& link, Settings& out) {
       return link.fail("tcp", "expected 127.0.0.1:PORT, found " + text::printable(text));
     out.link_tcp_port = static_cast<std::uint16_t>(port);
   }
+  link.read("peer_cid", out.link_peer_cid, 0, 0xffff'fffe);
 }
 
 }  // namespace

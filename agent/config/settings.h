@@ -27,6 +27,8 @@ struct Settings {
   LinkVsock link_vsock = LinkVsock::automatic;
   // The link's TCP port on 127.0.0.1, for development; 0: none.
   std::uint16_t link_tcp_port = 0;
+  // From where connections on AF_VSOCK are taken: 2 is the host, Windows. Another for tests only.
+  std::int64_t link_peer_cid = 2;
   bool operator==(const Settings&) const = default;
 };
 

@@ -52,7 +52,7 @@ void ControlServer::accepted(UniqueFd connection) {
   begin(std::make_unique<io::Stream>(loop_, std::move(connection), nullptr));
 }
 
-bool ControlServer::serve(std::unique_ptr<io::ByteStream> client) {
+bool ControlServer::serve(std::unique_ptr<io::ByteStream>& client) {
   if (sessions_.size() >= limits_.sessions) return false;
   begin(std::move(client));
   return true;

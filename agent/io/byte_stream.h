@@ -63,6 +63,11 @@ class ByteStream {
   virtual bool write_ended() const = 0;
   virtual bool read_ended() const = 0;
 
+  // Whether the peer gets all that was taken when the stream is destroyed, even when it still
+  // sends. A socket that is closed with bytes unread resets its peer, which may lose what it has
+  // not read.
+  virtual bool closes_in_order() const { return false; }
+
   // The descriptor, with the queue's rest in `unsent`; the stream is dead after it. For a switch to
   // Splice. Without a descriptor of its own the stream stays as it is.
   virtual UniqueFd release(std::string* unsent) = 0;

@@ -52,7 +52,7 @@ std::uint64_t ProxyServer::open(Identity identity) {
   return id;
 }
 
-bool ProxyServer::serve(std::uint64_t endpoint, std::unique_ptr<io::ByteStream> client) {
+bool ProxyServer::serve(std::uint64_t endpoint, std::unique_ptr<io::ByteStream>& client) {
   if (!accepting_ || drained_) return false;
   begin(endpoint, std::move(client));
   return true;

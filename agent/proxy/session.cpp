@@ -166,7 +166,7 @@ void Session::pass_client_eof() {
 void Session::on_drained() {
   switch (phase_) {
     case Phase::closing:
-      if (client_eof_) {
+      if (client_eof_ || client_satisfied()) {
         end();
       } else {
         set_deadline(host_.limits().linger_ms);
@@ -290,12 +290,17 @@ void Session::close() {
   held_.clear();
   mapped_.reset();
   client_->shutdown_write();
-  if (client_eof_ && client_->queued() == 0) return end();
+  if ((client_eof_ || client_satisfied()) && client_->queued() == 0) return end();
   // All is read and dropped until the client has seen the end.
   for (const auto reason : {Stream::backlog, Stream::exchange, Stream::engine_state}) {
     client_->resume(reason);
   }
   set_deadline(client_->queued() > 0 ? host_.limits().stall_ms : host_.limits().linger_ms);
+}
+
+// It has said all that it wants to, and gets the end behind the last byte however it is closed.
+bool Session::client_satisfied() const {
+  return exchange_.request_complete() && client_->closes_in_order();
 }
 
 void Session::end() {

@@ -140,6 +140,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   void send_answer();
   void refuse(int status, std::string_view message);
   void close();
+  bool client_satisfied() const;
   void end();
 
   Host& host_;

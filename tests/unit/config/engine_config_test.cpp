@@ -245,12 +245,13 @@ TEST_CASE("config/settings: the link's listeners") {
   CHECK(parsed->link_tcp_port == 4857);
   CHECK(parse_settings(R"({"link":{"vsock":"auto"}})").value() == Settings{});
   CHECK(parse_settings(R"({"link":{"vsock":"off"}})").value().link_vsock == LinkVsock::off);
+  CHECK(parse_settings(R"({"link":{"peer_cid":1}})").value().link_peer_cid == 1);
   for (const char* bad :
-       {R"({"link":{"vsock":"ON"}})", R"({"link":{"vsock":true}})", R"({"link":{"tcp":4857}})",
-        R"({"link":{"tcp":"4857"}})", R"({"link":{"tcp":"0.0.0.0:4857"}})",
-        R"({"link":{"tcp":"127.0.0.1:0"}})", R"({"link":{"tcp":"127.0.0.1:65536"}})",
-        R"({"link":{"tcp":"127.0.0.1:"}})", R"({"link":{"tcp":"127.0.0.1:80 "}})",
-        R"({"link":{"port":1}})", R"({"link":[]})"}) {
+       {R"({"link":{"vsock":"ON"}})", R"({"link":{"peer_cid":-1}})", R"({"link":{"vsock":true}})",
+        R"({"link":{"tcp":4857}})", R"({"link":{"tcp":"4857"}})",
+        R"({"link":{"tcp":"0.0.0.0:4857"}})", R"({"link":{"tcp":"127.0.0.1:0"}})",
+        R"({"link":{"tcp":"127.0.0.1:65536"}})", R"({"link":{"tcp":"127.0.0.1:"}})",
+        R"({"link":{"tcp":"127.0.0.1:80 "}})", R"({"link":{"port":1}})", R"({"link":[]})"}) {
     CAPTURE(bad);
     CHECK(!parse_settings(bad).ok());
   }
