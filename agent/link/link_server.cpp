@@ -1,5 +1,7 @@
 #include "link/link_server.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -34,13 +36,18 @@ void LinkServer::accepted(const std::string& carrier, UniqueFd fd) {
   if (sessions_.size() - count_open() >= options_.strangers)
     return note_refusal(carrier + ": too many connections that have not said hello");
   if (sessions_.empty()) {
-    heartbeat_ = std::make_unique<Heartbeat>(loop_, options_.tick_ms, [this] {
-      // A session that ends here is destroyed later.
-      for (const auto& session : sessions_) session->tick();
-    });
+    heartbeat_ = std::make_unique<Heartbeat>(loop_, options_.tick_ms, [this] { tick(); });
   }
   sessions_.push_back(std::make_unique<LinkSession>(loop_, std::move(fd), carrier, options_.session,
                                                     static_cast<LinkSession::Owner&>(*this)));
+}
+
+void LinkServer::tick() {
+  // A session that ends here is destroyed later.
+  for (const auto& session : sessions_) session->tick();
+  // Streams whose receivers are slow hold a window each; the C library keeps what they held.
+  const bool streams = status().streams > 0;
+  if (std::exchange(had_streams_, streams) && !streams) ::malloc_trim(0);
 }
 
 void LinkServer::opened(LinkSession& session) {
@@ -58,6 +65,7 @@ void LinkServer::opened(LinkSession& session) {
 }
 
 bool LinkServer::serve(wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) {
+  had_streams_ = true;
   return events_.serve(channel, stream);
 }
 
