@@ -23,6 +23,7 @@
 #include "io/path_watch.h"
 #include "io/poll.h"
 #include "io/timer.h"
+#include "shares/mount_watch.h"
 
 namespace causeway::cli {
 namespace {
@@ -149,7 +150,8 @@ Result<std::string> current_version(const std::string& versions) {
   }
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(versions, none))
-    if (entry.is_directory(none)) names.push_back(entry.path().filename().string());
+    if (const auto name = entry.path().filename().string(); name[0] != '.')
+      if (entry.is_directory(none)) names.push_back(name);
   if (names.size() == 1) return names[0];
   return make_error(versions + " holds " + std::to_string(names.size()) +
                     " versions, and no link `current` says which of them to run");
@@ -161,9 +163,9 @@ Result<ControlClient> bring_up(const AttachOptions& options, std::uint64_t deadl
   const std::string socket = control_socket(options.run);
   if (auto client = ControlClient::connect(socket)) return client;
   io::Loop loop;
-  // The watch first, then a look: so nothing slips in between.
-  auto watch = io::PathWatch::start(loop, socket, [&] { loop.stop(); });
-  if (!watch) return std::move(watch).error();
+  // Init mounts a new file system on RUN: what was watched there before is hidden then.
+  auto mounts = shares::MountWatch::start(loop, [&] { loop.stop(); });
+  if (!mounts) return std::move(mounts).error();
   std::optional<Init> init;
   std::unique_ptr<io::Poll> end;
   if (!running_init(options.run)) {
@@ -178,6 +180,9 @@ Result<ControlClient> bring_up(const AttachOptions& options, std::uint64_t deadl
   }
   io::Timer timer(loop);
   for (;;) {
+    // The watch first, then a look: so nothing slips in between.
+    auto watch = io::PathWatch::start(loop, socket, [&] { loop.stop(); });
+    if (!watch) return std::move(watch).error();
     auto client = ControlClient::connect(socket);
     if (client) return client;
     const int code = client.error().code;
