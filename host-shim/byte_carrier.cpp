@@ -35,7 +35,7 @@ ByteCarrier::~ByteCarrier() {
 void ByteCarrier::start(Handler& handler) {
   io_->handler = &handler;
   if (io_->early.empty()) return io_->read();
-  io_->port.post([weak = std::weak_ptr<Io>(io_)] {
+  io_->port.defer([weak = std::weak_ptr<Io>(io_)] {
     const auto io = weak.lock();
     if (!io || io->handler == nullptr) return;
     const auto early = std::move(io->early);

@@ -52,6 +52,7 @@ CompletionPort::CompletionPort()
 CompletionPort::~CompletionPort() {
   draining_ = true;
   timers_.clear();
+  deferred_.clear();
   {
     const std::lock_guard lock(mutex_);
     posted_.clear();
@@ -73,7 +74,8 @@ void CompletionPort::run() {
     run_failed();
     run_posted();
     const auto wait = run_timers();
-    if (!failed_.empty()) continue;
+    run_deferred();
+    if (!failed_.empty() || !deferred_.empty()) continue;
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
@@ -109,6 +111,10 @@ void CompletionPort::run_posted() {
     woken_ = false;
   }
   for (auto& task : tasks) task();
+}
+
+void CompletionPort::run_deferred() {
+  for (auto& task : std::exchange(deferred_, {})) task();
 }
 
 bool CompletionPort::turn(DWORD timeout_ms) {

@@ -69,6 +69,8 @@ class CompletionPort {
   void stop();
   // From any thread: `task` runs on the loop, in order.
   void post(std::function<void()> task);
+  // On the loop's thread: `task` runs at the end of this turn.
+  void defer(std::function<void()> task) { deferred_.push_back(std::move(task)); }
 
   TimerId after(std::uint64_t ms, std::function<void()> task);
   void cancel(TimerId timer);
@@ -81,6 +83,7 @@ class CompletionPort {
   bool turn(DWORD timeout_ms);
   void run_failed();
   void run_posted();
+  void run_deferred();
   std::uint64_t run_timers();
 
   UniqueHandle port_;
@@ -91,6 +94,7 @@ class CompletionPort {
   bool draining_ = false;
   std::size_t pending_ = 0;                           // operations begun and not told
   std::vector<std::pair<Operation*, DWORD>> failed_;  // of them, those that queue no packet
+  std::vector<std::function<void()>> deferred_;
   std::map<TimerId, std::function<void()>> timers_;
   std::uint64_t next_timer_ = 1;
 };
