@@ -104,8 +104,8 @@ class Shim {
   ShimStatus status() const;
 
   // One request of the agent's control API over the link, answered on the Shim's thread with the
-  // status code and the body (bounded; no streams), or with an error. For callers outside of
-  // callbacks as for callbacks.
+  // status code and the body (bounded; no streams), or with an error. Not answered if the Shim is
+  // stopped meanwhile.
   using Answer = std::function<void(Result<std::pair<int, std::string>>)>;
   void request(std::string method, std::string path, std::string body, Answer answer);
 
