@@ -77,8 +77,14 @@ void CompletionPort::run() {
     run_deferred();
     if (!failed_.empty() || !deferred_.empty()) continue;
     {
-      const std::lock_guard lock(mutex_);
-      if (stopping_) return;
+      std::unique_lock lock(mutex_);
+      if (stopping_) {
+        ended_ = true;
+        const auto dropped = std::move(posted_);
+        posted_.clear();
+        lock.unlock();  // what goes with a task may post
+        return;
+      }
       if (!posted_.empty()) continue;
     }
     turn(wait == kForever ? INFINITE
@@ -95,6 +101,7 @@ void CompletionPort::stop() {
 
 void CompletionPort::post(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
+  if (ended_) return;
   posted_.push_back(std::move(task));
   if (!std::exchange(woken_, true)) PostQueuedCompletionStatus(port_.get(), 0, 0, nullptr);
 }

@@ -67,7 +67,7 @@ class CompletionPort {
   Status associate(HANDLE handle);
   void run();  // until stop()
   void stop();
-  // From any thread: `task` runs on the loop, in order.
+  // From any thread: `task` runs on the loop, in order. Dropped once run() has returned.
   void post(std::function<void()> task);
   // On the loop's thread: `task` runs at the end of this turn.
   void defer(std::function<void()> task) { deferred_.push_back(std::move(task)); }
@@ -91,6 +91,7 @@ class CompletionPort {
   std::vector<std::function<void()>> posted_;
   bool woken_ = false;
   bool stopping_ = false;
+  bool ended_ = false;
   bool draining_ = false;
   std::size_t pending_ = 0;                           // operations begun and not told
   std::vector<std::pair<Operation*, DWORD>> failed_;  // of them, those that queue no packet

@@ -56,8 +56,10 @@ class Stepper {
     state_.up_since = now_.ms;
     if (std::exchange(state_.clock_wanted, false)) act(Do::step_clock);
   }
-  void lasted() {
-    if (now_.ms - state_.up_since >= times_.lasting_ms) state_.attempts = 0;
+  bool lasted() {
+    const bool long_enough = now_.ms - state_.up_since >= times_.lasting_ms;
+    if (long_enough) state_.attempts = 0;
+    return long_enough;
   }
   // Doubling, less up to a quarter by chance.
   void delay() {
@@ -231,7 +233,7 @@ void Stepper::when_direct() {
       return stop();
     case Kind::link_failed:
     case Kind::link_lost:
-      lasted();
+      if (!lasted()) return wait(event_.detail);
       state_.reason = event_.detail;
       act(Do::drop_link);
       return dial();

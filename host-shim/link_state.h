@@ -22,9 +22,9 @@
 // waiting    No link, nothing runs; a timer brings the next try.
 // stopping   The farewell is said, attach is to end by itself.
 //
-// A direct link that is lost is dialed again at once: attach runs, so the VM does. Everything that
-// is lost beyond that starts over with attach, after a growing delay. Waking up counts as a reason
-// to try at once.
+// A direct link that had lasted and is lost is dialed again at once: attach runs, so the VM does.
+// Everything that is lost beyond that starts over with attach, after a growing delay. Waking up
+// counts as a reason to try at once.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,9 @@ struct ShimSettings {
   std::string tcp_nonce;  // 32 hex digits; only used without attach
   std::uint32_t start_timeout_ms = 180'000;  // of attach, until its line: the VM may have to boot
   std::uint32_t dial_timeout_ms = 5'000;     // of the direct carrier, until it is connected
-  std::uint32_t client_wait_ms = 30'000;     // of a client while the link is being made
+  std::uint32_t first_delay_ms = 500;        // before a new try; doubles
+  std::uint32_t longest_delay_ms = 30'000;
+  std::uint32_t client_wait_ms = 30'000;  // of a client while the link is being made
 };
 
 enum class LogLevel { debug, info, warning, error };
@@ -102,8 +104,8 @@ class Shim {
   ShimStatus status() const;
 
   // One request of the agent's control API over the link, answered on the Shim's thread with the
-  // status code and the body (bounded; no streams), or with an error. For callers outside of
-  // callbacks as for callbacks.
+  // status code and the body (bounded; no streams), or with an error. Not answered if the Shim is
+  // stopped meanwhile.
   using Answer = std::function<void(Result<std::pair<int, std::string>>)>;
   void request(std::string method, std::string path, std::string body, Answer answer);
 
