@@ -169,6 +169,21 @@ std::string to_json(const LinkContact& contact) {
       .dump();
 }
 
+Result<LinkContact> link_contact_from_json(std::string_view text) {
+  const auto json = Json::parse(text);
+  if (!json) return json.error();
+  LinkContact out;
+  const auto port = (*json)["port"].as_int();
+  const auto major = (*json)["major"].as_int();
+  out.nonce = (*json)["nonce"].string_or("");
+  if (out.nonce.empty() || !port || *port < 0 || *port > std::numeric_limits<std::int32_t>::max() ||
+      !major || *major < 1 || *major > std::numeric_limits<std::uint16_t>::max())
+    return make_error("an answer that is no contact of a link");
+  out.port = static_cast<std::uint32_t>(*port);
+  out.major = static_cast<std::uint16_t>(*major);
+  return out;
+}
+
 std::string to_json(const ClockStep& step) {
   return Json::object({{"stepped", step.stepped}, {"offset_ms", step.offset_ms}}).dump();
 }

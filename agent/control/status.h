@@ -148,6 +148,7 @@ struct LinkContact;
 struct ClockStep;
 std::string to_json(const LinkContact& contact);  // {"nonce", "port", "major"}
 std::string to_json(const ClockStep& step);       // {"stepped", "offset_ms"}
+Result<LinkContact> link_contact_from_json(std::string_view text);
 // Of {"unix_ms": N}, and nothing else.
 Result<std::int64_t> unix_ms_from_json(std::string_view text);
 // What distros_json() gave.
