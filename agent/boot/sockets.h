@@ -23,9 +23,10 @@ struct SocketEntry {
   const char* group;  // nullptr: root
 };
 
-inline constexpr std::array<SocketEntry, 2> kSockets{{
+inline constexpr std::array<SocketEntry, 3> kSockets{{
     {"control", "control.sock", 0600, nullptr},
     {"engine", "engine.sock", 0660, "docker"},
+    {"link", "link.sock", 0600, nullptr},
 }};
 
 // The number of a group in the text of /etc/group (group(5)); nothing when it isn't there. getgrnam

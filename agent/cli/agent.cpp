@@ -10,6 +10,7 @@
 #include "cli/product_status.h"
 #include "config/settings.h"
 #include "io/endpoint.h"
+#include "link/clock.h"
 
 namespace causeway::cli {
 namespace {
@@ -99,7 +100,8 @@ Agent::Agent(io::Loop& loop, boot::StoreClient store, AgentOptions options)
             paths_.check(id, std::move(checked));
           },
           guard_options(options_)),
-      proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_) {}
+      proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_),
+      link_(loop, shares_, proxy_, [this] { return control_.get(); }) {}
 
 Agent::~Agent() = default;
 
@@ -156,6 +158,11 @@ Status Agent::start() {
                                       });
   changed();
   engine_listener_ = proxy_.listen(*std::move(engine), {});
+  if (auto started = start_link(); !started) {
+    // The engine works without Windows.
+    log::error("agent.no_link", {{"error", started.error().message}});
+    notes_.push_back({true, "no link to Windows: " + started.error().message});
+  }
   control_ = std::make_unique<control::ControlServer>(loop_, *std::move(control),
                                                       static_cast<control::ControlBackend&>(*this));
   log::info("agent.started", {{"version", CAUSEWAY_VERSION},
@@ -163,6 +170,12 @@ Status Agent::start() {
                               {"start", store_.agent_start()},
                               {"init", store_.has_init()}});
   return Ok{};
+}
+
+Status Agent::start_link() {
+  auto link = socket("link");
+  if (!link) return std::move(link).error();
+  return link_.start(options_.run, !store_.has_init(), *std::move(link), settings_);
 }
 
 shares::Shares::Events Agent::share_events() {
@@ -247,6 +260,7 @@ control::ProductStatus Agent::status() {
   for (const auto& service : services) out.services.push_back(describe(service, unix_ms()));
   out.sockets = sockets();
   add_shares(out);
+  out.link = link_.status();
   out.notes = notes_;
   for (const auto& note : shares_.notes()) out.notes.push_back({note.problem, note.text});
   if (wait_)
@@ -265,6 +279,9 @@ std::vector<control::SocketStatus> Agent::sockets() const {
   };
   add(options_.run + "/engine.sock", "Docker API", engine_listener_);
   for (const auto& [key, served] : served_) add(served.path, served.purpose, served.id);
+  if (const auto users = link_.users(); users.sessions + users.streams > 0)
+    out.push_back(
+        {"link", "Docker API for Windows", users.sessions + users.streams, users.streams});
   out.push_back({options_.run + "/control.sock", "causeway status, logs, …",
                  control_ ? control_->sessions() : 0, 0});
   return out;
@@ -294,6 +311,13 @@ Status Agent::enable_distro(std::string_view distro, bool enabled) {
   if (!shares_.known(distro))
     return Error{"no distro " + std::string(distro) + " is known", ENOENT};
   return enabled ? shares_.enable(distro) : shares_.disable(distro);
+}
+
+Result<control::ClockStep> Agent::step_clock(std::int64_t unix_ms) {
+  auto offset = link::step_clock(link::Clock::system(), unix_ms);
+  if (!offset) return std::move(offset).error();
+  if (offset->stepped) log::info("agent.clock_stepped", {{"offset_ms", offset->ms}});
+  return control::ClockStep{offset->stepped, offset->ms};
 }
 
 void Agent::add_shares(control::ProductStatus& status) const {

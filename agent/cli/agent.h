@@ -25,6 +25,7 @@
 #include "cli/engine_view.h"
 #include "cli/log_relay.h"
 #include "cli/shares_wait.h"
+#include "cli/windows_link.h"
 #include "config/settings.h"
 #include "containers/share_guard.h"
 #include "control/control_server.h"
@@ -58,7 +59,10 @@ class Agent final : private control::ControlBackend {
                                      bool fresh) override;
   Status perform(control::Action action, std::string_view service) override;
   Status enable_distro(std::string_view distro, bool enabled) override;
+  control::LinkContact link_contact() override { return link_.contact(); }
+  Result<control::ClockStep> step_clock(std::int64_t unix_ms) override;
 
+  Status start_link();
   Result<UniqueFd> socket(std::string_view slot);
   shares::Shares::Events share_events();
   void serve(shares::ApiListener listener);
@@ -92,6 +96,7 @@ class Agent final : private control::ControlBackend {
   AgentPaths paths_;
   containers::ShareGuard guard_;
   proxy::ProxyServer proxy_;
+  WindowsLink link_;
   std::unique_ptr<SharesWait> wait_;
   std::unique_ptr<LogRelay> relay_;
   std::unique_ptr<control::ControlServer> control_;  // goes first: it calls us

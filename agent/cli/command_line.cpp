@@ -29,6 +29,7 @@ struct Parsed {
   VersionOptions version;
   CheckConfigOptions check;
   AgentOptions agent;
+  AttachOptions attach;
   AwaitSharesOptions await_shares;
   DistroOptions distro;
   distro::Options distro_helper;
@@ -194,6 +195,29 @@ void add_host_setup(CLI::App& app, Parsed& p) {
   cmd->final_callback([&p] { p.chosen = p.host_setup; });
 }
 
+void add_attach(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand(
+      "attach", "bring the engine up, and open a shell in it or carry Windows' link");
+  auto& options = p.attach;
+  directory_options(*cmd, options.run, options.data, options.etc);
+  path_option(*cmd, "--versions", options.versions, "directory of root images");
+  cmd->add_option("--version", options.version, "the one to run (what DIR/current names)")
+      ->type_name("V");
+  cmd->add_option("--mode", options.mode, "what this system is")
+      ->check(CLI::IsMember({"auto", "wsl", "plain"}))
+      ->capture_default_str();
+  cmd->add_flag("--shell", options.shell, "open a shell, also without a terminal");
+  cmd->add_option("--timeout", options.timeout_s, "wait at most so long for the agent")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(std::uint64_t{1}, kMaxSeconds))
+      ->capture_default_str();
+  cmd->footer(
+      "With a terminal: a shell in the engine's namespace. Without one, as Windows calls it: the\n"
+      "line CAUSEWAY/1 {json} on standard output, then raw bytes of the link. Its end never ends\n"
+      "the engine. Init's messages: DATA/log/init.log");
+  cmd->final_callback([&p] { p.chosen = p.attach; });
+}
+
 void add_await_shares(CLI::App& app, Parsed& p) {
   auto* cmd = app.add_subcommand(
       "await-shares", "wait for the distros whose files containers need (a step before dockerd)");
@@ -302,6 +326,7 @@ void build(CLI::App& app, Parsed& p) {
   add_agent(app, p);
   add_engine_config(app, p);
   add_host_setup(app, p);
+  add_attach(app, p);
   add_await_shares(app, p);
   add_distro(app, p);
 }

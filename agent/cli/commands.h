@@ -57,6 +57,17 @@ struct AgentOptions {
   std::string log_level = "info";
 };
 
+struct AttachOptions {
+  std::string run = "/run/causeway";
+  std::string data = "/data";
+  std::string etc = "/etc/causeway";
+  std::string versions = "/versions";
+  std::string version;  // empty: see current_version()
+  std::string mode = "auto";
+  bool shell = false;  // also without a terminal
+  std::uint64_t timeout_s = 60;
+};
+
 struct AwaitSharesOptions {
   std::string run = "/run/causeway";
   std::uint64_t timeout_s = 30;
@@ -74,7 +85,7 @@ struct DistroOptions {
 
 using Command =
     std::variant<StatusOptions, LogsOptions, ActOptions, VersionOptions, CheckConfigOptions,
-                 AgentOptions, AwaitSharesOptions, DistroOptions, distro::Options,
+                 AgentOptions, AttachOptions, AwaitSharesOptions, DistroOptions, distro::Options,
                  config::EngineConfigOptions, config::HostSetupOptions, boot::InitOptions>;
 
 int run_status(const StatusOptions& options);
@@ -83,6 +94,7 @@ int run_act(const ActOptions& options);
 int run_version(const VersionOptions& options);
 int run_check_config(const CheckConfigOptions& options);
 int run_agent(const AgentOptions& options);
+int run_attach(const AttachOptions& options);
 int run_await_shares(const AwaitSharesOptions& options);
 int run_distro(const DistroOptions& options);
 

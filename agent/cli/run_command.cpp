@@ -12,6 +12,7 @@ int start(const ActOptions& options) { return run_act(options); }
 int start(const VersionOptions& options) { return run_version(options); }
 int start(const CheckConfigOptions& options) { return run_check_config(options); }
 int start(const AgentOptions& options) { return run_agent(options); }
+int start(const AttachOptions& options) { return run_attach(options); }
 int start(const AwaitSharesOptions& options) { return run_await_shares(options); }
 int start(const DistroOptions& options) { return run_distro(options); }
 int start(const distro::Options& options) { return distro::run(options); }

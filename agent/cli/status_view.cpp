@@ -136,6 +136,36 @@ std::string socket_table(const ProductStatus& status, const Terminal& terminal) 
   return table.text(terminal);
 }
 
+Colour colour_of(const control::LinkListener& listener) {
+  if (listener.state == "listening") return Colour::green;
+  return listener.state == "failed" ? Colour::red : Colour::dim;
+}
+
+std::string link_table(const control::LinkStatus& link, const Terminal& terminal) {
+  Table table({{"LINK", false, 4}, {"ADDRESS", false, 12}, {"STATE"}});
+  for (const auto& listener : link.listeners) {
+    table.add({{text::printable(listener.carrier)},
+               {text::printable(listener.address)},
+               {text::printable(listener.state), colour_of(listener)}});
+    if (!listener.reason.empty())
+      table.add_below(text::printable(listener.reason), colour_of(listener));
+  }
+  std::string out = table.text(terminal);
+  std::string line = "Windows is not connected";
+  if (link.connected) {
+    line = "Windows is connected over " + text::printable(link.carrier) + ", for " +
+           text::human_seconds(link.age_s) + ", streams: " + std::to_string(link.streams);
+  }
+  out += terminal.paint(wrapped(line, 0, terminal.columns),
+                        link.connected ? Colour::green : Colour::dim);
+  if (!link.refusal.empty()) {
+    const std::string refusal = "last refused, " + text::human_seconds(link.refusal_age_s) +
+                                " ago: " + text::printable(link.refusal);
+    out += terminal.paint(wrapped(refusal, 0, terminal.columns), Colour::yellow);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string status_screen(const ProductStatus& status, const Terminal& terminal) {
@@ -150,6 +180,7 @@ std::string status_screen(const ProductStatus& status, const Terminal& terminal)
     if (!service.last_lines.empty()) out += last_lines(service, terminal);
   if (!status.sockets.empty()) out += '\n' + socket_table(status, terminal);
   if (!status.distros.empty()) out += '\n' + distro_table(status.distros, false, terminal);
+  if (!status.link.listeners.empty()) out += '\n' + link_table(status.link, terminal);
   if (!status.notes.empty()) out += '\n' + terminal.paint("NOTES", Colour::bold) + '\n';
   for (const auto& note : status.notes) {
     std::string paragraph = wrapped(text::printable(note.text), 2, terminal.columns);

@@ -3,9 +3,38 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "config/json.h"
 
 namespace causeway::config {
+namespace {
+
+void read_link(ObjectReader& link, Settings& out) {
+  std::string text;
+  if (link.read("vsock", text)) {
+    if (text == "auto") {
+      out.link_vsock = LinkVsock::automatic;
+    } else if (text == "on") {
+      out.link_vsock = LinkVsock::on;
+    } else if (text == "off") {
+      out.link_vsock = LinkVsock::off;
+    } else {
+      link.fail("vsock", "expected auto, on or off, found " + text::printable(text));
+    }
+  }
+  if (link.read("tcp", text)) {
+    constexpr std::string_view kLoopback = "127.0.0.1:";
+    const std::uint64_t port =
+        text.starts_with(kLoopback) ? text::to_u64(text.substr(kLoopback.size())).value_or(0) : 0;
+    // Whoever reaches the port and knows the nonce has the engine: so loopback only.
+    if (port == 0 || port > 65535)
+      return link.fail("tcp", "expected 127.0.0.1:PORT, found " + text::printable(text));
+    out.link_tcp_port = static_cast<std::uint16_t>(port);
+  }
+  link.read("peer_cid", out.link_peer_cid, 0, 0xffff'fffe);
+}
+
+}  // namespace
 
 Result<Settings> parse_settings(std::string_view content) {
   const auto document = Json::parse(content);
@@ -18,6 +47,7 @@ Result<Settings> parse_settings(std::string_view content) {
     log.read("max_bytes", out.log_max_bytes, 64 * 1024, 1LL << 40);
     log.read("files", out.log_files, 1, 100);
   });
+  in.object("link", [&](ObjectReader& link) { read_link(link, out); });
   if (auto done = in.finish(); !done) return std::move(done).error();
   return out;
 }

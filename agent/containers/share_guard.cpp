@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "config/json.h"
-#include "containers/container_records.h"
 
 namespace causeway::containers {
 namespace {
@@ -19,9 +18,10 @@ constexpr std::uint64_t kListMs = 5'000;
 // within two.
 constexpr std::uint64_t kStopMs = 20'000;
 constexpr std::string_view kStopQuery = "/stop?t=1";
-// filters={"event":["start"],"type":["container"]}
-constexpr const char* kStarts =
-    "/events?filters=%7B%22event%22%3A%5B%22start%22%5D%2C%22type%22%3A%5B%22container%22%5D%7D";
+// filters={"event":["start","disconnect"],"type":["container","network"]}
+constexpr const char* kEvents =
+    "/events?filters=%7B%22event%22%3A%5B%22start%22%2C%22disconnect%22%5D%2C%22type%22%3A%5B%22"
+    "container%22%2C%22network%22%5D%7D";
 // A container's start mounts layers and runs its program; a slow disk takes seconds.
 constexpr std::uint64_t kStartMs = 120'000;
 
@@ -107,24 +107,33 @@ void ShareGuard::engine_ready(bool ready) {
 }
 
 // A start that was let through while the share was there may end when it isn't: after the list of
-// what to stop was made. dockerd tells of it.
+// what to stop was made. And one that was let through while it wasn't may fail when it is there
+// again: after the look at what to start. dockerd tells of the first by "start", of the second by
+// taking the container off its network, when its error is on the disk already (20.10).
 void ShareGuard::watch_starts() {
   watch_ = engine_.follow(
-      kStarts, [this](std::string_view line) { started(line); },
+      kEvents, [this](std::string_view line) { on_event(line); },
       [this](const Error& why) {
         watch_ = 0;
         if (ready_) log::warning("guard.events_ended", {{"error", why.message}});
       });
 }
 
-void ShareGuard::started(std::string_view event) {
+void ShareGuard::on_event(std::string_view event) {
   const auto parsed = Json::parse(event);
   if (!parsed) return;
-  const std::string id = (*parsed)["id"].string_or("");
-  const auto record = read_record(options_.docker_root, id);
+  const bool ended = (*parsed)["Type"].string_or("") == "network";
+  const Json& id = ended ? (*parsed)["Actor"]["Attributes"]["container"] : (*parsed)["id"];
+  const auto record = read_record(options_.docker_root, id.string_or(""));
   if (!record) return;
+  if (ended) {
+    // Once for each share that comes: on a disk that is read-only itself it fails like this, too.
+    if (gave_up(*record) && complete(*record) && retried_.insert(record->id).second)
+      start(record->id, "its files were missing");
+    return;
+  }
   for (const auto& distro : distros_of(*record, options_.mnt))
-    if (!attached_(distro)) return stop_all({id}, distro, [] {});
+    if (!attached_(distro)) return stop_all({record->id}, distro, [] {});
 }
 
 void ShareGuard::share_attached(const std::string& distro) {
@@ -170,11 +179,7 @@ void ShareGuard::stop_all(const std::set<std::string>& ids, const std::string& d
 
 // All that waits for files which are there now.
 void ShareGuard::start_waiting() {
-  const auto complete = [&](const ContainerRecord& record) {
-    const auto distros = distros_of(record, options_.mnt);
-    return std::all_of(distros.begin(), distros.end(),
-                       [&](const std::string& distro) { return attached_(distro); });
-  };
+  retried_.clear();
   std::set<std::string> known;
   for (const auto& [distro, ids] : remembered_) known.insert(ids.begin(), ids.end());
   for (const auto& id : known) {
@@ -185,13 +190,23 @@ void ShareGuard::start_waiting() {
       start(id, "stopped with its distro");
     }
   }
-  // dockerd itself gave up on these: their State.Error names our placeholder.
-  for (const auto& record : read_records(options_.docker_root)) {
-    if (record.running || record.restart_policy == "no" || known.contains(record.id)) continue;
-    if (record.stopped_by_user && record.restart_policy != "always") continue;
-    if (record.error.find(options_.mnt + "/distro/") == std::string::npos) continue;
-    if (complete(record)) start(record.id, "its files were missing");
-  }
+  for (const auto& record : read_records(options_.docker_root))
+    if (!known.contains(record.id) && gave_up(record) && complete(record))
+      start(record.id, "its files were missing");
+}
+
+// Whether all shares are there that it binds from.
+bool ShareGuard::complete(const ContainerRecord& record) const {
+  const auto distros = distros_of(record, options_.mnt);
+  return std::all_of(distros.begin(), distros.end(),
+                     [&](const std::string& distro) { return attached_(distro); });
+}
+
+// Whether dockerd itself gave up on it: its State.Error names our placeholder.
+bool ShareGuard::gave_up(const ContainerRecord& record) const {
+  if (record.running || record.restart_policy == "no") return false;
+  if (record.stopped_by_user && record.restart_policy != "always") return false;
+  return record.error.find(options_.mnt + "/distro/") != std::string::npos;
 }
 
 void ShareGuard::start(const std::string& id, const std::string& why) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "containers/container_records.h"
 #include "engine_client/engine_client.h"
 #include "io/loop.h"
 
@@ -57,10 +58,12 @@ class ShareGuard {
   using Listed = std::function<void(std::vector<std::pair<std::string, std::set<std::string>>>)>;
   void list_running(Listed done);
   void watch_starts();
-  void started(std::string_view event);
+  void on_event(std::string_view event);
   void stop_all(const std::set<std::string>& ids, const std::string& distro,
                 std::function<void()> done);
   void start_waiting();
+  bool complete(const ContainerRecord& record) const;
+  bool gave_up(const ContainerRecord& record) const;
   void start(const std::string& id, const std::string& why);
   void send_start(const std::string& id, const std::string& why);
   void forget(const std::string& id);
@@ -75,6 +78,7 @@ class ShareGuard {
   std::uint64_t watch_ = 0;  // of dockerd's events; 0: none
   std::map<std::string, std::set<std::string>> remembered_;
   std::set<std::string> starting_;
+  std::set<std::string> retried_;  // after an event, since the last start_waiting()
   std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,18 @@
 namespace causeway::control {
 
 enum class Action { start, stop, restart };
+
+// What Windows' end of the link must know before it connects.
+struct LinkContact {
+  std::string nonce;       // 32 hex digits, of this life of init
+  std::uint32_t port = 0;  // of vsock; 0: nothing listens there
+  std::uint16_t major = 0;
+};
+
+struct ClockStep {
+  bool stepped = false;
+  std::int64_t offset_ms = 0;  // what was asked for, minus what the clock said
+};
 
 class ControlBackend {
  public:
@@ -28,6 +41,10 @@ class ControlBackend {
   // Lets a distro be integrated from now on, or begins to undo its integration. ENOENT: no distro
   // of that name is known.
   virtual Status enable_distro(std::string_view distro, bool enabled) = 0;
+  virtual LinkContact link_contact() = 0;
+  // Sets the system's clock when it is off by more than a second. EINVAL: no such time can be
+  // meant.
+  virtual Result<ClockStep> step_clock(std::int64_t unix_ms) = 0;
 };
 
 }  // namespace causeway::control

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "http/writer.h"
 #include "io/endpoint.h"
+#include "io/stream.h"
 
 namespace causeway::control {
 namespace {
@@ -48,8 +49,18 @@ void ControlServer::accepted(UniqueFd connection) {
     return turn_away(std::move(connection), 503,
                      std::to_string(limits_.sessions) +
                          " connections to the control socket are open; close some followers");
+  begin(std::make_unique<io::Stream>(loop_, std::move(connection), nullptr));
+}
+
+bool ControlServer::serve(std::unique_ptr<io::ByteStream>& client) {
+  if (sessions_.size() >= limits_.sessions) return false;
+  begin(std::move(client));
+  return true;
+}
+
+void ControlServer::begin(std::unique_ptr<io::ByteStream> client) {
   auto session =
-      std::make_unique<Session>(static_cast<Session::Owner&>(*this), loop_, std::move(connection));
+      std::make_unique<Session>(static_cast<Session::Owner&>(*this), loop_, std::move(client));
   Session* const key = session.get();
   sessions_.emplace(key, std::move(session));
 }

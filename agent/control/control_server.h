@@ -1,5 +1,6 @@
-// ControlServer serves the control API (openapi.json) on the control socket. Only a peer with the
-// right uid is served; the socket's mode says the same, but a descriptor can be handed on.
+// ControlServer serves the control API (openapi.json) on the control socket, and to clients that
+// came in otherwise (the link). Only a peer with the right uid is served on the socket; its mode
+// says the same, but a descriptor can be handed on.
 #pragma once
 
 #include <sys/types.h>
@@ -25,6 +26,9 @@ class ControlServer final : private Session::Owner {
                 uid_t allowed_uid = 0);
   ~ControlServer() override;
 
+  // A client whose right to be here was checked. False, and it isn't taken: there are too many.
+  bool serve(std::unique_ptr<io::ByteStream>& client);
+
   // What the outside must tell: something in the status has changed (many calls in one turn of the
   // loop count as one), and each line a service prints.
   void status_changed();
@@ -37,6 +41,7 @@ class ControlServer final : private Session::Owner {
   const Limits& limits() const override { return limits_; }
   void retire(Session& session) override;
   void accepted(UniqueFd connection);
+  void begin(std::unique_ptr<io::ByteStream> client);
   void tell_status();
 
   io::Loop& loop_;

@@ -18,7 +18,7 @@ constexpr std::array<Parameter, 4> kLogParameters = {
 constexpr std::array<Parameter, 2> kActParameters = {
     {{"wait", 0, 1}, {"timeout_s", 1, kMaxWaitSeconds}}};
 
-constexpr std::array<Route, 10> kRoutes = {{
+constexpr std::array<Route, 12> kRoutes = {{
     {"GET", "/v1/status", Call::status, {}, {}},
     {"GET", "/v1/version", Call::version, {}, {}},
     {"GET", "/v1/logs", Call::logs, {}, kLogParameters},
@@ -29,6 +29,8 @@ constexpr std::array<Route, 10> kRoutes = {{
     {"GET", "/v1/distros", Call::distros, {}, {}},
     {"POST", "/v1/distros/{name}/enable", Call::enable_distro, {}, {}},
     {"POST", "/v1/distros/{name}/disable", Call::disable_distro, {}, {}},
+    {"GET", "/v1/link", Call::link, {}, {}},
+    {"POST", "/v1/clock", Call::clock, {}, {}},
 }};
 
 int hex_digit(char c) {

@@ -10,7 +10,18 @@
 
 namespace causeway::control {
 
-enum class Call { status, version, logs, events, act, distros, enable_distro, disable_distro };
+enum class Call {
+  status,
+  version,
+  logs,
+  events,
+  act,
+  distros,
+  enable_distro,
+  disable_distro,
+  link,
+  clock
+};
 
 struct Parameter {
   std::string_view name;

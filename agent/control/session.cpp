@@ -49,14 +49,15 @@ std::optional<std::string> outcome(Action action, const ServiceStatus& service) 
 
 }  // namespace
 
-Session::Session(Owner& owner, io::Loop& loop, UniqueFd connection)
+Session::Session(Owner& owner, io::Loop& loop, std::unique_ptr<io::ByteStream> connection)
     : owner_(owner),
       parser_(http::Kind::request, parser_limits(owner.limits())),
       deadline_(loop),
-      stream_(loop, std::move(connection), this) {
-  stream_.watch_hangup(true);
+      stream_(std::move(connection)) {
+  stream_->set_handler(this);
+  stream_->watch_hangup(true);
   next_request();
-  stream_.resume(io::Stream::not_started);
+  stream_->resume(io::ByteStream::not_started);
 }
 
 void Session::on_data(std::string_view bytes) {
@@ -66,23 +67,23 @@ void Session::on_data(std::string_view bytes) {
 }
 
 void Session::consume() {
-  while (phase_ == Phase::request && !retired_ && !unread_.empty() && stream_.queued() == 0) {
+  while (phase_ == Phase::request && !retired_ && !unread_.empty() && stream_->queued() == 0) {
     if (!parser_.started())
       deadline_.start(owner_.limits().request_ms,
                       [this] { refuse(408, "the request did not come to its end in time"); });
     auto taken = parser_.feed(unread_);
     if (!taken) return refuse(400, taken.error().message);
-    body_bytes_ += parser_.body().size();
+    body_ += parser_.body();
     unread_.erase(0, *taken);
-    if (body_bytes_ > owner_.limits().body_bytes ||
+    if (body_.size() > owner_.limits().body_bytes ||
         (parser_.head_done() && parser_.content_length().value_or(0) > owner_.limits().body_bytes))
       return refuse(413, "the body is larger than any request needs");
     if (parser_.complete()) handle();
   }
-  if (phase_ != Phase::request) stream_.pause(io::Stream::exchange);
-  if (phase_ == Phase::request && stream_.queued() > 0) {
+  if (phase_ != Phase::request) stream_->pause(io::ByteStream::exchange);
+  if (phase_ == Phase::request && stream_->queued() > 0) {
     // Whoever doesn't take its answers gets no further ones.
-    stream_.pause(io::Stream::backlog);
+    stream_->pause(io::ByteStream::backlog);
     deadline_.start(owner_.limits().answer_ms, [this] { retire(); });
   }
 }
@@ -109,7 +110,19 @@ void Session::handle() {
       return enable_distro(match, true);
     case Call::disable_distro:
       return enable_distro(match, false);
+    case Call::link:
+      return answer(200, to_json(owner_.backend().link_contact()));
+    case Call::clock:
+      return step_clock();
   }
+}
+
+void Session::step_clock() {
+  const auto unix_ms = unix_ms_from_json(body_);
+  if (!unix_ms) return answer(400, error_json(unix_ms.error().message));
+  const auto step = owner_.backend().step_clock(*unix_ms);
+  if (step) return answer(200, to_json(*step));
+  answer(step.error().code == EINVAL ? 400 : 409, error_json(step.error().message));
 }
 
 void Session::enable_distro(const Match& match, bool enabled) {
@@ -194,7 +207,7 @@ bool Session::start_stream() {
     return false;
   }
   phase_ = Phase::streaming;
-  stream_.write(http::write_chunked_head(200, kLines));
+  stream_->write(http::write_chunked_head(200, kLines));
   return true;
 }
 
@@ -202,7 +215,7 @@ void Session::log_line(std::string_view service, std::string_view line) {
   if (retired_ || phase_ != Phase::streaming || !follow_ || events_) return;
   if (!followed_.empty() && followed_ != service) return;
   queue_line(to_json(LogLine{std::string(service), std::string(line)}) + '\n');
-  if (stream_.queued() == 0) pump();
+  if (stream_->queued() == 0) pump();
 }
 
 void Session::queue_line(std::string line) {
@@ -217,7 +230,7 @@ void Session::queue_line(std::string line) {
 
 // Writes until the kernel takes no more; on_drained() goes on.
 void Session::pump() {
-  while (phase_ == Phase::streaming && !retired_ && stream_.queued() == 0) {
+  while (phase_ == Phase::streaming && !retired_ && stream_->queued() == 0) {
     std::string batch = std::exchange(newest_status_, {});
     if (dropped_ > 0) batch += dropped_json(followed_, std::exchange(dropped_, 0)) + '\n';
     while (!lines_.empty() && batch.size() < kBatchBytes) {
@@ -226,14 +239,14 @@ void Session::pump() {
       lines_.pop_front();
     }
     if (batch.empty()) return follow_ ? deadline_.stop() : end_stream();
-    stream_.write(http::chunk(batch));
+    stream_->write(http::chunk(batch));
   }
   if (phase_ == Phase::streaming && !follow_)
     deadline_.start(owner_.limits().answer_ms, [this] { retire(); });
 }
 
 void Session::end_stream() {
-  stream_.write(http::chunk({}));
+  stream_->write(http::chunk({}));
   if (!keep_alive_) return leave();
   next_request();
 }
@@ -245,7 +258,7 @@ void Session::answer(int status, std::string_view body, std::string_view allow) 
   response.keep_alive = keep_alive_;
   response.head_request = parser_.head_done() && parser_.head().method == "HEAD";
   if (!allow.empty()) response.fields.push_back({"Allow", allow});
-  stream_.write(http::write(response));
+  stream_->write(http::write(response));
   if (!keep_alive_) return leave();
   next_request();
 }
@@ -260,15 +273,15 @@ void Session::next_request() {
   events_ = false;
   follow_ = false;
   parser_.reset();
-  body_bytes_ = 0;
+  body_.clear();
   deadline_.start(owner_.limits().idle_ms, [this] { retire(); });
-  stream_.resume(io::Stream::exchange);
+  stream_->resume(io::ByteStream::exchange);
 }
 
 void Session::leave() {
   phase_ = Phase::leaving;
-  stream_.shutdown_write();
-  if (stream_.queued() == 0) return retire();
+  stream_->shutdown_write();
+  if (stream_->queued() == 0) return retire();
   deadline_.start(owner_.limits().answer_ms, [this] { retire(); });
 }
 
@@ -281,7 +294,7 @@ void Session::on_drained() {
   if (phase_ == Phase::leaving) return retire();
   if (phase_ == Phase::streaming) pump();
   if (phase_ != Phase::request) return;
-  stream_.resume(io::Stream::backlog);
+  stream_->resume(io::ByteStream::backlog);
   if (!parser_.started()) deadline_.start(owner_.limits().idle_ms, [this] { retire(); });
   consume();
 }
@@ -292,7 +305,7 @@ void Session::on_write_error(const Error&) { retire(); }
 void Session::retire() {
   if (std::exchange(retired_, true)) return;
   deadline_.stop();
-  stream_.pause(io::Stream::user);
+  stream_->pause(io::ByteStream::user);
   owner_.retire(*this);
 }
 

@@ -12,13 +12,15 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "control/backend.h"
 #include "control/routes.h"
 #include "http/parser.h"
-#include "io/stream.h"
+#include "io/byte_stream.h"
+#include "io/loop.h"
 #include "io/timer.h"
 
 namespace causeway::control {
@@ -36,7 +38,7 @@ struct Limits {
   std::size_t follower_bytes = 256 * 1024;
 };
 
-class Session final : public io::Stream::Handler {
+class Session final : public io::ByteStream::Handler {
  public:
   class Owner {
    public:
@@ -46,7 +48,7 @@ class Session final : public io::Stream::Handler {
     virtual void retire(Session& session) = 0;  // destroys it, later in this turn or in the next
   };
 
-  Session(Owner& owner, io::Loop& loop, UniqueFd connection);
+  Session(Owner& owner, io::Loop& loop, std::unique_ptr<io::ByteStream> connection);
 
   // The product's status is now `status`, `body` as JSON.
   void status_changed(const ProductStatus& status, const std::string& body);
@@ -67,6 +69,7 @@ class Session final : public io::Stream::Handler {
   void handle();
   void act(const Match& match);
   void enable_distro(const Match& match, bool enabled);
+  void step_clock();
   void start_logs(const Match& match);
   void start_events();
   void answer(int status, std::string_view body, std::string_view allow = {});
@@ -84,7 +87,7 @@ class Session final : public io::Stream::Handler {
   http::Parser parser_;
   Phase phase_ = Phase::request;
   std::string unread_;  // what came behind the request that is being answered
-  std::size_t body_bytes_ = 0;
+  std::string body_;
   bool keep_alive_ = true;
   bool retired_ = false;
 
@@ -103,7 +106,7 @@ class Session final : public io::Stream::Handler {
   std::string newest_status_;
 
   io::Timer deadline_;
-  io::Stream stream_;  // last: stops first
+  std::unique_ptr<io::ByteStream> stream_;  // last: stops first
 };
 
 }  // namespace causeway::control

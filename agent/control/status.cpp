@@ -2,8 +2,10 @@
 
 #include <array>
 #include <ctime>
+#include <limits>
 
 #include "config/json.h"
+#include "control/backend.h"
 
 namespace causeway::control {
 namespace {
@@ -128,7 +130,73 @@ Json describe(const std::vector<DistroStatus>& distros) {
   return out;
 }
 
+Json describe(const LinkStatus& link) {
+  Json listeners = Json::array();
+  for (const auto& listener : link.listeners)
+    listeners.push(Json::object({{"carrier", listener.carrier},
+                                 {"address", listener.address},
+                                 {"state", listener.state},
+                                 {"reason", listener.reason}}));
+  return Json::object({{"connected", link.connected},
+                       {"carrier", link.carrier},
+                       {"age_s", link.age_s},
+                       {"sessions", link.sessions},
+                       {"streams", link.streams},
+                       {"listeners", std::move(listeners)},
+                       {"refusal", link.refusal},
+                       {"refusal_age_s", link.refusal_age_s}});
+}
+
+LinkStatus read_link(const Json& json) {
+  LinkStatus out;
+  out.connected = json["connected"].bool_or(false);
+  out.carrier = json["carrier"].string_or("");
+  out.age_s = count(json["age_s"]);
+  out.sessions = count(json["sessions"]);
+  out.streams = count(json["streams"]);
+  for (const Json& item : json["listeners"].items())
+    out.listeners.push_back({item["carrier"].string_or(""), item["address"].string_or(""),
+                             item["state"].string_or(""), item["reason"].string_or("")});
+  out.refusal = json["refusal"].string_or("");
+  out.refusal_age_s = count(json["refusal_age_s"]);
+  return out;
+}
+
 }  // namespace
+
+std::string to_json(const LinkContact& contact) {
+  return Json::object({{"nonce", contact.nonce}, {"port", contact.port}, {"major", contact.major}})
+      .dump();
+}
+
+Result<LinkContact> link_contact_from_json(std::string_view text) {
+  const auto json = Json::parse(text);
+  if (!json) return json.error();
+  LinkContact out;
+  const auto port = (*json)["port"].as_int();
+  const auto major = (*json)["major"].as_int();
+  out.nonce = (*json)["nonce"].string_or("");
+  if (out.nonce.empty() || !port || *port < 0 || *port > std::numeric_limits<std::int32_t>::max() ||
+      !major || *major < 1 || *major > std::numeric_limits<std::uint16_t>::max())
+    return make_error("an answer that is no contact of a link");
+  out.port = static_cast<std::uint32_t>(*port);
+  out.major = static_cast<std::uint16_t>(*major);
+  return out;
+}
+
+std::string to_json(const ClockStep& step) {
+  return Json::object({{"stepped", step.stepped}, {"offset_ms", step.offset_ms}}).dump();
+}
+
+Result<std::int64_t> unix_ms_from_json(std::string_view text) {
+  auto json = Json::parse(text);
+  if (!json) return std::move(json).error();
+  std::int64_t out = 0;
+  config::ObjectReader in(*json);
+  in.require("unix_ms").read("unix_ms", out, 0, std::numeric_limits<std::int64_t>::max());
+  if (auto done = in.finish(); !done) return std::move(done).error();
+  return out;
+}
 
 std::string to_json(const DistroStatus& distro) { return describe(distro).dump(); }
 
@@ -205,6 +273,7 @@ std::string to_json(const ProductStatus& status) {
                           {"sockets", std::move(sockets)},
                           {"distros", describe(status.distros)},
                           {"wanted", strings(status.wanted)},
+                          {"link", describe(status.link)},
                           {"notes", std::move(notes)},
                       })
       .dump();
@@ -249,6 +318,7 @@ Result<ProductStatus> status_from_json(std::string_view text) {
     out.sockets.push_back({item["path"].string_or(""), item["purpose"].string_or(""),
                            count(item["connections"]), count(item["streams"])});
   for (const Json& item : json["distros"].items()) out.distros.push_back(read_distro(item));
+  out.link = read_link(json["link"]);
   out.wanted = strings(json["wanted"]);
   for (const Json& item : json["notes"].items())
     out.notes.push_back({item["level"].string_or("") == "warning", item["text"].string_or("")});

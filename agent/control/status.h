@@ -88,6 +88,25 @@ struct DistroStatus {
   std::vector<std::string> notes;
 };
 
+// Where the link to Windows listens.
+struct LinkListener {
+  std::string carrier;  // vsock, unix, tcp
+  std::string address;  // "port 1129775105", a path, "127.0.0.1:4857"
+  std::string state;    // listening, off, failed
+  std::string reason;   // why it doesn't listen
+};
+
+struct LinkStatus {
+  bool connected = false;      // Windows is there
+  std::string carrier;         // of the newest connection
+  std::uint64_t age_s = 0;     // of the newest connection, or since the last one ended
+  std::uint64_t sessions = 0;  // connections; more than one for a moment, when Windows dials anew
+  std::uint64_t streams = 0;   // open in all of them
+  std::vector<LinkListener> listeners;
+  std::string refusal;  // why the last peer was sent away; empty: none was
+  std::uint64_t refusal_age_s = 0;
+};
+
 struct Note {
   bool warning = false;
   std::string text;
@@ -100,6 +119,7 @@ struct ProductStatus {
   std::vector<SocketStatus> sockets;
   std::vector<DistroStatus> distros;
   std::vector<std::string> wanted;  // distros that somebody waits for: Windows is to start them
+  LinkStatus link;
   std::vector<Note> notes;
 
   const ServiceStatus* find(std::string_view service) const;
@@ -124,6 +144,13 @@ std::string version_json(std::string_view version);                       // {"v
 // Members that this version doesn't know are ignored: an older CLI reads a newer agent.
 Result<ProductStatus> status_from_json(std::string_view text);
 Result<ServiceStatus> service_from_json(std::string_view text);
+struct LinkContact;
+struct ClockStep;
+std::string to_json(const LinkContact& contact);  // {"nonce", "port", "major"}
+std::string to_json(const ClockStep& step);       // {"stepped", "offset_ms"}
+Result<LinkContact> link_contact_from_json(std::string_view text);
+// Of {"unix_ms": N}, and nothing else.
+Result<std::int64_t> unix_ms_from_json(std::string_view text);
 // What distros_json() gave.
 Result<std::vector<DistroStatus>> distros_from_json(std::string_view text);
 

@@ -14,9 +14,11 @@ constexpr std::uint64_t kRetryMs =
 constexpr int kAcceptsPerTurn = 64;  // then others get their turn; the poll is level-triggered
 }  // namespace
 
-Listener::Listener(Loop& loop, UniqueFd listening, std::function<void(UniqueFd)> accepted)
+Listener::Listener(Loop& loop, UniqueFd listening, std::function<void(UniqueFd)> accepted,
+                   std::function<void(const Error&)> died)
     : fd_(std::move(listening)),
       accepted_(std::move(accepted)),
+      died_(std::move(died)),
       lifetime_(std::make_shared<int>(0)),
       retry_(loop),
       poll_(loop, fd_.get(), [this](unsigned) { on_readable(); }) {
@@ -43,7 +45,13 @@ void Listener::on_readable() {
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno == EAGAIN) return;
-    log::warning("accept.failed", {{"fd", fd_.get()}, {"reason", std::strerror(errno)}});
+    const int code = errno;
+    if (died_ && (code == EINVAL || code == EBADF || code == ENOTSOCK || code == EOPNOTSUPP)) {
+      poll_.watch(0);
+      const auto died = std::exchange(died_, nullptr);
+      return died(errno_error("accept", code));
+    }
+    log::warning("accept.failed", {{"fd", fd_.get()}, {"reason", std::strerror(code)}});
     poll_.watch(0);
     retry_.start(kRetryMs, [this] { poll_.watch(Poll::readable); });
     return;

@@ -16,8 +16,11 @@ namespace causeway::io {
 
 class Listener {
  public:
-  // `accepted` gets non-blocking, close-on-exec descriptors, and may destroy the Listener.
-  Listener(Loop& loop, UniqueFd listening, std::function<void(UniqueFd)> accepted);
+  // `accepted` gets non-blocking, close-on-exec descriptors. `died`, if given, is told when the
+  // socket itself can't accept ever again, as a vsock listener may become; without it that is tried
+  // again, too. Either may destroy the Listener.
+  Listener(Loop& loop, UniqueFd listening, std::function<void(UniqueFd)> accepted,
+           std::function<void(const Error&)> died = {});
 
   // No more connections until resume(); those in the backlog wait.
   void pause();
@@ -29,6 +32,7 @@ class Listener {
 
   UniqueFd fd_;
   std::function<void(UniqueFd)> accepted_;
+  std::function<void(const Error&)> died_;
   std::shared_ptr<int> lifetime_;
   Timer retry_;  // only when accept failed for want of resources: no event tells when that ends
   Poll poll_;

@@ -18,8 +18,8 @@ constexpr std::size_t kKeepQueueBytes = 4096;
 }  // namespace
 
 Stream::Stream(Loop& loop, UniqueFd fd, Handler* handler)
-    : loop_(loop),
-      handler_(handler),
+    : ByteStream(handler),
+      loop_(loop),
       fd_(std::move(fd)),
       lifetime_(std::make_shared<int>(0)),
       poll_(

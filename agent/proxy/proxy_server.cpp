@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "io/stream.h"
 
 namespace causeway::proxy {
 namespace {
@@ -29,9 +30,10 @@ std::uint64_t ProxyServer::listen(UniqueFd listening, Identity identity) {
   const std::uint64_t id = next_id_++;
   Endpoint& endpoint = endpoints_[id];
   endpoint.identity = std::move(identity);
-  endpoint.listener = std::make_unique<io::Listener>(
-      loop_, std::move(listening),
-      [this, id](UniqueFd client) { accepted(id, std::move(client)); });
+  endpoint.listener =
+      std::make_unique<io::Listener>(loop_, std::move(listening), [this, id](UniqueFd client) {
+        begin(id, std::make_unique<io::Stream>(loop_, std::move(client), nullptr));
+      });
   if (!accepting_) endpoint.listener->pause();
   return id;
 }
@@ -40,28 +42,41 @@ void ProxyServer::stop_listening(std::uint64_t listener) {
   const auto found = endpoints_.find(listener);
   if (found == endpoints_.end()) return;
   found->second.listener.reset();
+  found->second.closed = true;
   left(listener);
 }
 
-ProxyServer::Users ProxyServer::users(std::uint64_t listener) const {
-  const auto found = endpoints_.find(listener);
+std::uint64_t ProxyServer::open(Identity identity) {
+  const std::uint64_t id = next_id_++;
+  endpoints_[id].identity = std::move(identity);
+  return id;
+}
+
+bool ProxyServer::serve(std::uint64_t endpoint, std::unique_ptr<io::ByteStream>& client) {
+  if (!accepting_ || drained_) return false;
+  begin(endpoint, std::move(client));
+  return true;
+}
+
+ProxyServer::Users ProxyServer::users(std::uint64_t endpoint) const {
+  const auto found = endpoints_.find(endpoint);
   return found == endpoints_.end() ? Users{} : found->second.users;
 }
 
-void ProxyServer::left(std::uint64_t listener) {
-  const auto found = endpoints_.find(listener);
-  if (found == endpoints_.end() || found->second.listener) return;
+void ProxyServer::left(std::uint64_t endpoint) {
+  const auto found = endpoints_.find(endpoint);
+  if (found == endpoints_.end() || !found->second.closed) return;
   const Users& users = found->second.users;
   if (users.sessions == 0 && users.streams == 0) endpoints_.erase(found);
 }
 
-void ProxyServer::accepted(std::uint64_t listener, UniqueFd client) {
+void ProxyServer::begin(std::uint64_t endpoint, std::unique_ptr<io::ByteStream> client) {
   ++counters_.accepted;
   const std::uint64_t id = next_id_++;
-  Endpoint& endpoint = endpoints_.at(listener);
-  ++endpoint.users.sessions;
+  Endpoint& entered = endpoints_.at(endpoint);
+  ++entered.users.sessions;
   Session::Host& host = *this;
-  sessions_.emplace(id, Served{listener, std::make_unique<Session>(host, id, endpoint.identity,
+  sessions_.emplace(id, Served{endpoint, std::make_unique<Session>(host, id, entered.identity,
                                                                    std::move(client))});
   counters_.sessions = sessions_.size();
   limit_accepting();
@@ -107,10 +122,10 @@ void ProxyServer::session_ended(std::uint64_t id) {
   loop_.defer([this, id, alive = std::weak_ptr<int>(lifetime_)] {
     if (alive.expired()) return;
     if (const auto found = sessions_.find(id); found != sessions_.end()) {
-      const std::uint64_t listener = found->second.listener;
+      const std::uint64_t endpoint = found->second.endpoint;
       sessions_.erase(found);
-      --endpoints_.at(listener).users.sessions;
-      left(listener);
+      --endpoints_.at(endpoint).users.sessions;
+      left(endpoint);
     }
     counters_.sessions = sessions_.size();
     limit_accepting();
@@ -118,25 +133,34 @@ void ProxyServer::session_ended(std::uint64_t id) {
   });
 }
 
-void ProxyServer::session_switched(std::uint64_t id, UniqueFd client, std::string to_client,
-                                   UniqueFd engine, std::string to_engine) {
-  const std::uint64_t listener = sessions_.at(id).listener;
-  ++endpoints_.at(listener).users.streams;
-  streams_.emplace(
-      id, Streamed{listener,
-                   std::make_unique<io::Splice>(
-                       loop_, pipes_, io::Splice::End{std::move(client), std::move(to_client)},
-                       io::Splice::End{std::move(engine), std::move(to_engine)},
-                       [this, id] { stream_ended(id); })});
+void ProxyServer::session_switched(std::uint64_t id, std::unique_ptr<io::ByteStream> client,
+                                   std::string to_client, UniqueFd engine, std::string to_engine) {
+  Streamed stream;
+  stream.endpoint = sessions_.at(id).endpoint;
+  ++endpoints_.at(stream.endpoint).users.streams;
+  const auto ended = [this, id] { stream_ended(id); };
+  std::string unsent;
+  if (UniqueFd fd = client->release(&unsent); fd) {
+    unsent.append(to_client);
+    stream.splice = std::make_unique<io::Splice>(
+        loop_, pipes_, io::Splice::End{std::move(fd), std::move(unsent)},
+        io::Splice::End{std::move(engine), std::move(to_engine)}, ended);
+  } else {
+    client->write(to_client);
+    auto other = std::make_unique<io::Stream>(loop_, std::move(engine), nullptr);
+    other->write(to_engine);
+    stream.relay = std::make_unique<io::Relay>(loop_, std::move(client), std::move(other), ended);
+  }
+  streams_.emplace(id, std::move(stream));
   counters_.streams = streams_.size();
 }
 
 void ProxyServer::stream_ended(std::uint64_t id) {
   if (const auto found = streams_.find(id); found != streams_.end()) {
-    const std::uint64_t listener = found->second.listener;
+    const std::uint64_t endpoint = found->second.endpoint;
     streams_.erase(found);
-    --endpoints_.at(listener).users.streams;
-    left(listener);
+    --endpoints_.at(endpoint).users.streams;
+    left(endpoint);
   }
   counters_.streams = streams_.size();
   limit_accepting();
@@ -182,7 +206,7 @@ void ProxyServer::drain(std::uint64_t limit_ms, std::function<void()> drained) {
     if (endpoint.listener) endpoint.listener->pause();
   for (const auto& [id, served] : sessions_) served.session->drain();
   drain_timer_.start(limit_ms, [this] {
-    for (const auto& [id, streamed] : streams_) --endpoints_.at(streamed.listener).users.streams;
+    for (const auto& [id, streamed] : streams_) --endpoints_.at(streamed.endpoint).users.streams;
     streams_.clear();
     counters_.streams = 0;
     for (const auto& [id, served] : sessions_) served.session->drop();

@@ -1,8 +1,10 @@
 // ProxyServer is the Engine API endpoint: it accepts on any number of listening sockets, each with
-// its identity, and relays every client to the engine's own socket.
+// its identity, takes clients that came in otherwise (the link), and relays every client to the
+// engine's own socket.
 //
-//   client ──▶ listener (identity) ──▶ Session ── HTTP ──▶ engine socket
-//                                         └── 101, hijack ──▶ Splice, raw bytes
+//   client ──▶ endpoint (identity) ──▶ Session ── HTTP ──▶ engine socket
+//                                         └── 101, hijack ──▶ raw bytes: Splice, or Relay for a
+//                                                             client that has no descriptor
 #pragma once
 
 #include <cstdint>
@@ -13,8 +15,10 @@
 #include <unordered_map>
 
 #include "base/unique_fd.h"
+#include "io/byte_stream.h"
 #include "io/listener.h"
 #include "io/loop.h"
+#include "io/relay.h"
 #include "io/splice.h"
 #include "io/timer.h"
 #include "proxy/counters.h"
@@ -41,13 +45,19 @@ class ProxyServer : private Session::Host {
   // Accepts no more there, and closes the socket; clients that are served stay.
   void stop_listening(std::uint64_t listener);
 
+  // An endpoint without a socket, for good: a number for serve() and users().
+  std::uint64_t open(Identity identity);
+  // A client of that endpoint. False, and it isn't taken: there are too many, or it is the end.
+  // Nobody waits here as in a listener's backlog.
+  bool serve(std::uint64_t endpoint, std::unique_ptr<io::ByteStream>& client);
+
   const Counters& counters() const { return counters_; }
-  // Of the clients that came in by this listener.
+  // Of the clients that came in by this endpoint.
   struct Users {
     std::size_t sessions = 0;
     std::size_t streams = 0;
   };
-  Users users(std::uint64_t listener) const;
+  Users users(std::uint64_t endpoint) const;
 
   // The end of the agent: accepts no more, closes idle sessions, lets running exchanges and raw
   // streams end by themselves for `limit_ms`, then drops them. `drained` is called once, when none
@@ -58,12 +68,13 @@ class ProxyServer : private Session::Host {
   // Stays until its last client has gone, since sessions refer to its identity.
   struct Endpoint {
     Identity identity;
-    std::unique_ptr<io::Listener> listener;  // none: it accepts no more
+    std::unique_ptr<io::Listener> listener;  // none: of open(), or it accepts no more
     Users users;
+    bool closed = false;
   };
 
-  void accepted(std::uint64_t listener, UniqueFd client);
-  void left(std::uint64_t listener);
+  void begin(std::uint64_t endpoint, std::unique_ptr<io::ByteStream> client);
+  void left(std::uint64_t endpoint);
   bool make_room();
   void limit_accepting();
   void stream_ended(std::uint64_t id);
@@ -80,8 +91,8 @@ class ProxyServer : private Session::Host {
   PathService* paths() override { return paths_; }
   void deadline_set(std::uint64_t at_ms) override;
   void session_ended(std::uint64_t id) override;
-  void session_switched(std::uint64_t id, UniqueFd client, std::string to_client, UniqueFd engine,
-                        std::string to_engine) override;
+  void session_switched(std::uint64_t id, std::unique_ptr<io::ByteStream> client,
+                        std::string to_client, UniqueFd engine, std::string to_engine) override;
 
   io::Loop& loop_;
   EngineGate& gate_;
@@ -101,14 +112,15 @@ class ProxyServer : private Session::Host {
   io::Timer sweep_timer_;  // one for all sessions: armed for the earliest deadline
   io::Timer drain_timer_;
   struct Served {
-    std::uint64_t listener = 0;
+    std::uint64_t endpoint = 0;
     std::unique_ptr<Session> session;
   };
   struct Streamed {
-    std::uint64_t listener = 0;
-    std::unique_ptr<io::Splice> splice;
+    std::uint64_t endpoint = 0;
+    std::unique_ptr<io::Splice> splice;  // or
+    std::unique_ptr<io::Relay> relay;
   };
-  std::map<std::uint64_t, Endpoint> endpoints_;  // by the listener's number; nodes stay in place
+  std::map<std::uint64_t, Endpoint> endpoints_;  // nodes stay in place
   std::unordered_map<std::uint64_t, Streamed> streams_;
   std::unordered_map<std::uint64_t, Served> sessions_;
 };

@@ -8,20 +8,22 @@ namespace causeway::proxy {
 
 using io::Stream;
 
-Session::Session(Host& host, std::uint64_t id, const Identity& identity, UniqueFd client)
+Session::Session(Host& host, std::uint64_t id, const Identity& identity,
+                 std::unique_ptr<io::ByteStream> client)
     : host_(host),
       id_(id),
       identity_(identity),
       idle_since_(host.loop().now_ms()),
       exchange_(host.limits().http),
       lifetime_(std::make_shared<int>(0)),
-      client_(host.loop(), std::move(client), this) {
+      client_(std::move(client)) {
   if (log::enabled(log::Level::debug)) {
     log::debug("session.begin", {{"session", id_}, {"identity", identity_.name}});
   }
   set_deadline(host_.limits().idle_ms);
-  client_.watch_hangup(true);
-  client_.resume(Stream::not_started);
+  client_->set_handler(this);
+  client_->watch_hangup(true);
+  client_->resume(Stream::not_started);
 }
 
 Session::~Session() = default;
@@ -79,7 +81,7 @@ std::size_t Session::consume(std::string_view in) {
 
 void Session::hold(std::string_view bytes) {
   held_.append(bytes);
-  if (held_.size() >= host_.limits().held) client_.pause(Stream::exchange);
+  if (held_.size() >= host_.limits().held) client_->pause(Stream::exchange);
 }
 
 // The bytes that waited for the end of the exchange before, or for the engine. In a turn of its
@@ -92,7 +94,7 @@ void Session::take_held() {
     const std::size_t used = consume(bytes);
     if (phase_ == Phase::gone) return;
     held_.assign(bytes, used);
-    if (held_.size() < host_.limits().held) client_.resume(Stream::exchange);
+    if (held_.size() < host_.limits().held) client_->resume(Stream::exchange);
     watch_request();
     if (phase_ == Phase::reading && !held_.empty()) return take_held();
     if (client_eof_) client_ended();
@@ -142,7 +144,7 @@ void Session::client_ended() {
       send_answer();
       break;
     case Phase::closing:
-      if (client_.queued() == 0) end();
+      if (client_->queued() == 0) end();
       break;
     case Phase::waiting:
     case Phase::asking:
@@ -164,7 +166,7 @@ void Session::pass_client_eof() {
 void Session::on_drained() {
   switch (phase_) {
     case Phase::closing:
-      if (client_eof_) {
+      if (client_eof_ || client_satisfied()) {
         end();
       } else {
         set_deadline(host_.limits().linger_ms);
@@ -223,7 +225,7 @@ void Session::finish_exchange() {
   // An early answer leaves the rest of a body behind that nobody will send.
   const bool whole = !mapped_ || mapped_->body() == nullptr || mapped_->body()->sent();
   if (!exchange_.engine_keeps_alive() || !whole) engine_.reset();
-  if (!whole) client_.resume(Stream::backlog);
+  if (!whole) client_->resume(Stream::backlog);
   if (!keeps_alive() || draining_ || (client_eof_ && held_.empty())) return close();
   next_request();
 }
@@ -242,7 +244,7 @@ void Session::next_request() {
   head_sent_ = false;
   idle_since_ = host_.loop().now_ms();
   set_deadline(host_.limits().idle_ms);
-  client_.resume(Stream::exchange);
+  client_->resume(Stream::exchange);
   take_held();
 }
 
@@ -287,13 +289,18 @@ void Session::close() {
   phase_ = Phase::closing;
   held_.clear();
   mapped_.reset();
-  client_.shutdown_write();
-  if (client_eof_ && client_.queued() == 0) return end();
+  client_->shutdown_write();
+  if ((client_eof_ || client_satisfied()) && client_->queued() == 0) return end();
   // All is read and dropped until the client has seen the end.
   for (const auto reason : {Stream::backlog, Stream::exchange, Stream::engine_state}) {
-    client_.resume(reason);
+    client_->resume(reason);
   }
-  set_deadline(client_.queued() > 0 ? host_.limits().stall_ms : host_.limits().linger_ms);
+  set_deadline(client_->queued() > 0 ? host_.limits().stall_ms : host_.limits().linger_ms);
+}
+
+// It has said all that it wants to, and gets the end behind the last byte however it is closed.
+bool Session::client_satisfied() const {
+  return exchange_.request_complete() && client_->closes_in_order();
 }
 
 void Session::end() {

@@ -29,8 +29,8 @@
 #include <string_view>
 
 #include "base/unique_fd.h"
+#include "io/byte_stream.h"
 #include "io/loop.h"
-#include "io/stream.h"
 #include "proxy/counters.h"
 #include "proxy/engine_connection.h"
 #include "proxy/engine_gate.h"
@@ -42,7 +42,7 @@
 
 namespace causeway::proxy {
 
-class Session : private io::Stream::Handler, private EngineConnection::Owner {
+class Session : private io::ByteStream::Handler, private EngineConnection::Owner {
  public:
   // What a session needs of the server around it.
   class Host {
@@ -58,13 +58,16 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
     virtual void deadline_set(std::uint64_t at_ms) = 0;
     // The session is gone: destroy it, not within this call.
     virtual void session_ended(std::uint64_t id) = 0;
-    // The session became a raw stream between these two. session_ended() follows.
-    virtual void session_switched(std::uint64_t id, UniqueFd client, std::string to_client,
-                                  UniqueFd engine, std::string to_engine) = 0;
+    // The session became a raw stream between these two; the texts go first. session_ended()
+    // follows.
+    virtual void session_switched(std::uint64_t id, std::unique_ptr<io::ByteStream> client,
+                                  std::string to_client, UniqueFd engine,
+                                  std::string to_engine) = 0;
   };
 
-  // `identity` belongs to the listener, which outlives the session.
-  Session(Host& host, std::uint64_t id, const Identity& identity, UniqueFd client);
+  // `identity` belongs to the endpoint, which outlives the session.
+  Session(Host& host, std::uint64_t id, const Identity& identity,
+          std::unique_ptr<io::ByteStream> client);
   ~Session() override;
 
   // The gate has changed.
@@ -137,6 +140,7 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
   void send_answer();
   void refuse(int status, std::string_view message);
   void close();
+  bool client_satisfied() const;
   void end();
 
   Host& host_;
@@ -160,7 +164,7 @@ class Session : private io::Stream::Handler, private EngineConnection::Owner {
   std::unique_ptr<MappedExchange> mapped_;  // the present exchange's, if its call has paths
   std::shared_ptr<int> lifetime_;
   std::unique_ptr<EngineConnection> engine_;
-  io::Stream client_;  // last: stops first
+  std::unique_ptr<io::ByteStream> client_;  // last: stops first; none after a switch
 };
 
 }  // namespace causeway::proxy

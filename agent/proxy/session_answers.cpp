@@ -17,7 +17,7 @@ void Session::answer(int status, std::string message) {
   phase_ = Phase::answering;
   answer_status_ = status;
   reason_ = std::move(message);
-  client_.resume(Stream::backlog);
+  client_->resume(Stream::backlog);
   if (exchange_.request_complete() || client_eof_ || exchange_.expects_continue() ||
       exchange_.request_length() > host_.limits().discard) {
     send_answer();
@@ -27,7 +27,7 @@ void Session::answer(int status, std::string message) {
 void Session::send_answer() {
   const bool keep = exchange_.request_complete() && exchange_.client_keeps_alive() && !draining_ &&
                     !(client_eof_ && held_.empty());
-  client_.write(
+  client_->write(
       engine_api::error_response(answer_status_, reason_, !keep, exchange_.head_request()));
   reason_.clear();
   unsent_.clear();
@@ -42,7 +42,7 @@ void Session::refuse(int status, std::string_view message) {
   }
   // Within an answer that has begun, an end is all that can be said.
   if (!relayed_) {
-    client_.write(engine_api::error_response(status, message, true));
+    client_->write(engine_api::error_response(status, message, true));
   }
   close();
 }

@@ -54,7 +54,7 @@ void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
   ++counters.waiting;
   phase_ = Phase::waiting;
   reason_ = std::move(why);
-  client_.pause(Stream::engine_state);
+  client_->pause(Stream::engine_state);
   wait_until_ = host_.loop().now_ms() + limit_ms;
   watch_engine();
 }
@@ -72,7 +72,7 @@ void Session::leave_waiting() {
   --host_.tally().waiting;
   phase_ = Phase::reading;
   deadline_ = 0;
-  client_.resume(Stream::engine_state);
+  client_->resume(Stream::engine_state);
 }
 
 void Session::engine_changed() {
@@ -141,11 +141,11 @@ void Session::pass_to_engine(std::string_view bytes) {
   } else {
     engine.write(bytes);
   }
-  if (engine.queued() > host_.limits().queue) client_.pause(Stream::backlog);
+  if (engine.queued() > host_.limits().queue) client_->pause(Stream::backlog);
 }
 
 void Session::engine_drained() {
-  client_.resume(Stream::backlog);
+  client_->resume(Stream::backlog);
   if (phase_ != Phase::relaying) return;
   pass_prepared();
   watch_request();
@@ -153,7 +153,7 @@ void Session::engine_drained() {
 
 // It has closed while we send: its answer may be on the way. What still comes of the request is
 // dropped by the stream; the client must be read, for it may only look at the answer afterwards.
-void Session::engine_write_failed() { client_.resume(Stream::backlog); }
+void Session::engine_write_failed() { client_->resume(Stream::backlog); }
 
 void Session::engine_data(std::string_view bytes) {
   if (phase_ != Phase::relaying || !head_sent_ || exchange_.response_complete()) {
@@ -165,7 +165,7 @@ void Session::engine_data(std::string_view bytes) {
   const bool rewritten = mapped_ && mapped_->response() != nullptr;
   if (!(rewritten ? pass_rewritten(&bytes) : pass_answer(&bytes))) return;
   if (exchange_.switched()) return switch_to_raw(bytes);
-  if (client_.queued() > host_.limits().queue) engine_->stream().pause(Stream::backlog);
+  if (client_->queued() > host_.limits().queue) engine_->stream().pause(Stream::backlog);
   if (!exchange_.response_complete()) return;
   if (!bytes.empty()) engine_.reset();  // more than one answer to one request
   if (exchange_.request_complete()) return finish_exchange();
@@ -208,7 +208,7 @@ void Session::bad_answer(const std::string& why) {
 
 void Session::pass_to_client(std::string_view bytes) {
   if (bytes.empty()) return;
-  client_.write(bytes);
+  client_->write(bytes);
   relayed_ = true;
 }
 
@@ -248,20 +248,17 @@ void Session::engine_lost() {
   answer(502, std::move(message));
 }
 
-// The HTTP part is over: descriptors, what is queued for either side, and what came behind either
-// head go to a Splice. A FIN that the client has sent is met again there.
+// The HTTP part is over: both ends, what is queued for either side, and what came behind either
+// head become a raw stream. A FIN that the client has sent is met again there.
 void Session::switch_to_raw(std::string_view behind_head) {
-  std::string to_client;
   std::string to_engine;
-  UniqueFd client = client_.release(&to_client);
   UniqueFd engine = engine_->stream().release(&to_engine);
-  to_client.append(behind_head);
   to_engine.append(held_);
   ++host_.tally().upgraded;
   if (log::enabled(log::Level::debug)) {
     log::debug("session.switched", {{"session", id_}, {"target", exchange_.request().target}});
   }
-  host_.session_switched(id_, std::move(client), std::move(to_client), std::move(engine),
+  host_.session_switched(id_, std::move(client_), std::string(behind_head), std::move(engine),
                          std::move(to_engine));
   end();
 }

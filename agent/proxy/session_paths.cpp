@@ -27,7 +27,7 @@ void Session::prepare() {
       phase_ = Phase::collecting;
       // dockerd would say so when it begins to read the body (RFC 9110, 10.1.1).
       if (exchange_.expects_continue() && exchange_.request().version >= 11) {
-        client_.write("HTTP/1.1 100 Continue\r\n\r\n");
+        client_->write("HTTP/1.1 100 Continue\r\n\r\n");
       }
       break;
     case MappedExchange::Need::paths:
@@ -51,14 +51,14 @@ void Session::collect(std::string_view content) {
 void Session::ask_paths() {
   phase_ = Phase::asking;
   deadline_ = 0;
-  client_.pause(Stream::engine_state);
+  client_->pause(Stream::engine_state);
   mapped_->ask([this](MappedExchange::Refusal refusal) { paths_answered(std::move(refusal)); });
 }
 
 // The engine may have gone meanwhile: then the request waits, or is refused, as any other.
 void Session::paths_answered(MappedExchange::Refusal refusal) {
   phase_ = Phase::reading;
-  client_.resume(Stream::engine_state);
+  client_->resume(Stream::engine_state);
   if (!refused(std::move(refusal))) to_engine();
   go_on();
 }

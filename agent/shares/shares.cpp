@@ -73,6 +73,7 @@ struct Shares::Parts {
   void tell(std::function<void()> what);
   void request(const std::string& name);
   void attached_now(const std::string& name);
+  void end_waiters(const std::string& name, bool there);
   void end_waiter(std::uint64_t id, bool there);
   std::vector<std::string> own_places() const;
   UniqueFd open_root(const std::string& name) const;
@@ -89,6 +90,7 @@ struct Shares::Parts {
   int wsl_mount = 0;  // its id in mountinfo
   std::vector<std::string> problems;
   std::set<std::string, std::less<>> wanted;
+  std::map<std::string, std::string, std::less<>> start_refusals;
   std::vector<std::function<void(const std::string&)>> subscribers;
   std::map<std::uint64_t, Waiter> waiters;
   std::uint64_t next_waiter = 1;
@@ -259,14 +261,19 @@ void Shares::Parts::refresh() {
 
 void Shares::Parts::attached_now(const std::string& name) {
   wanted.erase(name);
+  start_refusals.erase(name);
   refresh();
-  std::vector<std::uint64_t> ready;
-  for (const auto& [id, waiter] : waiters)
-    if (waiter.distro == name) ready.push_back(id);
-  for (const auto id : ready) end_waiter(id, true);
+  end_waiters(name, true);
   tell([this, name] {
     if (events.attached && attached.usable(name)) events.attached(name);
   });
+}
+
+void Shares::Parts::end_waiters(const std::string& name, bool there) {
+  std::vector<std::uint64_t> ended;
+  for (const auto& [id, waiter] : waiters)
+    if (waiter.distro == name) ended.push_back(id);
+  for (const auto id : ended) end_waiter(id, there);
 }
 
 void Shares::Parts::end_waiter(std::uint64_t id, bool there) {
@@ -280,6 +287,7 @@ void Shares::Parts::end_waiter(std::uint64_t id, bool there) {
 void Shares::Parts::request(const std::string& name) {
   if (attached.usable(name) || !known.enabled(name)) return;
   wanted.insert(name);
+  start_refusals.erase(name);
   log::info("share.wanted", {{"distro", name}});
   refresh();
   tell([this, name] {
@@ -340,6 +348,8 @@ DistroStatus Shares::Parts::describe(const std::string& name) const {
     out.reason = "asked for; it has not been started yet";
   } else {
     out.state = DistroState::stopped;
+    if (const auto why = start_refusals.find(name); why != start_refusals.end())
+      out.reason = "Windows did not start it: " + why->second;
   }
   return out;
 }
@@ -387,6 +397,14 @@ void Shares::request(std::string_view distro) { parts_->request(std::string(dist
 
 std::vector<std::string> Shares::wanted() const {
   return {parts_->wanted.begin(), parts_->wanted.end()};
+}
+
+void Shares::not_started(const std::string& distro, const std::string& reason) {
+  auto& parts = *parts_;
+  if (parts.wanted.erase(distro) == 0) return;
+  parts.start_refusals[distro] = reason;
+  parts.refresh();
+  parts.end_waiters(distro, false);
 }
 
 void Shares::on_wanted(std::function<void(const std::string&)> subscriber) {

@@ -118,6 +118,9 @@ class Shares {
   void request(std::string_view distro);
   // Names asked for and not there yet, for a subscriber that comes late.
   std::vector<std::string> wanted() const;
+  // Whoever starts distros can't start this one: those who wait for it are told at once, and
+  // `reason` is shown, until it is asked for again or comes by itself.
+  void not_started(const std::string& distro, const std::string& reason);
   void on_wanted(std::function<void(const std::string& distro)> subscriber);
 
   // `done` is called once, never from within: true when the share is there, false after the time.

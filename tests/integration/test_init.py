@@ -363,7 +363,7 @@ def test_pivot_into_a_version(place, installed):
     assert life.shell("cat /etc/resolv.conf") == "nameserver 192.0.2.1\n"
     assert life.shell("cat /etc/hosts") == "127.0.0.1 version\n"
     assert life.shell("readlink /run/docker.sock; readlink /var/run").split() == [f"{place.run}/engine.sock", "/run"]
-    assert life.shell(f"ls {place.run}").split() == ["control.sock", "engine.sock", "init.json"]
+    assert life.shell(f"ls {place.run}").split() == ["control.sock", "engine.sock", "init.json", "link.sock"]
     executable = life.info()["executable"]
     assert executable == "/usr/bin/causeway" if installed else executable.endswith("init_harness")
     mountinfo = life.shell("cat /proc/1/mountinfo")

@@ -136,7 +136,8 @@ class threading_call(threading.Thread):
 
 
 @pytest.mark.parametrize("passing", ["Passing"], indirect=True)
-def test_docker_restart_while_the_distro_stops(vm, passing):
+@pytest.mark.parametrize("again", range(int(os.environ.get("AGAIN", "1"))))
+def test_docker_restart_while_the_distro_stops(vm, passing, again):
     """Real data or stopped with the reason: never a container on an empty folder."""
     folder = fresh_folder(vm, passing)
     folder.write("token", "real\n")
@@ -147,7 +148,7 @@ def test_docker_restart_while_the_distro_stops(vm, passing):
     try:
         engine.start(name)
         for delay in (0.0, 0.05, 0.15, 0.3, 0.6):
-            eventually(lambda: state(vm, name)["Running"], "it runs")
+            eventually(lambda: state(vm, name)["Running"], lambda: f"it runs: {state(vm, name)}\n{vm.boot_log()[-3000:]}")
             restarts = [threading_call(lambda: engine("POST", f"/containers/{name}/restart?t=0")) for _ in range(2)]
             time.sleep(delay)  # the moment in the restart is what is tried
             reply = vm.stop(passing)

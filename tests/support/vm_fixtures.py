@@ -32,7 +32,7 @@ _TEST_SECONDS = 400
 
 
 @pytest.fixture(autouse=True)
-def _time_limit():
+def time_limit():
     def over(_number, _frame):
         pytest.fail(f"not done within {_TEST_SECONDS} s", pytrace=True)
 

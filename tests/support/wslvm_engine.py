@@ -27,14 +27,15 @@ rm -r "$folder"
 
 
 def poll(condition, what, timeout=10.0):
-    """Returns the first true value of condition(). Only where no event tells of the change."""
+    """Returns the first true value of condition(). Only where no event tells of the change. `what` may be a function, asked when the
+    time is over."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout} s: {what}")
+            raise AssertionError(f"not within {timeout} s: {what() if callable(what) else what}")
         time.sleep(0.01)
 
 
@@ -174,7 +175,8 @@ class EngineVm(wslvm.Vm):
         """(status code, message) of GET /_ping."""
         path = self.socket_path()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            enter.in_folder(os.path.dirname(path), lambda: connection.connect(os.path.basename(path)))
+            with enter.short_path(path) as short:
+                connection.connect(short)
             connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
             answer = b""
             while True:

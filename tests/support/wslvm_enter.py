@@ -1,5 +1,6 @@
 """Running a command inside a distro, as `wsl.exe -d DISTRO` does."""
 
+import contextlib
 import os
 import signal
 
@@ -13,15 +14,15 @@ _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, sig
 _FORWARDED_WITHOUT_TERMINAL = (signal.SIGINT, signal.SIGQUIT)  # a terminal sends these to the child itself
 
 
-def in_folder(folder, action):
-    """Runs `action` with `folder` as the working directory: unix socket paths are at most 107 bytes."""
-    before = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+@contextlib.contextmanager
+def short_path(path):
+    """A path of the same file that fits into a unix socket's address (107 bytes), whatever the length of `path`. Changes nothing of
+    the process: several threads may connect at once."""
+    folder = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.chdir(folder)
-        return action()
+        yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
     finally:
-        os.fchdir(before)
-        os.close(before)
+        os.close(folder)
 
 
 class Session:

@@ -60,7 +60,11 @@ class Holder:
         if os.path.lexists(path):
             os.unlink(path)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        enter.in_folder(self.state_dir, lambda: self.listener.bind("control.sock"))
+        # By the working directory: /proc isn't that of this process's namespace yet.
+        before = os.getcwd()
+        os.chdir(self.state_dir)
+        self.listener.bind("control.sock")
+        os.chdir(before)
         os.chmod(path, 0o600)
         self.listener.listen(64)
 

@@ -1,7 +1,6 @@
 """HTTP over a unix socket."""
 
 import http.client
-import os
 import socket
 
 import wslvm_enter as enter
@@ -15,4 +14,5 @@ class Connection(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        enter.in_folder(os.path.dirname(self.path), lambda: self.sock.connect(os.path.basename(self.path)))
+        with enter.short_path(self.path) as path:
+            self.sock.connect(path)

@@ -305,7 +305,8 @@ class Vm:
         connection.settimeout(_START_SECONDS)
         with connection:
             try:
-                enter.in_folder(self.state_dir, lambda: connection.connect("control.sock"))
+                with enter.short_path(f"{self.state_dir}/control.sock") as path:
+                    connection.connect(path)
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
                     raise VmError(f"no VM runs in {self.state_dir}: start one with `up`") from error

@@ -71,6 +71,26 @@ TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to b
   CHECK(has(screen, "by `causeway distro disable old`"));
 }
 
+TEST_CASE("cli/status_view: the link, connected or not, and who was sent away") {
+  ProductStatus status = healthy();
+  status.link.listeners = {{"unix", "/run/causeway/link.sock", "listening", ""},
+                           {"vsock", "port 1129775105", "failed", "bind: No such device"}};
+  std::string screen = status_screen(status, {});
+  CHECK(has(screen, "unix   /run/causeway/link.sock  listening\n"));
+  CHECK(has(screen, "bind: No such device"));
+  CHECK(has(screen, "Windows is not connected\n"));
+  CHECK(!has(screen, "refused"));
+  status.link.connected = true;
+  status.link.carrier = "vsock";
+  status.link.age_s = 65;
+  status.link.streams = 3;
+  status.link.refusal = "wrong\x1b nonce";
+  status.link.refusal_age_s = 5;
+  screen = status_screen(status, {});
+  CHECK(has(screen, "Windows is connected over vsock, for 1 min, streams: 3\n"));
+  CHECK(has(screen, "last refused, 5 s ago: wrong\\x1b nonce\n"));
+}
+
 TEST_CASE("cli/distro_view: asked for in full, it shows what was added too") {
   DistroStatus distro;
   distro.name = "Ubuntu";

@@ -172,6 +172,28 @@ TEST_CASE("containers/share_guard: a container that starts while its share goes 
   rig.engine.event(R"({"id":"../../x"})");
 }
 
+TEST_CASE(
+    "containers/share_guard: a start that fails after the share has come back is tried once more") {
+  Rig rig;
+  rig.attached = {"Ubuntu"};
+  rig.record("u1", "always", false, {"Ubuntu"});
+  rig.ready();
+  const std::string event =
+      R"({"Type":"network","Action":"disconnect","Actor":{"ID":"n1","Attributes":{"container":"u1"}}})";
+  rig.engine.event(event);
+  CHECK(!rig.asked("POST /containers/u1/start"));  // it was stopped, not given up
+  rig.record("u1", "always", false, {"Ubuntu"}, kGone);
+  rig.engine.event(event);
+  rig.engine.event(event);
+  rig.engine.event(event);
+  CHECK(std::count(rig.engine.asked.begin(), rig.engine.asked.end(), "POST /containers/u1/start") ==
+        1);
+  rig.guard->share_attached("Ubuntu");
+  rig.engine.settle();
+  CHECK(std::count(rig.engine.asked.begin(), rig.engine.asked.end(), "POST /containers/u1/start") ==
+        2);
+}
+
 TEST_CASE("containers/share_guard: a container of two distros waits for both") {
   Rig rig;
   rig.record("m1", "always", false, {"Ubuntu", "Debian"}, kGone);

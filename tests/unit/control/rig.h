@@ -55,6 +55,7 @@ struct ScriptedBackend final : ControlBackend {
     ubuntu.notes = {"open a new shell"};
     now.distros = {ubuntu};
     now.wanted = {"Debian"};
+    now.link = {true, "vsock", 7, 1, 3, {{"vsock", "port 5", "listening", ""}}, "old", 9};
     now.notes = {{true, "careful"}, {false, "by the way"}};
     kept = {{"containerd", "first"}, {"dockerd", "second"}, {"dockerd", "third"}};
   }
@@ -80,6 +81,13 @@ struct ScriptedBackend final : ControlBackend {
     performed.push_back(kNames.at(static_cast<std::size_t>(action)) + std::string(name));
     service(name).state = behind_command;
     return Ok{};
+  }
+  LinkContact link_contact() override { return {"00112233445566778899aabbccddeeff", 5, 1}; }
+  Result<ClockStep> step_clock(std::int64_t unix_ms) override {
+    if (!refusal.empty()) return make_error(refusal);
+    if (unix_ms == 0) return Error{"1970 can't be meant", EINVAL};
+    performed.push_back("clock " + std::to_string(unix_ms));
+    return ClockStep{true, -1500};
   }
   Status enable_distro(std::string_view distro, bool enabled) override {
     if (!refusal.empty()) return make_error(refusal);

@@ -17,6 +17,9 @@ TEST_CASE("control/status: what is written is read again") {
   CHECK(!again->services[2].pid);
   CHECK(again->notes[0].warning);
   CHECK(again->distros[0].items[0].state == "left_alone");
+  CHECK(again->link.connected);
+  CHECK(again->link.listeners[0].address == "port 5");
+  CHECK(again->link.refusal_age_s == 9);
   CHECK(again->wanted == std::vector<std::string>{"Debian"});
 }
 

@@ -1,0 +1,132 @@
+#include "link/link_server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace causeway::link {
+namespace {
+// Somebody who knocks all day is one event, not thousands.
+constexpr std::uint64_t kRefusalLogGapMs = 10'000;
+}  // namespace
+
+LinkServer::LinkServer(io::Loop& loop, Options options, Events events)
+    : loop_(loop),
+      options_(std::move(options)),
+      events_(std::move(events)),
+      alone_since_ms_(loop.now_ms()),
+      lifetime_(std::make_shared<int>(0)) {}
+
+LinkServer::~LinkServer() = default;
+
+void LinkServer::listen(Endpoint endpoint) {
+  LinkListener::Events events;
+  events.accepted = [this, carrier = endpoint.carrier](UniqueFd fd) {
+    accepted(carrier, std::move(fd));
+  };
+  events.refused = [this](const std::string& reason) { note_refusal(reason); };
+  events.changed = [this] { events_.changed(); };
+  listeners_.emplace_back(loop_, std::move(endpoint), std::move(events), options_.delays);
+}
+
+void LinkServer::accepted(const std::string& carrier, UniqueFd fd) {
+  if (sessions_.size() - count_open() >= options_.strangers)
+    return note_refusal(carrier + ": too many connections that have not said hello");
+  if (sessions_.empty()) {
+    heartbeat_ = std::make_unique<Heartbeat>(loop_, options_.tick_ms, [this] {
+      // A session that ends here is destroyed later.
+      for (const auto& session : sessions_) session->tick();
+    });
+  }
+  sessions_.push_back(std::make_unique<LinkSession>(loop_, std::move(fd), carrier, options_.session,
+                                                    static_cast<LinkSession::Owner&>(*this)));
+}
+
+void LinkServer::opened(LinkSession& session) {
+  log::info("link.connected", {{"carrier", session.carrier()}});
+  const auto same = [&](const auto& other) { return other.get() == &session; };
+  sessions_.splice(sessions_.end(), sessions_,
+                   std::find_if(sessions_.begin(), sessions_.end(), same));
+  if (count_open() > options_.sessions) {
+    const auto oldest = std::find_if(sessions_.begin(), sessions_.end(),
+                                     [](const auto& other) { return other->is_open(); });
+    (*oldest)->drop("newer connections have taken its place");
+  }
+  events_.connected();
+  events_.changed();
+}
+
+bool LinkServer::serve(wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) {
+  return events_.serve(channel, stream);
+}
+
+void LinkServer::refused(LinkSession& session, const std::string& reason) {
+  note_refusal(session.carrier() + ": " + reason);
+}
+
+void LinkServer::note_refusal(const std::string& reason) {
+  const bool same = refusal_ && refusal_->reason == reason;
+  refusal_ = {reason, loop_.now_ms()};
+  if (!same || loop_.now_ms() >= refusal_logged_ms_ + kRefusalLogGapMs) {
+    refusal_logged_ms_ = loop_.now_ms();
+    log::warning("link.refused", {{"reason", reason}});
+  }
+  events_.changed();
+}
+
+void LinkServer::over(LinkSession& session, const std::string& reason) {
+  log::info("link.over", {{"carrier", session.carrier()}, {"reason", reason}});
+  loop_.defer([this, gone = &session, alive = std::weak_ptr<int>(lifetime_)] {
+    if (alive.expired()) return;
+    sessions_.remove_if([gone](const auto& other) { return other.get() == gone; });
+    if (count_open() == 0) alone_since_ms_ = loop_.now_ms();
+    if (sessions_.empty()) {
+      heartbeat_.reset();
+      std::vector<char>().swap(output_);
+    }
+    events_.changed();
+  });
+}
+
+std::span<char> LinkServer::output() {
+  output_.resize(LinkSession::kOutputBytes);
+  return output_;
+}
+
+std::size_t LinkServer::count_open() const {
+  return static_cast<std::size_t>(std::count_if(
+      sessions_.begin(), sessions_.end(), [](const auto& session) { return session->is_open(); }));
+}
+
+LinkSession* LinkServer::newest() {
+  const auto found = std::find_if(sessions_.rbegin(), sessions_.rend(),
+                                  [](const auto& session) { return session->is_open(); });
+  return found == sessions_.rend() ? nullptr : found->get();
+}
+
+const LinkSession* LinkServer::newest() const {
+  const auto found = std::find_if(sessions_.rbegin(), sessions_.rend(),
+                                  [](const auto& session) { return session->is_open(); });
+  return found == sessions_.rend() ? nullptr : found->get();
+}
+
+std::unique_ptr<io::ByteStream> LinkServer::open(wire::Channel channel) {
+  LinkSession* const session = newest();
+  return session == nullptr ? nullptr : session->open(channel);
+}
+
+LinkServer::Status LinkServer::status() const {
+  Status out;
+  out.sessions = count_open();
+  for (const auto& session : sessions_) out.streams += session->streams();
+  out.since_ms = alone_since_ms_;
+  if (const LinkSession* const session = newest(); session != nullptr) {
+    out.carrier = session->carrier();
+    out.since_ms = session->since_ms();
+  }
+  out.refusal = refusal_;
+  return out;
+}
+
+}  // namespace causeway::link

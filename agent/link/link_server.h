@@ -1,0 +1,98 @@
+// LinkServer is the agent's end of the link to Windows: endpoints where Windows connects, and the
+// sessions of the connections that are there.
+//
+//   vsock, link.sock, TCP ──▶ LinkListener ──▶ LinkSession ── channels ──▶ Events::serve
+//
+// Windows holds one connection. It dials anew when it has lost one that we still take for alive: so
+// the newest is the one that counts, and beyond `sessions` the oldest is dropped. Who doesn't know
+// the nonce can drop nobody.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/byte_stream.h"
+#include "io/loop.h"
+#include "link/endpoints.h"
+#include "link/heartbeat.h"
+#include "link/link_listener.h"
+#include "link/link_session.h"
+#include "wire/ports.h"
+
+namespace causeway::link {
+
+class LinkServer : private LinkSession::Owner {
+ public:
+  struct Options {
+    LinkSession::Options session;  // with the nonce
+    std::size_t sessions = 4;      // with the nonce known
+    std::size_t strangers = 16;    // within the hello: more are closed at once
+    std::uint64_t tick_ms = 10'000;
+    LinkListener::Delays delays;
+  };
+  struct Events {
+    // A channel that Windows opened. False, and `stream` isn't taken: it is answered with RST.
+    std::function<bool(wire::Channel, std::unique_ptr<io::ByteStream>& stream)> serve;
+    std::function<void()> connected;  // a session is open
+    std::function<void()> changed;    // something that status() shows, but for numbers of streams
+  };
+
+  LinkServer(io::Loop& loop, Options options, Events events);
+  ~LinkServer() override;
+  LinkServer(const LinkServer&) = delete;
+  LinkServer& operator=(const LinkServer&) = delete;
+
+  void listen(Endpoint endpoint);
+
+  // A stream to Windows, over the newest session; null when there is none.
+  std::unique_ptr<io::ByteStream> open(wire::Channel channel);
+
+  struct Refusal {
+    std::string reason;
+    std::uint64_t at_ms = 0;  // of the loop's clock
+  };
+  struct Status {
+    std::size_t sessions = 0;
+    std::size_t streams = 0;
+    std::string carrier;         // of the newest session
+    std::uint64_t since_ms = 0;  // of the newest session, or since there is none
+    std::optional<Refusal> refusal;
+  };
+  Status status() const;
+  const std::list<LinkListener>& listeners() const { return listeners_; }
+
+ private:
+  void accepted(const std::string& carrier, UniqueFd fd);
+  void note_refusal(const std::string& reason);
+
+  void opened(LinkSession& session) override;
+  bool serve(wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) override;
+  void over(LinkSession& session, const std::string& reason) override;
+  void refused(LinkSession& session, const std::string& reason) override;
+  std::span<char> output() override;
+
+  std::size_t count_open() const;
+  LinkSession* newest();
+  const LinkSession* newest() const;
+
+  io::Loop& loop_;
+  const Options options_;
+  const Events events_;
+  std::uint64_t alone_since_ms_;
+  std::uint64_t refusal_logged_ms_ = 0;
+  std::optional<Refusal> refusal_;
+  std::shared_ptr<int> lifetime_;
+  std::vector<char> output_;                          // while there are sessions
+  std::unique_ptr<Heartbeat> heartbeat_;              // while there are sessions
+  std::list<std::unique_ptr<LinkSession>> sessions_;  // in the order they were opened
+  std::list<LinkListener> listeners_;  // last: nobody is accepted while the rest goes
+};
+
+}  // namespace causeway::link

@@ -1,0 +1,122 @@
+// The other end of yamux_peer.cpp, with the protocol's reference implementation. The same modes:
+//
+//	yamux_peer_go echo | send STREAMS BYTES
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/yamux"
+)
+
+type stdio struct{}
+
+func (stdio) Read(p []byte) (int, error)  { return os.Stdin.Read(p) }
+func (stdio) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
+func (stdio) Close() error                { return nil }
+
+func check(err error, what string) {
+	if err != nil && err != io.EOF {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", what, err)
+		os.Exit(1)
+	}
+}
+
+func pattern(size int, seed uint32) []byte {
+	out := make([]byte, size)
+	for i := range out {
+		seed = seed*1664525 + 1013904223
+		out[i] = byte(seed >> 24)
+	}
+	return out
+}
+
+// Answers each stream after its end of writing.
+func echo(session *yamux.Session) {
+	for {
+		stream, err := session.AcceptStream()
+		if err != nil {
+			return
+		}
+		go func() {
+			all, err := io.ReadAll(stream)
+			check(err, "read")
+			_, err = stream.Write(all)
+			check(err, "write")
+			check(stream.Close(), "close")
+		}()
+	}
+}
+
+// Reads while it writes: the reference reads nothing more behind its own Close. A stream of `size` bytes is
+// complete when as many have come back.
+func send(session *yamux.Session, streams, size int) {
+	rtt, err := session.Ping()
+	check(err, "ping")
+	_ = rtt
+	var all sync.WaitGroup
+	for i := 0; i < streams; i++ {
+		stream, err := session.OpenStream()
+		check(err, "open")
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			sent := pattern(size, stream.StreamID())
+			_, err := stream.Write(sent)
+			check(err, "write")
+			check(stream.Close(), "close")
+		}()
+	}
+	all.Wait()
+	for deadline := time.Now().Add(20 * time.Second); session.NumStreams() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			fmt.Fprintf(os.Stderr, "%d streams are not closed\n", session.NumStreams())
+			os.Exit(1)
+		}
+	}
+}
+
+// One stream that reads to the other's end of writing before it ends its own.
+func exchange(session *yamux.Session, size int) {
+	stream, err := session.OpenStream()
+	check(err, "open")
+	sent := pattern(size, 7)
+	_, err = stream.Write(sent)
+	check(err, "write")
+	got, err := io.ReadAll(stream)
+	check(err, "read")
+	if !bytes.Equal(got, sent) {
+		fmt.Fprintf(os.Stderr, "%d other bytes came back\n", len(got))
+		os.Exit(1)
+	}
+	check(stream.Close(), "close")
+}
+
+func main() {
+	config := yamux.DefaultConfig()
+	number := func(at int) int {
+		n, err := strconv.Atoi(os.Args[at])
+		check(err, "argument")
+		return n
+	}
+	switch os.Args[1] {
+	case "echo":
+		session, err := yamux.Server(stdio{}, config)
+		check(err, "server")
+		echo(session)
+	case "send":
+		session, err := yamux.Client(stdio{}, config)
+		check(err, "client")
+		send(session, number(2), number(3))
+	case "exchange":
+		session, err := yamux.Client(stdio{}, config)
+		check(err, "client")
+		exchange(session, number(2))
+	}
+}

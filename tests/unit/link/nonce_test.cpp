@@ -1,0 +1,56 @@
+#include "link/nonce.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/file.h"
+
+using namespace causeway;
+
+namespace {
+
+struct Run {
+  Run() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
+  ~Run() {
+    ::unlink((path + "/link.nonce").c_str());
+    ::rmdir(path.c_str());
+  }
+  std::string nonce(bool fresh = false) const {
+    auto out = link::life_nonce(path, fresh);
+    REQUIRE(out.ok());
+    CHECK(out->size() == 32);
+    CHECK(out->find_first_not_of("0123456789abcdef") == std::string::npos);
+    return *out;
+  }
+  std::string path = "/tmp/causeway-nonce-XXXXXX";
+};
+
+}  // namespace
+
+TEST_CASE("link/nonce: the same for every agent of a life, another in another life") {
+  const Run run;
+  const Run other;
+  const std::string nonce = run.nonce();
+  CHECK(run.nonce() == nonce);
+  CHECK(other.nonce() != nonce);
+  CHECK(run.nonce(true) != nonce);
+}
+
+TEST_CASE("link/nonce: for root only, and nonsense in the file is replaced") {
+  const Run run;
+  const std::string nonce = run.nonce();
+  struct stat info {};
+  REQUIRE(::stat((run.path + "/link.nonce").c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0600);
+  for (const std::string& bad :
+       {std::string(), nonce.substr(1), nonce + "0", "G" + nonce.substr(1)}) {
+    REQUIRE(file::write_atomic(run.path + "/link.nonce", bad, 0600).ok());
+    const std::string again = run.nonce();
+    CHECK(again != bad);
+    CHECK(run.nonce() == again);
+  }
+  CHECK(!link::life_nonce("/nowhere", false).ok());
+}
