@@ -79,7 +79,8 @@ void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& bo
     distros_.when_attached(distro, limits_.distro_ms,
                            [this, job, distro, alive = std::weak_ptr<int>(lifetime_)](bool there) {
                              if (alive.expired()) return;
-                             if (!there) job->problem = not_running(distro);
+                             if (!there)
+                               job->problem = not_running(distro, distros_.not_started(distro));
                              if (--job->open > 0) return;
                              if (!job->problem.empty()) return job->finish();
                              look(job);

@@ -22,7 +22,10 @@ struct SourceMapper::Job {
   bool later = false;  // map() has returned: its caller may be called
 };
 
-std::string not_running(const std::string& distro) {
+std::string not_running(const std::string& distro, const std::string& not_started) {
+  if (!not_started.empty())
+    return "the WSL distro " + text::printable(distro) +
+           " is not running, and Windows did not start it: " + text::printable(not_started);
   return "the WSL distro " + text::printable(distro) +
          " is not running, and it was not started in time: open it once (wsl -d " +
          text::printable(distro) + "), and try again";
@@ -56,7 +59,7 @@ void SourceMapper::classify(const std::shared_ptr<Job>& job) {
   }
   if (absent.empty()) return resolve(job);
   if (job->waited) {
-    job->result = {400, not_running(*absent.begin()), {}};
+    job->result = {400, not_running(*absent.begin(), distros_.not_started(*absent.begin())), {}};
     return finish(job);
   }
   for (const auto& distro : absent)

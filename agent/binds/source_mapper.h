@@ -29,6 +29,8 @@ class Distros {
   // Why it makes no sense to wait for this distro; empty when it does.
   virtual std::string obstacle(const std::string& distro) const = 0;
   virtual void request(const std::string& distro) = 0;
+  // Why Windows did not start it when it was asked for last; empty: no answer, or it wasn't asked.
+  virtual std::string not_started(const std::string& distro) const = 0;
   // Both answer once, never within the call, and within a bounded time.
   virtual void when_attached(const std::string& distro, std::uint64_t limit_ms, Attached done) = 0;
   virtual void resolve(const std::string& distro, std::vector<std::string> paths,
@@ -75,6 +77,6 @@ class SourceMapper {
 };
 
 // "the distro Ubuntu is not running"; for those that don't come within the time too.
-std::string not_running(const std::string& distro);
+std::string not_running(const std::string& distro, const std::string& not_started);
 
 }  // namespace causeway::binds

@@ -36,6 +36,9 @@ class AgentPaths final : public proxy::PathService, private binds::Distros {
   const paths::World& world() const override { return shares_.world(); }
   std::string obstacle(const std::string& distro) const override;
   void request(const std::string& distro) override { shares_.request(distro); }
+  std::string not_started(const std::string& distro) const override {
+    return shares_.why_not_started(distro);
+  }
   void when_attached(const std::string& distro, std::uint64_t limit_ms, Attached done) override {
     shares_.when_attached(distro, limit_ms, std::move(done));
   }

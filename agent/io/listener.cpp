@@ -1,6 +1,7 @@
 #include "io/listener.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -34,6 +35,11 @@ void Listener::pause() {
 
 void Listener::resume() { poll_.watch(Poll::readable); }
 
+bool Listener::hung_up() const {
+  pollfd state{fd_.get(), 0, 0};
+  return ::poll(&state, 1, 0) == 1 && state.revents != 0;
+}
+
 void Listener::on_readable() {
   const std::weak_ptr<int> alive = lifetime_;
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
@@ -44,8 +50,12 @@ void Listener::on_readable() {
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
-    if (errno == EAGAIN) return;
-    const int code = errno;
+    int code = errno;
+    if (code == EAGAIN) {
+      // Others may have been faster. But a socket that has died is readable for ever.
+      if (i > 0 || !hung_up()) return;
+      code = EINVAL;
+    }
     if (died_ && (code == EINVAL || code == EBADF || code == ENOTSOCK || code == EOPNOTSUPP)) {
       poll_.watch(0);
       const auto died = std::exchange(died_, nullptr);

@@ -29,6 +29,7 @@ class Listener {
 
  private:
   void on_readable();
+  bool hung_up() const;
 
   UniqueFd fd_;
   std::function<void(UniqueFd)> accepted_;

@@ -33,7 +33,7 @@ class LinkServer : private LinkSession::Owner {
   struct Options {
     LinkSession::Options session;  // with the nonce
     std::size_t sessions = 4;      // with the nonce known
-    std::size_t strangers = 16;    // within the hello: more are closed at once
+    std::size_t strangers = 64;    // within the hello: more are closed at once
     std::uint64_t tick_ms = 10'000;
     LinkListener::Delays delays;
   };

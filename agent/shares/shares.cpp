@@ -407,6 +407,11 @@ void Shares::not_started(const std::string& distro, const std::string& reason) {
   parts.end_waiters(distro, false);
 }
 
+std::string Shares::why_not_started(const std::string& distro) const {
+  const auto found = parts_->start_refusals.find(distro);
+  return found == parts_->start_refusals.end() ? "" : found->second;
+}
+
 void Shares::on_wanted(std::function<void(const std::string&)> subscriber) {
   parts_->subscribers.push_back(std::move(subscriber));
 }

@@ -121,6 +121,7 @@ class Shares {
   // Whoever starts distros can't start this one: those who wait for it are told at once, and
   // `reason` is shown, until it is asked for again or comes by itself.
   void not_started(const std::string& distro, const std::string& reason);
+  std::string why_not_started(const std::string& distro) const;  // that reason, or empty
   void on_wanted(std::function<void(const std::string& distro)> subscriber);
 
   // `done` is called once, never from within: true when the share is there, false after the time.

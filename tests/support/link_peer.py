@@ -1,314 +1,101 @@
-"""The agent's end of the link, played in Python: written from yamux's specification and agent/wire/hello.h, with no code of theirs.
+"""Windows' end of the link, for tests: the program link_client, and hellos by hand."""
 
-    with LinkPeer() as peer:
-        peer.address                # "127.0.0.1:PORT": a TCP carrier
-        peer.attach_port            # the same behind a line CAUSEWAY/1, for a stand-in of attach
-        peer.cut()                  # every carrier, now
-        peer.wait(lambda: ...)      # until a condition on what was recorded holds
-
-What it does with a stream of channel engine is said by the client's first line:
-    echo        sends everything back, also this line, and ends when the client ends
-    half        answers "half" and FIN, then waits for the client's end and records it
-    close       answers "bye", FIN and RST
-    abort       answers "some" and RST without FIN
-    source N    sends N bytes of a pattern, FIN and RST
-    stall       reads nothing more
-"""
-
-import asyncio
 import json
-import struct
-import threading
+import os
+import select
+import socket
+import subprocess
 
-HELLO = struct.Struct("!8sHHBBHII16s16s")
-FRAME = struct.Struct("!BBHII")
-DATA, WINDOW, PING, GO_AWAY = range(4)
-SYN, ACK, FIN, RST = 1, 2, 4, 8
-WINDOW_SIZE = 256 * 1024
-ENGINE, CONTROL, DISTRO_START = 1, 2, 3
+import wslvm_enter as enter
+from vm_fixtures import REPOSITORY
+from wslvm_http import Connection
 
-
-def pattern(size, start=0):
-    block = bytes(range(256)) * 256
-    whole = block * (size // len(block) + 2)
-    return whole[start % 256:start % 256 + size]
+CLIENT = os.path.join(REPOSITORY, "build", "release", "tests", "support", "programs", "link_client")
+DOCKER = "/usr/bin/docker"
 
 
-class Stream:
-    def __init__(self, session, number):
-        self.session, self.number = session, number
-        self.window = WINDOW_SIZE  # of ours, to send
-        self.opened = asyncio.Event()
-        self.received = asyncio.Queue()
-        self.fin = self.rst = False
-        self.over = False
-
-    async def read(self):
-        """The next bytes, which opens the window again; b"" at the end of either kind."""
-        piece = await self.received.get()
-        if piece:
-            self.session.frame(WINDOW, 0, self.number, len(piece))
-        return piece
-
-    async def line(self):
-        have = b""
-        while b"\n" not in have:
-            piece = await self.read()
-            if not piece:
-                break
-            have += piece
-        return have
-
-    async def write(self, data):
-        while data and not self.rst:
-            if self.window == 0:
-                self.opened.clear()
-                await self.opened.wait()
-                continue
-            part = data[:min(self.window, 32 * 1024)]
-            data = data[len(part):]
-            self.window -= len(part)
-            await self.session.drained()
-            self.session.frame(DATA, 0, self.number, len(part), part)
-
-    def flags(self, flags):
-        self.session.frame(WINDOW, flags, self.number, 0)
-
-    def close(self):
-        self.flags(FIN)
-        if not self.fin:
-            self.flags(RST)
+def hello(nonce, major=1):
+    """The shim's hello, by the layout in agent/wire/hello.h."""
+    return (b"CAUSEWAY" + major.to_bytes(2, "big") + bytes(2) + b"\x01\0" + bytes(2) + bytes(4) + bytes(4) + b"s" * 16
+            + bytes.fromhex(nonce))
 
 
-class Session:
-    """One carrier: hello, then yamux as its server."""
+def refusal(answer):
+    """The text of a refusing hello; empty when it doesn't refuse."""
+    assert answer[:8] == b"CAUSEWAY", answer
+    return answer[56:56 + int.from_bytes(answer[14:16], "big")].decode()
 
-    def __init__(self, peer, reader, writer):
-        self.peer, self.reader, self.writer = peer, reader, writer
-        self.streams = {}
-        self.next_own = 2
-        self.tasks = set()
 
-    def frame(self, kind, flags, stream, length, body=b""):
-        if not self.writer.is_closing():
-            self.writer.write(FRAME.pack(0, kind, flags, stream, length) + body)
+def dial(path):
+    """A connection to a unix socket, whatever its path's length."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(30)
+    enter.in_folder(os.path.dirname(path), lambda: connection.connect(os.path.basename(path)))
+    return connection
 
-    async def drained(self):
-        await self.writer.drain()
 
-    def task(self, coroutine):
-        task = asyncio.ensure_future(coroutine)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def run(self):
-        try:
-            if await self.hello():
-                self.peer.recorded("links", self)
-                await self.frames()
-        except (ConnectionError, asyncio.IncompleteReadError, OSError):
-            pass
-        finally:
-            for stream in self.streams.values():
-                stream.rst = True
-                stream.received.put_nowait(b"")
-                stream.opened.set()
-            self.streams.clear()
-            self.writer.close()
-
-    async def hello(self):
-        peer = self.peer
-        magic, major, minor, role, _, _, _, _, nonce, expected = HELLO.unpack(await self.reader.readexactly(HELLO.size))
-        assert (magic, major, minor, role) == (b"CAUSEWAY", 1, 0, 1), (magic, major, minor, role)
-        peer.recorded("hellos", expected.hex())
-        own, refusal = peer.nonce, b""
-        if peer.hello == "silent":
-            await asyncio.Event().wait()
-        if peer.hello == "half":
-            self.writer.write(b"CAUSEWAY\x00\x01\x00\x00\x02")
-            await asyncio.Event().wait()
-        if peer.hello == "garbage":
-            self.writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(64))
-            await asyncio.Event().wait()
-        if peer.hello == "stale":
-            own = bytes(16)
-        if peer.hello == "old":
-            major = 7
-        if peer.hello == "refuse":
-            refusal = "the agent ends".encode()
-        self.writer.write(HELLO.pack(b"CAUSEWAY", major, 0, 2, 0, len(refusal), 0, 0, own, nonce) + refusal)
-        return peer.hello == "ok"
-
-    async def frames(self):
-        while True:
-            version, kind, flags, number, length = FRAME.unpack(await self.reader.readexactly(FRAME.size))
-            assert version == 0 and kind <= GO_AWAY, (version, kind)
-            if kind == PING:
-                self.peer.recorded("pings", length)
-                if flags & SYN:
-                    self.frame(PING, ACK, 0, length)
-                continue
-            if kind == GO_AWAY:
-                self.peer.recorded("farewells", length)
-                continue
-            body = await self.reader.readexactly(length) if kind == DATA else b""
-            if flags & SYN:
-                stream = self.streams[number] = Stream(self, number)
-                self.frame(WINDOW, ACK, number, 0)
-                self.task(self.serve(stream))
-            stream = self.streams.get(number)
-            if stream is None:
-                continue
-            if kind == WINDOW:
-                stream.window += length
-                stream.opened.set()
-            if body:
-                stream.received.put_nowait(body)
-            if flags & FIN:
-                stream.fin = True
-                stream.received.put_nowait(b"")
-            if flags & RST:
-                stream.rst = True
-                stream.received.put_nowait(b"")
-                stream.opened.set()
-                del self.streams[number]
-
-    async def serve(self, stream):
-        first = await stream.read()
-        channel, rest = first[0], first[1:]
-        if channel == CONTROL:
-            return await self.control(stream, rest)
-        while b"\n" not in rest:
-            piece = await stream.read()
-            if not piece:
-                break
-            rest += piece
-        self.peer.recorded("engine", stream)
-        word, _, argument = rest.split(b"\n")[0].partition(b" ")
-        if word == b"half":
-            await stream.write(b"half")
-            stream.flags(FIN)
-            while await stream.read():
-                pass
-        elif word == b"close":
-            await stream.write(b"bye")
-            stream.close()
-        elif word == b"abort":
-            await stream.write(b"some")
-            stream.flags(RST)
-        elif word == b"source":
-            left, at = int(argument), 0
-            while left and not stream.rst:
-                part = min(left, 64 * 1024)
-                await stream.write(pattern(part, at))
-                left, at = left - part, at + part
-            stream.close()
-        elif word == b"stall":
-            await asyncio.Event().wait()
-        else:
-            await stream.write(rest)
-            while not stream.fin or not stream.received.empty():
-                piece = await stream.read()
-                if not piece:
-                    break
-                await stream.write(piece)
-            if not stream.rst:
-                stream.flags(FIN)
-        self.peer.recorded("ends", "rst behind fin" if stream.fin and stream.rst else "rst" if stream.rst else "fin" if stream.fin else "own")
-
-    async def control(self, stream, have):
-        while b"\r\n\r\n" not in have:
-            have += await stream.read()
-        head, _, body = have.partition(b"\r\n\r\n")
-        length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0)
-        while len(body) < length:
-            body += await stream.read()
-        request = head.split(b"\r\n")[0].decode()
-        self.peer.recorded("control", (request, body.decode()))
-        answer = b'{"stepped":true,"offset_ms":1500}' if "/v1/clock" in request else b'{"seen":"%s"}' % request.encode()
-        await stream.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(answer) + answer)
-        stream.close()
-
-    async def ask(self, channel, line):
-        number, self.next_own = self.next_own, self.next_own + 2
-        stream = self.streams[number] = Stream(self, number)
-        body = bytes([channel]) + line
-        self.frame(DATA, SYN, number, len(body), body)
-        return (await stream.line()).decode()
+def read_all(connection):
+    """Until its end."""
+    out = b""
+    try:
+        while data := connection.recv(65536):
+            out += data
+    except ConnectionResetError:
+        pass
+    return out
 
 
 class LinkPeer:
-    def __init__(self, *, vm_id="", port=0, nonce=bytes(range(16)), hello="ok"):
-        self.vm_id, self.port, self.nonce, self.hello = vm_id, port, nonce, hello
-        self.line = None  # bytes instead of the line
-        self.accepting = True
-        self.changed = threading.Condition()
-        self.records = {name: [] for name in ("links", "hellos", "pings", "farewells", "engine", "ends", "control", "attached")}
-        self.sessions = set()
+    """A running link_client with the sockets `engine` and `control` in `folder`. `link` is the agent's link.sock."""
 
-    def recorded(self, name, value):
-        with self.changed:
-            self.records[name].append(value)
-            self.changed.notify_all()
+    def __init__(self, folder, link, nonce, *options):
+        self.engine, self.control_socket = f"{folder}/engine.sock", f"{folder}/control.sock"
+        self.home = str(folder)
+        # Started in the socket's folder: its path may be longer than an address takes.
+        self.process = subprocess.Popen(
+            [CLIENT, "--carrier", f"unix:{os.path.basename(link)}", "--nonce", nonce, "--engine", self.engine,
+             "--control", self.control_socket, *options],
+            cwd=os.path.dirname(link), bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # no lines beyond select()
 
-    def wait(self, condition, timeout=20):
-        with self.changed:
-            assert self.changed.wait_for(condition, timeout), self.records
+    def line(self, timeout=20):
+        """Its next line, without the newline; empty at its end."""
+        assert select.select([self.process.stdout], [], [], timeout)[0], "link_client says nothing"
+        return self.process.stdout.readline().decode().rstrip("\n")
 
-    def __enter__(self):
-        self.loop = asyncio.new_event_loop()
-        started = threading.Event()
-
-        def run():
-            asyncio.set_event_loop(self.loop)
-            self.loop.run_until_complete(self._listen())
-            started.set()
-            self.loop.run_forever()
-
-        self.thread = threading.Thread(target=run, daemon=True)
-        self.thread.start()
-        assert started.wait(10)
+    def wait_connected(self):
+        said = self.line()
+        assert said == "connected", said + self.end()[1]
         return self
 
-    def __exit__(self, *_):
-        self.cut()
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+    def end(self):
+        """Its exit code and what it said on stderr, after its end."""
+        errors = self.process.communicate(timeout=30)[1].decode()
+        return self.process.returncode, errors
 
-    async def _listen(self):
-        direct = await asyncio.start_server(lambda r, w: self._accept(r, w, False), "127.0.0.1", 0)
-        attach = await asyncio.start_server(lambda r, w: self._accept(r, w, True), "127.0.0.1", 0)
-        self.address = "127.0.0.1:%d" % direct.sockets[0].getsockname()[1]
-        self.attach_port = attach.sockets[0].getsockname()[1]
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
 
-    async def _accept(self, reader, writer, attach):
-        if attach:
-            self.recorded("attached", writer)
-            line = {"version": "0.1.0", "major": 1, "vm_id": self.vm_id, "port": self.port, "nonce": self.nonce.hex()}
-            writer.write(self.line if self.line is not None else b"CAUSEWAY/1 " + json.dumps(line).encode() + b"\n")
-        elif not self.accepting:
-            writer.transport.abort()
-            return
-        session = Session(self, reader, writer)
-        self.sessions.add(session)
-        await session.run()
-        self.sessions.discard(session)
+    def docker(self, *arguments, check=True, **options):
+        """The docker CLI of this machine, through the link: CompletedProcess with bytes."""
+        done = subprocess.run([DOCKER, *arguments], env=self.environment(), capture_output=True, check=False,
+                              timeout=options.pop("timeout", 120), **options)
+        assert not check or done.returncode == 0, f"docker {arguments}: {done.returncode}\n{done.stderr.decode()}"
+        return done
 
-    def _in_loop(self, function):
-        done = threading.Event()
+    def popen(self, *arguments, **options):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([DOCKER, *arguments], env=self.environment(), **{**pipes, **options})
 
-        def call():
-            function()
-            done.set()
+    def environment(self, **more):
+        return {"PATH": "/usr/bin:/bin", "HOME": self.home, "DOCKER_HOST": f"unix://{self.engine}", **more}
 
-        self.loop.call_soon_threadsafe(call)
-        assert done.wait(10)
-
-    def cut(self):
-        """Ends every carrier without a word, as a VM that is gone."""
-        self._in_loop(lambda: [session.writer.transport.abort() for session in list(self.sessions)])
-
-    def ask(self, channel, line):
-        """Opens a stream to the shim; the line it answers."""
-        session = self.records["links"][-1]
-        return asyncio.run_coroutine_threadsafe(session.ask(channel, line), self.loop).result(20)
+    def control(self, path, method="GET", body=None):
+        connection = Connection(self.control_socket, 30)
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None)
+            answer = connection.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+        finally:
+            connection.close()

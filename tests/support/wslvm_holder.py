@@ -195,7 +195,7 @@ class Holder:
 
     def _link_engine_sockets(self, host_pid):
         """Stable names for the machine's own tools: the paths through /proc change with each start."""
-        for name in ("engine.sock", "dockerd.sock", "control.sock", "api"):
+        for name in ("engine.sock", "dockerd.sock", "control.sock", "link.sock", "api"):
             link = f"{self.state_dir}/run/{name}"
             os.makedirs(os.path.dirname(link), exist_ok=True)
             if os.path.lexists(link):

@@ -24,6 +24,8 @@ struct FakeDistros final : binds::Distros {
     return distro == "NoSuch" || distro == "Off" ? distro + " can't come" : "";
   }
   void request(const std::string& distro) override { requested.push_back(distro); }
+  std::string not_started(const std::string&) const override { return refusal; }
+  std::string refusal;
   void when_attached(const std::string& distro, std::uint64_t, Attached done) override {
     loop.defer([this, distro, done] {
       now.distros[distro].attached = comes;
@@ -104,6 +106,9 @@ TEST_CASE("binds/source_mapper: a distro that doesn't run is asked for") {
   const auto mapped = never.map(kWindows, {R"(\\wsl$\Debian\srv)"});
   CHECK(mapped.status == 400);
   CHECK(mapped.message.find("Debian is not running") != std::string::npos);
+  never.distros.refusal = "it is not enabled";
+  CHECK(never.map(kWindows, {R"(\\wsl$\Debian\srv)"}).message ==
+        "the WSL distro Debian is not running, and Windows did not start it: it is not enabled");
 }
 
 TEST_CASE("binds/source_mapper: a distro that can't come isn't waited for") {
@@ -179,6 +184,9 @@ TEST_CASE("binds/bind_check: a distro is asked for, and named when it doesn't co
   CHECK(status == 409);
   CHECK(why.find("Debian") != std::string::npos);
   CHECK(never.distros.questions == 0);
+  never.distros.refusal = "it is not enabled";
+  CHECK(never.check("/mnt/distro/Debian/srv").second.find("it is not enabled") !=
+        std::string::npos);
 }
 
 TEST_CASE("binds/bind_check: a distro that nobody knows isn't waited for") {

@@ -461,6 +461,35 @@ TEST_CASE("shares/shares: asking for a distro, and waiting for it" * needs_mount
   CHECK(rig.shares->wanted().empty());
 }
 
+TEST_CASE(
+    "shares/shares: a distro that Windows doesn't start: who waits is told, and why is shown" *
+    needs_mounts) {
+  Rig rig;
+  write_file(rig.sandbox.folder("data/causeway") + "/distros.json", R"({"Ubuntu": {}})");
+  rig.agent();
+  std::vector<bool> answers;
+  rig.shares->not_started("Ubuntu", "nobody asked");
+  CHECK(rig.shares->distros().at(0).reason.empty());
+  rig.shares->request("Ubuntu");
+  rig.shares->when_attached("Ubuntu", 600'000, [&](bool there) { answers.push_back(there); });
+  rig.settle();
+  rig.shares->not_started("Ubuntu", "it is not enabled");
+  CHECK(answers.empty());  // never from within
+  REQUIRE(rig.until([&] { return !answers.empty(); }));
+  CHECK(answers == std::vector<bool>{false});
+  CHECK(rig.state("Ubuntu") == "stopped");
+  CHECK(rig.shares->distros().at(0).reason == "Windows did not start it: it is not enabled");
+  CHECK(rig.shares->wanted().empty());
+  // Asked for again, that is forgotten.
+  rig.shares->request("Ubuntu");
+  CHECK(rig.state("Ubuntu") == "waiting");
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  CHECK(rig.state("Ubuntu") == "attached");
+  CHECK(rig.shares->distros().at(0).reason.empty());
+}
+
 TEST_CASE("shares/shares: paths are resolved by the helper, or here without one" * needs_mounts) {
   Rig rig;
   rig.agent();
