@@ -26,18 +26,17 @@ std::string utf16le(std::u16string_view text) {
 // Feeds it in two pieces; what is left behind the line.
 std::string rest_of(const std::string& bytes, std::size_t cut, AttachLineReader& reader,
                     std::optional<AttachLine>& line) {
-  for (std::string_view part : {std::string_view(bytes).substr(0, cut),
-                                std::string_view(bytes).substr(cut)}) {
-    if (line) return std::string(part);
-    auto taken = reader.take(part);
-    REQUIRE(taken.ok());
-    line = *taken;
-    if (line && !part.empty())
-      return std::string(part) + (cut < bytes.size() && part.data() < bytes.data() + cut
-                                      ? bytes.substr(cut)
-                                      : std::string());
-  }
-  return {};
+  auto part = std::string_view(bytes).substr(0, cut);
+  auto taken = reader.take(part);
+  REQUIRE(taken.ok());
+  line = *taken;
+  if (line) return std::string(part) + bytes.substr(cut);
+  CHECK(part.empty());
+  part = std::string_view(bytes).substr(cut);
+  taken = reader.take(part);
+  REQUIRE(taken.ok());
+  line = *taken;
+  return std::string(part);
 }
 
 }  // namespace
@@ -50,8 +49,7 @@ TEST_CASE("host_shim/attach_line: behind any noise, cut anywhere") {
       {"none", ""},
       {"UTF-8", "wsl: a warning\n"},
       {"UTF-8 with CR", "wsl: a warning\r\n"},
-      {"the name in it", "CAUSEWAY/1 is near, CAUSEWAY/1 {\"x\":1}? no\nCAUSEWAY/\n"
-                         },
+      {"the name in it", "CAUSEWAY/1 is near, CAUSEWAY/1 {\"x\":1}? no\nCAUSEWAY/\n"},
       {"UTF-16LE", utf16le(u"wsl: \u00fcber\r\n")},
       {"UTF-16LE with a mark", "\xff\xfe" + utf16le(u"wsl: \u4e2d\u6587\r\n")},
       {"UTF-16LE without a line's end", utf16le(u"wsl: x")},
@@ -105,20 +103,26 @@ TEST_CASE("host_shim/attach_line: the JSON is strict") {
       {"behind it", "{} {}"},
       {"an array", "[]"},
       {"empty", "{}"},
-      {"a text as port", R"({"version":"","major":1,"vm_id":"","port":"1","nonce":"000102030405060708090a0b0c0d0e0f"})"},
-      {"a negative port", R"({"version":"","major":1,"vm_id":"","port":-1,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
-      {"a port beyond 32 bits", R"({"version":"","major":1,"vm_id":"","port":4294967296,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
-      {"a fraction", R"({"version":"","major":1.5,"vm_id":"","port":1,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
+      {"a text as port",
+       R"({"version":"","major":1,"vm_id":"","port":"1","nonce":"000102030405060708090a0b0c0d0e0f"})"},
+      {"a negative port",
+       R"({"version":"","major":1,"vm_id":"","port":-1,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
+      {"a port beyond 32 bits",
+       R"({"version":"","major":1,"vm_id":"","port":4294967296,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
+      {"a fraction",
+       R"({"version":"","major":1.5,"vm_id":"","port":1,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
       {"a short nonce", R"({"version":"","major":1,"vm_id":"","port":1,"nonce":"00"})"},
-      {"a member twice", R"({"version":"","major":1,"vm_id":"","port":1,"port":2,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
+      {"a member twice",
+       R"({"version":"","major":1,"vm_id":"","port":1,"port":2,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
   };
   for (const auto& one : bad) {
     CAPTURE(one.name);
     CHECK_FALSE(parse_attach_json(one.json).ok());
   }
-  CHECK(parse_attach_json(
-            R"({"version":"9","major":2,"vm_id":"","port":0,"nonce":"000102030405060708090a0b0c0d0e0f","more":[{"port":1}]})")
-            .ok());
+  CHECK(
+      parse_attach_json(
+          R"({"version":"9","major":2,"vm_id":"","port":0,"nonce":"000102030405060708090a0b0c0d0e0f","more":[{"port":1}]})")
+          .ok());
 }
 
 TEST_CASE("host_shim/attach_line: what wsl.exe says, as lines of UTF-8") {

@@ -19,5 +19,6 @@ TEST_CASE("host_shim/distro_start: the answer is one line, whatever the reason")
   CHECK(distro_start_answer(true, "") == "{\"started\":true}\n");
   CHECK(distro_start_answer(false, "a\n\"b\"") ==
         "{\"started\":false,\"reason\":\"a\\n\\\"b\\\"\"}\n");
-  CHECK(distro_start_answer(false, "\xff").find('\n') + 1 == distro_start_answer(false, "\xff").size());
+  CHECK(distro_start_answer(false, "\xff").find('\n') + 1 ==
+        distro_start_answer(false, "\xff").size());
 }

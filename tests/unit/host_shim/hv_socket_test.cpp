@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <cstring>
 #include <hvsocket.h>
+#include <cstring>
 
 #include "tcp_carrier.h"
 #include "wire/ports.h"

@@ -195,7 +195,8 @@ TEST_CASE("host_shim/link_state: the delay doubles up to its bound, and a lastin
     expected = std::min(2 * expected, kTimes.longest_delay_ms);
   }
   // By chance up to a quarter less.
-  const auto less = step(kTimes, in(Phase::starting), {Kind::attach_failed, "no"}, {kNow.ms, 0.999});
+  const auto less =
+      step(kTimes, in(Phase::starting), {Kind::attach_failed, "no"}, {kNow.ms, 0.999});
   CHECK(less.actions.back().delay_ms < kTimes.first_delay_ms);
   CHECK(less.actions.back().delay_ms >= kTimes.first_delay_ms * 3 / 4);
 
@@ -205,7 +206,8 @@ TEST_CASE("host_shim/link_state: the delay doubles up to its bound, and a lastin
   CHECK(lasted.actions.back() == LinkAction{Do::arm, kTimes.first_delay_ms});
 }
 
-TEST_CASE("host_shim/link_state: a sleep while there was no link sets the clock with the next one") {
+TEST_CASE(
+    "host_shim/link_state: a sleep while there was no link sets the clock with the next one") {
   auto state = step(kTimes, in(Phase::waiting), {Kind::resumed}, kNow).state;
   state.phase = Phase::greeting;
   const auto up = step(kTimes, state, {Kind::up}, kNow);
