@@ -13,6 +13,8 @@ What it does with a stream of channel engine is said by the client's first line:
     abort       answers "some" and RST without FIN
     source N    sends N bytes of a pattern, FIN and RST
     stall       reads nothing more
+
+`hello` says how it greets: ok, silent (until release()), half, garbage, stale (another nonce), old (another version), refuse.
 """
 
 import asyncio
@@ -88,10 +90,31 @@ class Session:
         self.streams = {}
         self.next_own = 2
         self.tasks = set()
+        self.out_left, self.in_left = next(peer.cuts, (None, None))
+
+    def put(self, data):
+        if self.writer.is_closing() or self.peer.mute:
+            return
+        if self.out_left is not None and len(data) >= self.out_left:
+            self.writer.write(data[:self.out_left])
+            self.writer.close()
+            return
+        if self.out_left is not None:
+            self.out_left -= len(data)
+        self.writer.write(data)
+
+    async def get(self, size):
+        if self.in_left is not None:
+            if size >= self.in_left:
+                await self.reader.readexactly(self.in_left)
+                self.writer.transport.abort()
+                raise ConnectionAbortedError
+            self.in_left -= size
+        return await self.reader.readexactly(size)
 
     def frame(self, kind, flags, stream, length, body=b""):
-        if not self.writer.is_closing():
-            self.writer.write(FRAME.pack(0, kind, flags, stream, length) + body)
+        self.peer.sent += len(body)
+        self.put(FRAME.pack(0, kind, flags, stream, length) + body)
 
     async def drained(self):
         await self.writer.drain()
@@ -118,12 +141,12 @@ class Session:
 
     async def hello(self):
         peer = self.peer
-        magic, major, minor, role, _, _, _, _, nonce, expected = HELLO.unpack(await self.reader.readexactly(HELLO.size))
+        magic, major, minor, role, _, _, _, _, nonce, expected = HELLO.unpack(await self.get(HELLO.size))
         assert (magic, major, minor, role) == (b"CAUSEWAY", 1, 0, 1), (magic, major, minor, role)
         peer.recorded("hellos", expected.hex())
         own, refusal = peer.nonce, b""
         if peer.hello == "silent":
-            await asyncio.Event().wait()
+            await peer.released.wait()
         if peer.hello == "half":
             self.writer.write(b"CAUSEWAY\x00\x01\x00\x00\x02")
             await asyncio.Event().wait()
@@ -136,12 +159,12 @@ class Session:
             major = 7
         if peer.hello == "refuse":
             refusal = "the agent ends".encode()
-        self.writer.write(HELLO.pack(b"CAUSEWAY", major, 0, 2, 0, len(refusal), 0, 0, own, nonce) + refusal)
-        return peer.hello == "ok"
+        self.put(HELLO.pack(b"CAUSEWAY", major, 0, 2, 0, len(refusal), 0, 0, own, nonce) + refusal)
+        return peer.hello in ("ok", "silent")
 
     async def frames(self):
         while True:
-            version, kind, flags, number, length = FRAME.unpack(await self.reader.readexactly(FRAME.size))
+            version, kind, flags, number, length = FRAME.unpack(await self.get(FRAME.size))
             assert version == 0 and kind <= GO_AWAY, (version, kind)
             if kind == PING:
                 self.peer.recorded("pings", length)
@@ -151,7 +174,7 @@ class Session:
             if kind == GO_AWAY:
                 self.peer.recorded("farewells", length)
                 continue
-            body = await self.reader.readexactly(length) if kind == DATA else b""
+            body = await self.get(length) if kind == DATA else b""
             if flags & SYN:
                 stream = self.streams[number] = Stream(self, number)
                 self.frame(WINDOW, ACK, number, 0)
@@ -241,6 +264,9 @@ class AgentPeer:
     def __init__(self, *, vm_id="", port=0, nonce=bytes(range(16)), hello="ok"):
         self.vm_id, self.port, self.nonce, self.hello = vm_id, port, nonce, hello
         self.line = None  # bytes instead of the line
+        self.mute = False  # reads, and says nothing
+        self.cuts = iter(())  # (to the shim, from the shim): after how many bytes a carrier ends, of each new one
+        self.sent = 0  # bytes of streams
         self.accepting = True
         self.changed = threading.Condition()
         self.records = {name: [] for name in ("links", "hellos", "pings", "farewells", "engine", "ends", "control", "attached")}
@@ -276,6 +302,7 @@ class AgentPeer:
         self.thread.join(10)
 
     async def _listen(self):
+        self.released = asyncio.Event()
         direct = await asyncio.start_server(lambda r, w: self._accept(r, w, False), "127.0.0.1", 0)
         attach = await asyncio.start_server(lambda r, w: self._accept(r, w, True), "127.0.0.1", 0)
         self.address = "127.0.0.1:%d" % direct.sockets[0].getsockname()[1]
@@ -303,6 +330,10 @@ class AgentPeer:
 
         self.loop.call_soon_threadsafe(call)
         assert done.wait(10)
+
+    def release(self):
+        """Lets the silent say hello after all."""
+        self._in_loop(self.released.set)
 
     def cut(self):
         """Ends every carrier without a word, as a VM that is gone."""

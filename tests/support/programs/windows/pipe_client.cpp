@@ -13,6 +13,9 @@
 //             comes until the end
 //   hold      as ask, and says "connected" first: for what happens meanwhile
 //   leave     COUNT times: writes TEXT and closes at once
+//   storm     COUNT clients at once, each as echo over and over for SECONDS, whatever comes of it;
+//             prints how many went well and how long the longest took
+//   take      serves the pipe itself, for SECONDS, and lets nobody else
 //
 // One line of JSON per client: how the end came, how many bytes, whether they were right. Exit code
 // 0: all were; 1: not; 4: it took longer than SECONDS.
@@ -38,6 +41,9 @@ struct Job {
 };
 
 std::mutex output;
+std::atomic<std::size_t> written_bytes{0};  // for who is still at it when the time is over
+std::atomic<std::size_t> read_bytes{0};
+std::atomic<bool> got_message{false};
 
 char pattern(std::size_t at, unsigned seed) {
   return static_cast<char>((at * 131 + (at >> 8) * 17 + seed) & 0xff);
@@ -82,6 +88,7 @@ DWORD write_all(HANDLE pipe, std::string_view bytes) {
     });
     if (error != ERROR_SUCCESS) return error;
     bytes.remove_prefix(part.size());
+    written_bytes += part.size();
   }
   return ERROR_SUCCESS;
 }
@@ -115,9 +122,11 @@ Heard read_all(HANDLE pipe, bool slow) {
     }
     if (size == 0) {
       heard.end = "message";
+      got_message = true;
       continue;  // the handle's end comes next
     }
     heard.bytes.append(buffer.data(), size);
+    read_bytes += size;
     if (slow) Sleep(2);
   }
 }
@@ -180,6 +189,50 @@ bool run(const Job& job, unsigned seed) {
   return right;
 }
 
+// One echo of a storm: right, or failed by an error, an answer that isn't the echo, or a short one.
+bool try_echo(const Job& job, unsigned seed) {
+  const HANDLE pipe = open_pipe(job.pipe);
+  if (pipe == INVALID_HANDLE_VALUE) return false;
+  const auto sent = payload(job, seed);
+  std::thread writer([&] {
+    if (write_all(pipe, sent) == ERROR_SUCCESS) end_write(pipe);
+  });
+  const auto heard = read_all(pipe, false);
+  writer.join();
+  CloseHandle(pipe);
+  return heard.bytes == sent && !heard.end.starts_with("error");
+}
+
+void storm(const Job& job, unsigned count, unsigned seconds) {
+  std::atomic<unsigned> right{0};
+  std::atomic<unsigned> failed{0};
+  std::atomic<ULONGLONG> longest{0};
+  const auto end = GetTickCount64() + seconds * 1000ULL;
+  std::vector<std::thread> clients;
+  for (unsigned i = 0; i < count; ++i)
+    clients.emplace_back([&, i] {
+      while (GetTickCount64() < end) {
+        const auto start = GetTickCount64();
+        ++(try_echo(job, i) ? right : failed);
+        const auto took = GetTickCount64() - start;
+        for (auto most = longest.load(); took > most && !longest.compare_exchange_weak(most, took);)
+          continue;
+      }
+    });
+  for (auto& client : clients) client.join();
+  std::printf("{\"right\":%u,\"failed\":%u,\"longest_ms\":%llu}\n", right.load(), failed.load(),
+              longest.load());
+}
+
+void take(const Job& job, unsigned seconds) {
+  const HANDLE pipe =
+      CreateNamedPipeW(job.pipe.c_str(), PIPE_ACCESS_DUPLEX,
+                       PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE, 1, 4096, 4096, 0, nullptr);
+  std::printf("{\"taken\":%s}\n", pipe == INVALID_HANDLE_VALUE ? "false" : "true");
+  std::fflush(stdout);
+  Sleep(seconds * 1000);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -194,14 +247,23 @@ int main(int argc, char** argv) {
   for (std::size_t at; (at = job.text.find("\\n")) != std::string::npos;)
     job.text.replace(at, 2, "\n");
 
-  std::thread([seconds] {
-    Sleep(seconds * 1000);
-    std::printf("{\"end\":\"timeout\",\"right\":false}\n");
+  if (job.mode == "take") {
+    take(job, seconds);
+    return 0;
+  }
+  const unsigned grace = job.mode == "storm" ? 30 : 0;
+  std::thread([seconds, grace] {
+    Sleep((seconds + grace) * 1000);
+    std::printf(
+        "{\"end\":\"timeout\",\"right\":false,\"message\":%s,\"written\":%zu,\"bytes\":%zu}\n",
+        got_message ? "true" : "false", written_bytes.load(), read_bytes.load());
     std::fflush(stdout);
     TerminateProcess(GetCurrentProcess(), 4);
   }).detach();
   std::atomic<bool> all{true};
-  if (job.mode == "leave") {
+  if (job.mode == "storm") {
+    storm(job, count, seconds);
+  } else if (job.mode == "leave") {
     for (unsigned i = 0; i < count; ++i)
       if (!run(job, i)) all = false;
   } else {
