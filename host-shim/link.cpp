@@ -22,6 +22,13 @@ LinkTimes times_of(const ShimSettings& settings) {
   return times;
 }
 
+// WSL's own program, wherever Windows keeps it; what a setting names by its folder is its business.
+bool is_wsl(std::string program) {
+  for (char& c : program)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return program == "wsl.exe" || program == "wsl";
+}
+
 // Unix time; FILETIME counts 100 ns from 1601.
 std::int64_t unix_ms() {
   constexpr std::int64_t kUnixEpochMs = 11'644'473'600'000;
@@ -123,7 +130,7 @@ void Link::start_attach() {
     if (const auto nonce = wire::nonce_from_hex(settings_.tcp_nonce)) line_.nonce = *nonce;
     return take_soon({LinkEventKind::line, {}, true, is_up(state_.phase)});
   }
-  if (elevated())
+  if (is_wsl(settings_.attach.front()) && elevated())
     return take_soon(
         {LinkEventKind::attach_failed,
          "this causeway.exe runs as administrator, whose WSL processes live in another "

@@ -9,6 +9,7 @@
 What it does with a stream of channel engine is said by the client's first line:
     echo        sends everything back, also this line, and ends when the client ends
     half        answers "half" and FIN, then waits for the client's end and records it
+    wait        answers nothing, and records the client's end
     close       answers "bye", FIN and RST
     abort       answers "some" and RST without FIN
     source N    sends N bytes of a pattern, FIN and RST
@@ -208,9 +209,10 @@ class Session:
             rest += piece
         self.peer.recorded("engine", stream)
         word, _, argument = rest.split(b"\n")[0].partition(b" ")
-        if word == b"half":
-            await stream.write(b"half")
-            stream.flags(FIN)
+        if word in (b"half", b"wait"):
+            if word == b"half":
+                await stream.write(b"half")
+                stream.flags(FIN)
             while await stream.read():
                 pass
         elif word == b"close":
@@ -338,6 +340,10 @@ class AgentPeer:
     def cut(self):
         """Ends every carrier without a word, as a VM that is gone."""
         self._in_loop(lambda: [session.writer.transport.abort() for session in list(self.sessions)])
+
+    def end_attach(self):
+        """Ends what attach's stand-ins are connected to, and no other carrier."""
+        self._in_loop(lambda: [writer.transport.abort() for writer in self.records["attached"]])
 
     def ask(self, channel, line):
         """Opens a stream to the shim; the line it answers."""

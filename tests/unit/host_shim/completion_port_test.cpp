@@ -53,6 +53,17 @@ TEST_CASE("host_shim/completion_port: timers run by time, and not when they were
   CHECK_FALSE(first.running());
 }
 
+TEST_CASE("host_shim/completion_port: a timer that a deferred task starts wakes the loop") {
+  CompletionPort port;
+  Timer timer(port);
+  port.post([&] { port.defer([&] { timer.start(1, [&] { port.stop(); }); }); });
+  const auto begin = CompletionPort::now_ms();
+  Timer late(port);
+  late.start(5'000, [&] { port.stop(); });
+  port.run();
+  CHECK(CompletionPort::now_ms() - begin < 4'000);
+}
+
 TEST_CASE("host_shim/completion_port: an operation is told once, also when it fails at once") {
   CompletionPort port;
   int told = 0;

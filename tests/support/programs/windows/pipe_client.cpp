@@ -11,6 +11,8 @@
 //   ask       writes TEXT (\n is a newline) and BYTES of the pattern, doesn't half-close; prints
 //   what
 //             comes until the end
+//   sum       as ask, but prints the sum of all bytes instead of them
+//   deaf      writes TEXT and reads nothing
 //   hold      as ask, and says "connected" first: for what happens meanwhile
 //   leave     COUNT times: writes TEXT and closes at once
 //   storm     COUNT clients at once, each as echo over and over for SECONDS, whatever comes of it;
@@ -23,6 +25,7 @@
 #include <winsock2.h>
 
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
@@ -175,6 +178,10 @@ bool run(const Job& job, unsigned seed) {
     std::printf("{\"connected\":true}\n");
     std::fflush(stdout);
   }
+  if (job.mode == "deaf") {
+    write_all(pipe, sent);
+    Sleep(INFINITE);
+  }
   DWORD write_error = ERROR_SUCCESS;
   std::thread writer([&] {
     write_error = write_all(pipe, sent);
@@ -185,6 +192,13 @@ bool run(const Job& job, unsigned seed) {
   CloseHandle(pipe);
   const bool right = echoes ? heard.bytes == sent && !heard.end.starts_with("error")
                             : heard.end == "broken" || heard.end == "message";
+  if (job.mode == "sum") {
+    std::uint32_t sum = 0;
+    for (const char c : heard.bytes) sum += static_cast<unsigned char>(c);
+    std::printf("{\"bytes\":%zu,\"sum\":%lu}\n", heard.bytes.size(),
+                static_cast<unsigned long>(sum));
+    return right;
+  }
   report(heard, right, write_error, !echoes);
   return right;
 }
