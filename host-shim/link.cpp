@@ -108,8 +108,8 @@ void Link::run(const LinkAction& action) {
     case LinkActionKind::drop_link:
       return drop_link();
     case LinkActionKind::say_farewell:
-      if (client_) client_->farewell();
-      return;
+      if (client_ && client_->up()) return client_->farewell();
+      return take_soon({LinkEventKind::farewell_said});
     case LinkActionKind::check_link:
       if (client_) client_->check(kCheckMs);
       return;
@@ -223,6 +223,7 @@ void Link::on_up() {
 void Link::on_down(const std::string& reason) {
   const bool was_up = is_up(state_.phase);
   drop_link();
+  if (state_.phase == LinkPhase::stopping) return take({LinkEventKind::farewell_said});
   take({was_up ? LinkEventKind::link_lost : LinkEventKind::link_failed, reason});
 }
 
