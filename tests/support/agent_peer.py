@@ -19,6 +19,7 @@ What it does with a stream of channel engine is said by the client's first line:
 """
 
 import asyncio
+import contextlib
 import json
 import struct
 import threading
@@ -91,7 +92,8 @@ class Session:
         self.streams = {}
         self.next_own = 2
         self.tasks = set()
-        self.out_left, self.in_left = next(peer.cuts, (None, None))
+        self.out_left, self.in_left = peer.cuts.pop(0) if peer.cuts else (None, None)
+        peer.recorded("carriers", self)
 
     def put(self, data):
         if self.writer.is_closing() or self.peer.mute:
@@ -121,7 +123,11 @@ class Session:
         await self.writer.drain()
 
     def task(self, coroutine):
-        task = asyncio.ensure_future(coroutine)
+        async def quiet():
+            with contextlib.suppress(ConnectionError):  # the carrier was cut
+                await coroutine
+
+        task = asyncio.ensure_future(quiet())
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -267,11 +273,11 @@ class AgentPeer:
         self.vm_id, self.port, self.nonce, self.hello = vm_id, port, nonce, hello
         self.line = None  # bytes instead of the line
         self.mute = False  # reads, and says nothing
-        self.cuts = iter(())  # (to the shim, from the shim): after how many bytes a carrier ends, of each new one
+        self.cuts = []  # (to the shim, from the shim): after how many bytes a carrier ends; each new one takes the first
         self.sent = 0  # bytes of streams
         self.accepting = True
         self.changed = threading.Condition()
-        self.records = {name: [] for name in ("links", "hellos", "pings", "farewells", "engine", "ends", "control", "attached")}
+        self.records = {name: [] for name in ("carriers", "links", "hellos", "pings", "farewells", "engine", "ends", "control", "attached")}
         self.sessions = set()
 
     def recorded(self, name, value):
