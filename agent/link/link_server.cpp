@@ -22,15 +22,14 @@ LinkServer::~LinkServer() = default;
 
 void LinkServer::listen(Endpoint endpoint) {
   LinkListener::Events events;
-  events.accepted = [this, carrier = endpoint.carrier](UniqueFd fd) {
-    accepted(carrier, std::move(fd));
-  };
+  events.accepted = [this, carrier = endpoint.carrier, may_be_silent = endpoint.may_be_silent](
+                        UniqueFd fd) { accepted(carrier, may_be_silent, std::move(fd)); };
   events.refused = [this](const std::string& reason) { note_refusal(reason); };
   events.changed = [this] { events_.changed(); };
   listeners_.emplace_back(loop_, std::move(endpoint), std::move(events), options_.delays);
 }
 
-void LinkServer::accepted(const std::string& carrier, UniqueFd fd) {
+void LinkServer::accepted(const std::string& carrier, bool may_be_silent, UniqueFd fd) {
   if (sessions_.size() - count_open() >= options_.strangers)
     return note_refusal(carrier + ": too many connections that have not said hello");
   if (sessions_.empty()) {
@@ -39,7 +38,8 @@ void LinkServer::accepted(const std::string& carrier, UniqueFd fd) {
       for (const auto& session : sessions_) session->tick();
     });
   }
-  sessions_.push_back(std::make_unique<LinkSession>(loop_, std::move(fd), carrier, options_.session,
+  sessions_.push_back(std::make_unique<LinkSession>(loop_, std::move(fd), carrier, may_be_silent,
+                                                    options_.session,
                                                     static_cast<LinkSession::Owner&>(*this)));
 }
 
