@@ -69,7 +69,7 @@ class LinkServer : private LinkSession::Owner {
   const std::list<LinkListener>& listeners() const { return listeners_; }
 
  private:
-  void accepted(const std::string& carrier, UniqueFd fd);
+  void accepted(const std::string& carrier, bool may_be_silent, UniqueFd fd);
   void tick();
   void note_refusal(const std::string& reason);
 
