@@ -19,8 +19,13 @@ constexpr std::uint16_t kAllFlags = syn | ack | fin | rst;
 constexpr std::uint32_t kReopenDivisor = 2;
 // A queue that was sent to here is moved to its front: each byte is moved once at most.
 constexpr std::size_t kCompactAt = std::size_t{64} * 1024;
-// A queue that has been this long once gives its memory back when it is empty.
+// A queue that has been this long once gives its memory away when it is empty: to the session, for
+// the next queue that grows. The system takes freed memory back and hands it out zeroed, which
+// costs more than all the rest (measured with 64 busy streams: 20 times as much).
 constexpr std::size_t kKeepQueueBytes = 1024;
+// What the session keeps: 64 streams with what a socket is read in.
+constexpr std::size_t kSpareBytes = std::size_t{4} << 20;
+constexpr std::size_t kSpareQueueBytes = std::size_t{256} * 1024;  // none longer
 
 struct Header {
   std::uint8_t type = 0;
@@ -47,7 +52,17 @@ void put_header(char* out, const Header& header) {
   put(out + 8, header.length, 4);
 }
 
+struct Stream;
+// A stream's place in a list that it leaves when it goes: a list never names one that is gone, so
+// none grows by streams that come and go.
+struct Place {
+  Stream* before = nullptr;
+  Stream* behind = nullptr;
+  bool taken = false;
+};
+
 struct Stream {
+  StreamId id = 0;
   std::string queue;
   std::size_t sent = 0;  // of the queue
   std::uint32_t send_window = kInitialWindow;
@@ -55,14 +70,46 @@ struct Stream {
   std::uint32_t unconsumed = 0;
   std::uint32_t owed = 0;      // consumed, and not yet told the peer
   std::uint16_t announce = 0;  // SYN or ACK: goes with the next frame
-  bool ready = false;          // is in State::ready
-  bool updating = false;       // is in State::updates
-  bool withheld = false;       // is in State::withheld
+  Place ready;                 // in State::ready
+  Place update;                // in State::updates
+  Place withheld;              // in State::withheld
   bool fin_wanted = false;
   bool fin_sent = false;
   bool fin_received = false;
   bool closing = false;  // nobody is told of it any more
   std::size_t queued() const { return queue.size() - sent; }
+};
+
+template <Place Stream::*place>
+class List {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  void push_back(Stream& stream) { insert(stream, last_, nullptr); }
+  void push_front(Stream& stream) { insert(stream, nullptr, first_); }
+  void remove(Stream& stream) {
+    Place& at = stream.*place;
+    if (!at.taken) return;
+    (at.before == nullptr ? first_ : (at.before->*place).behind) = at.behind;
+    (at.behind == nullptr ? last_ : (at.behind->*place).before) = at.before;
+    at = {};
+  }
+  Stream& pop_front() {
+    Stream& stream = *first_;
+    remove(stream);
+    return stream;
+  }
+
+ private:
+  // Nothing when it is in already.
+  void insert(Stream& stream, Stream* before, Stream* behind) {
+    Place& at = stream.*place;
+    if (at.taken) return;
+    at = {before, behind, true};
+    (before == nullptr ? first_ : (before->*place).behind) = &stream;
+    (behind == nullptr ? last_ : (behind->*place).before) = &stream;
+  }
+  Stream* first_ = nullptr;
+  Stream* last_ = nullptr;
 };
 
 }  // namespace
@@ -81,58 +128,74 @@ struct Yamux::State {
 
   Stream& add(StreamId id, std::uint16_t announce) {
     Stream& stream = streams[id];
+    stream.id = id;
     stream.announce = announce;
     stream.receive_window = kInitialWindow;
     stream.owed = limits.window - kInitialWindow;
-    make_ready(id, stream);
+    ready.push_back(stream);
     return stream;
   }
-  void remove(StreamId id) {
-    const auto found = streams.find(id);
-    if (found == streams.end()) return;
-    give_back(found->second.unconsumed);
-    streams.erase(found);
+  void remove(Stream& stream) {
+    const auto held = stream.unconsumed;
+    ready.remove(stream);
+    updates.remove(stream);
+    withheld.remove(stream);
+    release(stream.queue);
+    streams.erase(stream.id);
+    give_back(held);
   }
 
-  void make_ready(StreamId id, Stream& stream) {
-    if (std::exchange(stream.ready, true)) return;
-    ready.push_back(id);
-  }
   bool sendable(const Stream& stream) const {
     if (stream.announce != 0) return true;
     if (stream.queued() > 0) return stream.send_window > 0;
     return stream.fin_wanted && !stream.fin_sent;
   }
-  void wake(StreamId id, Stream& stream) {
-    if (sendable(stream)) make_ready(id, stream);
+  void wake(Stream& stream) {
+    if (sendable(stream)) ready.push_back(stream);
+  }
+
+  // Takes a long queue's memory away from it.
+  void release(std::string& queue) {
+    if (queue.capacity() <= kKeepQueueBytes) return;
+    if (queue.capacity() > kSpareQueueBytes || spare_bytes + queue.capacity() > kSpareBytes)
+      return std::string().swap(queue);
+    queue.clear();
+    spare_bytes += queue.capacity();
+    spares.emplace_back().swap(queue);
+  }
+  void append(Stream& stream, std::string_view bytes) {
+    if (stream.sent >= kCompactAt && stream.sent >= stream.queued()) {
+      stream.queue.erase(0, stream.sent);
+      stream.sent = 0;
+    }
+    if (stream.queue.empty() && bytes.size() > stream.queue.capacity() && !spares.empty()) {
+      spare_bytes -= spares.back().capacity();
+      stream.queue = std::move(spares.back());
+      spares.pop_back();
+    }
+    stream.queue.append(bytes);
   }
 
   void give_back(std::uint32_t bytes) {
     const bool above = unconsumed > limits.unconsumed;
     unconsumed -= bytes;
     if (!above || unconsumed > limits.unconsumed) return;
-    for (const auto id : std::exchange(withheld, {}))
-      if (Stream* stream = find(id); stream != nullptr) {
-        stream->withheld = false;
-        reopen(id, *stream);
-      }
+    while (!withheld.empty()) reopen(withheld.pop_front());
   }
-  void reopen(StreamId id, Stream& stream) {
+  void reopen(Stream& stream) {
     if (stream.owed < limits.window / kReopenDivisor || stream.fin_received) return;
-    if (unconsumed > limits.unconsumed) {
-      if (!std::exchange(stream.withheld, true)) withheld.push_back(id);
-    } else if (!std::exchange(stream.updating, true)) {
-      updates.push_back(id);
-    }
+    if (unconsumed > limits.unconsumed)
+      withheld.push_back(stream);
+    else
+      updates.push_back(stream);
   }
-  void consumed(StreamId id, std::size_t bytes) {
-    Stream* stream = find(id);
-    if (stream == nullptr) return;
-    const auto taken = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, stream->unconsumed));
-    stream->unconsumed -= taken;
-    stream->owed += taken;
+  void consumed(Stream& stream, std::size_t bytes) {
+    const auto taken = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, stream.unconsumed));
+    if (taken == 0) return;
+    stream.unconsumed -= taken;
+    stream.owed += taken;
     give_back(taken);
-    reopen(id, *stream);
+    reopen(stream);
   }
 
   Status answer(Header header) {
@@ -141,7 +204,7 @@ struct Yamux::State {
     answers.push_back(header);
     return Ok{};
   }
-  void refuse(StreamId id) { control_frames.push_back({window_update, rst, id, 0}); }
+  void say_rst(StreamId id) { control_frames.push_back({window_update, rst, id, 0}); }
   Status fail(std::string why) {
     dead = true;
     answers.clear();
@@ -158,9 +221,9 @@ struct Yamux::State {
   void on_flags(StreamId id, std::uint16_t flags);
 
   // sending
-  std::size_t send_stream(StreamId id, char* out, std::size_t space, bool* fits);
-  std::size_t send_data(StreamId id, Stream& stream, char* out, std::size_t space, bool* fits);
-  void fin_went(StreamId id);
+  std::size_t send_stream(Stream& stream, char* out, std::size_t space, bool* fits);
+  std::size_t send_data(Stream& stream, char* out, std::size_t space, bool* fits);
+  void fin_went(Stream& stream);
 
   const Side side;
   Limits limits;
@@ -168,9 +231,11 @@ struct Yamux::State {
   std::unordered_map<StreamId, Stream> streams;
   std::deque<Header> answers;         // the peer asked for them: bounded
   std::deque<Header> control_frames;  // of this end
-  std::deque<StreamId> updates;       // windows to reopen
-  std::deque<StreamId> ready;         // streams with something to send; may name some that are gone
-  std::vector<StreamId> withheld;
+  List<&Stream::ready> ready;         // streams with something to send
+  List<&Stream::update> updates;      // windows to reopen
+  List<&Stream::withheld> withheld;   // windows to reopen once less is held
+  std::vector<std::string> spares;    // empty, with memory
+  std::size_t spare_bytes = 0;
   std::uint64_t next_id;  // 64 bits: it may pass the last one
   StreamId last_of_peer = 0;
   std::size_t unconsumed = 0;
@@ -262,7 +327,7 @@ Status Yamux::State::on_stream_header(const Header& header) {
       if (header.length > UINT32_MAX - stream->send_window)
         return fail("a window that was opened beyond all bounds");
       stream->send_window += header.length;
-      wake(header.stream, *stream);
+      wake(*stream);
     }
     on_flags(header.stream, header.flags);
     return Ok{};
@@ -291,6 +356,10 @@ Status Yamux::State::on_syn(const Header& header) {
                 ", a number of this end's");
   if (header.stream <= last_of_peer)
     return fail("the peer opened stream " + std::to_string(header.stream) + " again");
+  // RST that the owner answers with wait, too, and are bounded by nothing else: what it has reset
+  // is open no more. As many as there may be streams can come of them without a new one.
+  if (control_frames.size() > limits.control_frames + limits.streams)
+    return fail("the peer floods the link with streams");
   last_of_peer = header.stream;
   if (!accepting || streams.size() >= limits.streams)
     return answer({window_update, rst, header.stream, 0});
@@ -306,7 +375,7 @@ void Yamux::State::on_payload(std::string_view bytes) {
   stream->unconsumed += size;
   unconsumed += size;
   // Dropped, but not to be waited for: the peer may have to end its writing before it reads.
-  if (stream->closing) return consumed(payload_of, size);
+  if (stream->closing) return consumed(*stream, size);
   handler.on_data(payload_of, bytes);
 }
 
@@ -323,14 +392,14 @@ void Yamux::State::on_flags(StreamId id, std::uint16_t flags) {
   if (!reset && !both_fins) return;
   const bool told = !stream->closing;
   const End how = stream->fin_received ? End::closed : End::aborted;
-  remove(id);
+  remove(*stream);
   if (told) handler.on_end(id, how);
 }
 
 StreamId Yamux::open() {
   State& state = *state_;
   if (state.dead || !state.peer_accepts || state.streams.size() >= state.limits.streams ||
-      state.next_id > UINT32_MAX)
+      state.next_id > state.limits.last_id)
     return 0;
   const auto id = static_cast<StreamId>(state.next_id);
   state.next_id += 2;
@@ -341,18 +410,14 @@ StreamId Yamux::open() {
 void Yamux::write(StreamId id, std::string_view bytes) {
   Stream* stream = state_->find(id);
   if (stream == nullptr || stream->fin_wanted || bytes.empty()) return;
-  if (stream->sent >= kCompactAt && stream->sent >= stream->queued()) {
-    stream->queue.erase(0, stream->sent);
-    stream->sent = 0;
-  }
-  stream->queue.append(bytes);
-  state_->wake(id, *stream);
+  state_->append(*stream, bytes);
+  state_->wake(*stream);
 }
 
 void Yamux::end_write(StreamId id) {
   Stream* stream = state_->find(id);
   if (stream == nullptr || std::exchange(stream->fin_wanted, true)) return;
-  state_->wake(id, *stream);
+  state_->wake(*stream);
 }
 
 void Yamux::close(StreamId id) {
@@ -360,19 +425,19 @@ void Yamux::close(StreamId id) {
   if (stream == nullptr || std::exchange(stream->closing, true)) return;
   stream->fin_wanted = true;
   if (stream->fin_sent) {
-    state_->refuse(id);  // RST behind FIN
-    return state_->remove(id);
+    state_->say_rst(id);  // behind FIN
+    return state_->remove(*stream);
   }
-  state_->consumed(id, stream->unconsumed);  // nobody will take it any more
-  state_->wake(id, *stream);
+  state_->consumed(*stream, stream->unconsumed);  // nobody will take it any more
+  state_->wake(*stream);
 }
 
 void Yamux::reset(StreamId id) {
   Stream* stream = state_->find(id);
   if (stream == nullptr) return;
   // The peer has not heard of one whose SYN has not gone.
-  if ((stream->announce & syn) == 0) state_->refuse(id);
-  state_->remove(id);
+  if ((stream->announce & syn) == 0) state_->say_rst(id);
+  state_->remove(*stream);
 }
 
 std::size_t Yamux::queued(StreamId id) const {
@@ -380,7 +445,9 @@ std::size_t Yamux::queued(StreamId id) const {
   return stream == nullptr ? 0 : stream->queued();
 }
 
-void Yamux::consumed(StreamId id, std::size_t bytes) { state_->consumed(id, bytes); }
+void Yamux::consumed(StreamId id, std::size_t bytes) {
+  if (Stream* stream = state_->find(id); stream != nullptr) state_->consumed(*stream, bytes);
+}
 
 void Yamux::ping(std::uint32_t value) {
   if (!state_->dead) state_->control_frames.push_back({Type::ping, syn, 0, value});
@@ -408,66 +475,55 @@ std::size_t Yamux::take_output(char* out, std::size_t size) {
   }
   if (state.dead) return used;
   while (!state.updates.empty() && room()) {
-    const auto id = state.updates.front();
-    state.updates.pop_front();
-    Stream* stream = state.find(id);
-    if (stream == nullptr) continue;
-    stream->updating = false;
-    if (stream->owed == 0) continue;
-    stream->receive_window += stream->owed;
-    frame({window_update, std::exchange(stream->announce, std::uint16_t{0}), id,
-           std::exchange(stream->owed, 0U)});
+    Stream& stream = state.updates.pop_front();
+    if (stream.owed == 0) continue;
+    stream.receive_window += stream.owed;
+    frame({window_update, std::exchange(stream.announce, std::uint16_t{0}), stream.id,
+           std::exchange(stream.owed, 0U)});
   }
   bool fits = true;
-  while (!state.ready.empty() && room()) {
-    const auto id = state.ready.front();
-    state.ready.pop_front();
-    used += state.send_stream(id, out + used, size - used, &fits);
-    if (!fits) break;
-  }
+  while (!state.ready.empty() && fits && room())
+    used += state.send_stream(state.ready.pop_front(), out + used, size - used, &fits);
   return used;
 }
 
-// One frame of the stream. *fits: false when it must wait for the next output.
-std::size_t Yamux::State::send_stream(StreamId id, char* out, std::size_t space, bool* fits) {
-  Stream* stream = find(id);
-  if (stream == nullptr || !stream->ready) return 0;
-  stream->ready = false;
-  if (stream->queued() > 0 && stream->send_window > 0 &&
-      (stream->announce == 0 || stream->owed < limits.window / kReopenDivisor)) {
-    return send_data(id, *stream, out, space, fits);
+// One frame of a stream that was taken off the list. *fits: false when it must wait for the next
+// output. The stream may be gone afterwards.
+std::size_t Yamux::State::send_stream(Stream& stream, char* out, std::size_t space, bool* fits) {
+  const auto id = stream.id;
+  if (stream.queued() > 0 && stream.send_window > 0 &&
+      (stream.announce == 0 || stream.owed < limits.window / kReopenDivisor)) {
+    return send_data(stream, out, space, fits);
   }
-  if (stream->announce != 0) {
+  if (stream.announce != 0) {
     // A window that is larger than the specification's first one is told here, too.
-    stream->receive_window += stream->owed;
-    put_header(out, {window_update, std::exchange(stream->announce, std::uint16_t{0}), id,
-                     std::exchange(stream->owed, 0U)});
-    wake(id, *stream);
+    stream.receive_window += stream.owed;
+    put_header(out, {window_update, std::exchange(stream.announce, std::uint16_t{0}), id,
+                     std::exchange(stream.owed, 0U)});
+    wake(stream);
     return kFrameHeader;
   }
-  if (stream->queued() > 0 || !stream->fin_wanted || stream->fin_sent) return 0;
-  const bool both = stream->closing && !stream->fin_received;
+  if (stream.queued() > 0 || !stream.fin_wanted || stream.fin_sent) return 0;
+  const bool both = stream.closing && !stream.fin_received;
   if (both && space < 2 * kFrameHeader) {
-    make_ready(id, *stream);
+    ready.push_front(stream);
     *fits = false;
     return 0;
   }
   put_header(out, {window_update, fin, id, 0});
   if (both) put_header(out + kFrameHeader, {window_update, rst, id, 0});
-  fin_went(id);
+  fin_went(stream);
   return (both ? 2 : 1) * kFrameHeader;
 }
 
-std::size_t Yamux::State::send_data(StreamId id, Stream& stream, char* out, std::size_t space,
-                                    bool* fits) {
+std::size_t Yamux::State::send_data(Stream& stream, char* out, std::size_t space, bool* fits) {
   const auto length = std::min({stream.queued(), std::size_t{stream.send_window}, kFrameLimit});
   if (space < kFrameHeader + length) {
-    stream.ready = true;
-    ready.push_front(id);
+    ready.push_front(stream);
     *fits = false;
     return 0;
   }
-  put_header(out, {data, std::exchange(stream.announce, std::uint16_t{0}), id,
+  put_header(out, {data, std::exchange(stream.announce, std::uint16_t{0}), stream.id,
                    static_cast<std::uint32_t>(length)});
   std::memcpy(out + kFrameHeader, stream.queue.data() + stream.sent, length);
   stream.sent += length;
@@ -476,24 +532,22 @@ std::size_t Yamux::State::send_data(StreamId id, Stream& stream, char* out, std:
   if (drained) {
     stream.sent = 0;
     stream.queue.clear();
-    if (stream.queue.capacity() > kKeepQueueBytes) std::string().swap(stream.queue);
+    release(stream.queue);
   }
-  wake(id, stream);
-  if (drained && !stream.closing) handler.on_drained(id);
+  wake(stream);
+  if (drained && !stream.closing) handler.on_drained(stream.id);
   return kFrameHeader + length;
 }
 
 // Behind FIN: a stream that is closed here, or whose other end came first, is over.
-void Yamux::State::fin_went(StreamId id) {
-  Stream& stream = *find(id);
+void Yamux::State::fin_went(Stream& stream) {
   stream.fin_sent = true;
+  const bool both_fins = stream.fin_received;
+  if (!both_fins && !stream.closing) return;
+  const auto id = stream.id;
   const bool told = !stream.closing;
-  if (stream.fin_received) {
-    remove(id);
-    if (told) handler.on_end(id, End::closed);
-  } else if (stream.closing) {
-    remove(id);
-  }
+  remove(stream);
+  if (told) handler.on_end(id, End::closed);
 }
 
 bool Yamux::has_output() const {

@@ -47,10 +47,11 @@ class Yamux {
     std::size_t control_frames = 4096;      // of ours that wait: more is a flood of the peer's
     std::size_t unconsumed = 64 << 20;      // received and not consumed(), of all streams: no
                                             // window is reopened above it
+    StreamId last_id = UINT32_MAX;          // of the streams that are opened here
   };
 
   // None is called from within a call of the owner other than receive() and take_output(). Each may
-  // call anything of Yamux, but not destroy it.
+  // call anything of Yamux but these two, and not destroy it.
   class Handler {
    public:
     virtual ~Handler() = default;

@@ -346,19 +346,88 @@ TEST_CASE("wire/yamux: an end that says farewell accepts no more streams") {
 }
 
 TEST_CASE("wire/yamux: the numbers of streams can be used up") {
-  Peer client(Yamux::Side::client);
-  std::size_t opened = 0;
-  // Each as cheap as can be: reset before it was sent.
-  while (opened < 1000) {
-    const auto id = client.session.open();
-    REQUIRE(id == 2 * opened + 1);
-    client.session.reset(id);
-    ++opened;
+  Yamux::Limits limits;
+  Yamux::Side side = Yamux::Side::client;
+  std::vector<Id> expected;
+  SUBCASE("the client's") {
+    limits.last_id = 7;
+    expected = {1, 3, 5, 7};
   }
-  CHECK(client.session.streams() == 0);
+  SUBCASE("the server's") {
+    side = Yamux::Side::server;
+    limits.last_id = 7;
+    expected = {2, 4, 6};
+  }
+  Peer peer(side, limits);
+  for (const auto id : expected) {
+    CHECK(peer.session.open() == id);
+    if (id > 2) peer.session.reset(id);  // no number comes twice
+  }
+  CHECK(peer.session.open() == 0);
+  CHECK(peer.session.streams() == 1);
+  peer.session.write(expected[0], "goes on");
+  CHECK(peer.output() == data_frame(expected[0], "goes on", kSyn));
+}
+
+TEST_CASE("wire/yamux: the last number there is can be used") {
   Peer server(Yamux::Side::server);
   CHECK(server.feed(frame(1, kSyn, 0xffffffff, 0)) == "");
   CHECK(server.opened == std::vector<Id>{0xffffffff});
+  CHECK(server.feed(data_frame(0xffffffff, "x")) == "");
+  CHECK(server.data[0xffffffff] == "x");
+}
+
+TEST_CASE("wire/yamux: openings go out in order, whatever is said of the streams") {
+  Yamux::Limits limits;
+  limits.window = 4 * kInitialWindow;
+  Peer client(Yamux::Side::client, limits);
+  const auto a = client.session.open();
+  const auto b = client.session.open();
+  client.session.consumed(b, 0);
+  client.session.consumed(b, 100);  // it has received nothing
+  CHECK(client.output() ==
+        frame(1, kSyn, a, 3 * kInitialWindow) + frame(1, kSyn, b, 3 * kInitialWindow));
+}
+
+TEST_CASE("wire/yamux: flags of a data frame count behind its bytes") {
+  const auto told = [](unsigned flags, std::size_t cut) {
+    Peer server(Yamux::Side::server);
+    const auto all = data_frame(1, "hello", kSyn | flags) + frame(2, kSyn, 0, 9);
+    CHECK(server.feed(all.substr(0, cut)) == "");
+    CHECK(server.feed(all.substr(cut)) == "");
+    CHECK(server.data[1] == "hello");
+    return server.log;
+  };
+  for (std::size_t cut = 0; cut < 2 * kFrameHeader + 5; ++cut) {
+    CHECK(told(0, cut).empty());
+    CHECK(told(kFin, cut) == "eof 1\n");
+    CHECK(told(kFin | kRst, cut) == "eof 1\nclosed 1\n");
+    CHECK(told(kRst, cut) == "aborted 1\n");
+  }
+}
+
+TEST_CASE("wire/yamux: a stream that ends here within a frame's bytes takes the rest along") {
+  for (const bool resets : {false, true}) {
+    for (std::size_t cut = 0; cut <= 100; ++cut) {
+      Peer server(Yamux::Side::server);
+      const std::string piece = pattern(100);
+      const auto all = data_frame(1, piece, kSyn) + data_frame(3, "the next", kSyn);
+      CHECK(server.feed(all.substr(0, kFrameHeader + cut)) == "");
+      resets ? server.session.reset(1) : server.session.close(1);
+      CHECK(server.feed(all.substr(kFrameHeader + cut)) == "");
+      CHECK(server.data[1] == piece.substr(0, cut));
+      CHECK(server.data[3] == "the next");
+      CHECK(server.log.empty());
+    }
+  }
+}
+
+TEST_CASE("wire/yamux: an opening may bring a larger window") {
+  Peer server(Yamux::Side::server);
+  CHECK(server.feed(frame(1, kSyn, 1, 1000)) == "");
+  server.session.write(1, pattern(kInitialWindow + 2000));
+  while (!server.output().empty()) continue;
+  CHECK(server.session.queued(1) == 1000);
 }
 
 TEST_CASE("wire/yamux: the owner may do anything from within a call") {
