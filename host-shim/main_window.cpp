@@ -8,8 +8,7 @@ namespace causeway::shim {
 namespace {
 
 constexpr UINT kPosted = WM_APP + 1;
-constexpr UINT kCalled = WM_APP + 2;
-constexpr UINT kQuit = WM_APP + 3;
+constexpr UINT kQuit = WM_APP + 2;
 constexpr const wchar_t* kClass = L"CausewayShim";
 
 }  // namespace
@@ -21,6 +20,7 @@ Result<std::unique_ptr<MainWindow>> MainWindow::create(Events events) {
   window_class.lpszClassName = kClass;
   RegisterClassW(&window_class);
   std::unique_ptr<MainWindow> out(new MainWindow(std::move(events)));
+  out->over_ = UniqueHandle(CreateEventW(nullptr, TRUE, FALSE, nullptr));
   // Not a message-only window: those hear no broadcasts (Microsoft, "Window Features").
   out->window_ = CreateWindowExW(WS_EX_TOOLWINDOW, kClass, L"Causeway", WS_POPUP, 0, 0, 0, 0,
                                  nullptr, nullptr, window_class.hInstance, nullptr);
@@ -47,8 +47,15 @@ void MainWindow::post(std::function<void()> action) {
   if (PostMessageW(window_, kPosted, 0, reinterpret_cast<LPARAM>(copy)) == 0) delete copy;
 }
 
-void MainWindow::call(const std::function<void()>& action) {
-  SendMessageW(window_, kCalled, 0, reinterpret_cast<LPARAM>(&action));
+bool MainWindow::call(std::function<void()> action) {
+  // Not SendMessage: it would wait for ever for a thread that waits for the caller to end.
+  const auto done = std::make_shared<UniqueHandle>(CreateEventW(nullptr, TRUE, FALSE, nullptr));
+  post([done, action = std::move(action)] {
+    action();
+    SetEvent(done->get());
+  });
+  const HANDLE waits[2] = {done->get(), over_.get()};
+  return WaitForMultipleObjects(2, waits, FALSE, INFINITE) == WAIT_OBJECT_0;
 }
 
 void MainWindow::after(std::uint32_t delay_ms, std::function<void()> action) {
@@ -60,6 +67,7 @@ void MainWindow::after(std::uint32_t delay_ms, std::function<void()> action) {
 void MainWindow::run() {
   MSG message{};
   while (GetMessageW(&message, nullptr, 0, 0) > 0) DispatchMessageW(&message);
+  SetEvent(over_.get());
 }
 
 void MainWindow::quit() { PostMessageW(window_, kQuit, 0, 0); }
@@ -78,9 +86,6 @@ bool MainWindow::on_message(UINT message, WPARAM word, LPARAM value) {
       (*action)();
       return true;
     }
-    case kCalled:
-      (*reinterpret_cast<const std::function<void()>*>(value))();
-      return true;
     case kQuit:
       PostQuitMessage(0);
       return true;

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/result.h"
+#include "unique_handle.h"
 
 namespace causeway::shim {
 
@@ -26,8 +27,9 @@ class MainWindow {
 
   // From any thread: done on the window's, soon.
   void post(std::function<void()> action);
-  // From another thread: returns when it was done there.
-  void call(const std::function<void()>& action);
+  // From another thread: returns when it was done there; false when run() has ended, and it never
+  // will be.
+  bool call(std::function<void()> action);
   // On the window's thread, once, after so long.
   void after(std::uint32_t delay_ms, std::function<void()> action);
 
@@ -42,6 +44,7 @@ class MainWindow {
 
   Events events_;
   HWND window_ = nullptr;
+  UniqueHandle over_;  // set when run() has ended
   HPOWERNOTIFY power_ = nullptr;
   UINT_PTR next_timer_ = 1;
   std::map<UINT_PTR, std::function<void()>> timers_;

@@ -50,7 +50,8 @@ class Peer : public Yamux::Handler {
   int run() {
     std::vector<char> in(64 * 1024);
     std::string out;
-    while (!(done_ == wanted_ && out.empty() && !session_.has_output())) {
+    // Without streams the answer to the ping may be the last that comes.
+    while (!(done_ == wanted_ && (echoes_ || ponged_) && out.empty() && !session_.has_output())) {
       while (out.size() < 1 << 20 && session_.has_output()) {
         const auto size = out.size();
         out.resize(size + 64 * 1024);
@@ -71,7 +72,6 @@ class Peer : public Yamux::Handler {
         if (!taken) return fail(taken.error().message);
       }
     }
-    if (!echoes_ && !ponged_) return fail("no answer to the ping");
     std::fprintf(stderr, "%zu streams in order, %zu bytes\n", done_, bytes_);
     return session_.streams() == 0 ? 0 : fail("streams are left");
   }

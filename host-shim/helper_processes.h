@@ -29,7 +29,7 @@
 
 namespace causeway::shim {
 
-class DistroHelpers {
+class HelperProcesses {
  public:
   struct Options {
     std::string wsl = "wsl.exe";
@@ -50,10 +50,10 @@ class DistroHelpers {
     std::uint32_t pid = 0;
   };
 
-  DistroHelpers(MainWindow& window, Options options, Events events);
-  ~DistroHelpers();
-  DistroHelpers(const DistroHelpers&) = delete;
-  DistroHelpers& operator=(const DistroHelpers&) = delete;
+  HelperProcesses(MainWindow& window, Options options, Events events);
+  ~HelperProcesses();
+  HelperProcesses(const HelperProcesses&) = delete;
+  HelperProcesses& operator=(const HelperProcesses&) = delete;
 
   // Which are enabled, by their names in the registry.
   void set_enabled(const std::vector<std::string>& names);
