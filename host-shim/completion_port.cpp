@@ -73,8 +73,9 @@ void CompletionPort::run() {
   for (;;) {
     run_failed();
     run_posted();
-    const auto wait = run_timers();
     run_deferred();
+    // Last: all of the above may have started one.
+    const auto wait = run_timers();
     if (!failed_.empty() || !deferred_.empty()) continue;
     {
       std::unique_lock lock(mutex_);

@@ -22,6 +22,13 @@ LinkTimes times_of(const ShimSettings& settings) {
   return times;
 }
 
+// WSL's own program, wherever Windows keeps it; what a setting names by its folder is its business.
+bool is_wsl(std::string program) {
+  for (char& c : program)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return program == "wsl.exe" || program == "wsl";
+}
+
 // Unix time; FILETIME counts 100 ns from 1601.
 std::int64_t unix_ms() {
   constexpr std::int64_t kUnixEpochMs = 11'644'473'600'000;
@@ -101,8 +108,8 @@ void Link::run(const LinkAction& action) {
     case LinkActionKind::drop_link:
       return drop_link();
     case LinkActionKind::say_farewell:
-      if (client_) client_->farewell();
-      return;
+      if (client_ && client_->up()) return client_->farewell();
+      return take_soon({LinkEventKind::farewell_said});
     case LinkActionKind::check_link:
       if (client_) client_->check(kCheckMs);
       return;
@@ -123,7 +130,7 @@ void Link::start_attach() {
     if (const auto nonce = wire::nonce_from_hex(settings_.tcp_nonce)) line_.nonce = *nonce;
     return take_soon({LinkEventKind::line, {}, true, is_up(state_.phase)});
   }
-  if (elevated())
+  if (is_wsl(settings_.attach.front()) && elevated())
     return take_soon(
         {LinkEventKind::attach_failed,
          "this causeway.exe runs as administrator, whose WSL processes live in another "
@@ -216,6 +223,7 @@ void Link::on_up() {
 void Link::on_down(const std::string& reason) {
   const bool was_up = is_up(state_.phase);
   drop_link();
+  if (state_.phase == LinkPhase::stopping) return take({LinkEventKind::farewell_said});
   take({was_up ? LinkEventKind::link_lost : LinkEventKind::link_failed, reason});
 }
 

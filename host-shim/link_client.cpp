@@ -122,8 +122,17 @@ void LinkClient::check(std::uint64_t ms) {
 
 void LinkClient::farewell() {
   if (state_ != State::up) return;
+  state_ = State::leaving;
+  timer_.stop();
+  check_.stop();
+  end_channels("the shim ends");
   yamux_.go_away(wire::Yamux::GoAway::normal);
   flush();
+}
+
+void LinkClient::on_sent() {
+  flush();
+  if (state_ == State::leaving && !carrier_->output().empty()) down("the shim has said farewell");
 }
 
 void LinkClient::on_data(std::string_view bytes) {
@@ -243,7 +252,7 @@ void LinkClient::flush() {
   std::size_t size = unsent_hello_.size();
   std::copy(unsent_hello_.begin(), unsent_hello_.end(), out.begin());
   unsent_hello_.clear();
-  if (state_ == State::up) size += yamux_.take_output(out.data() + size, out.size() - size);
+  if (state_ != State::greeting) size += yamux_.take_output(out.data() + size, out.size() - size);
   if (size > 0) carrier_->send(size);
 }
 

@@ -2,6 +2,7 @@
 //
 //   greeting ── the agent knows the nonce ──▶ up ── carrier ended, silence, violation ──▶ down
 //       └── refused, another nonce, garbage, too slow ──▶ down
+//   up ── farewell() ──▶ leaving ── it is out ──▶ down
 //
 // What one turn of the loop has to say goes out at its end, in as few sends as possible.
 #pragma once
@@ -84,17 +85,18 @@ class LinkClient : private Carrier::Handler, private wire::Yamux::Handler {
   std::unique_ptr<LinkChannel> open(wire::Channel channel);
   // Whether the agent is still there: if not, on_down within `ms`.
   void check(std::uint64_t ms);
-  // Says farewell; what the agent does with it is not waited for.
+  // When it is up: ends the streams, and says farewell. on_down when that is with the carrier; what
+  // the agent does with it is not waited for.
   void farewell();
 
  private:
   friend class LinkChannel;
   using Id = wire::Yamux::StreamId;
-  enum class State { greeting, up, down };
+  enum class State { greeting, up, leaving, down };
 
   // the carrier
   void on_data(std::string_view bytes) override;
-  void on_sent() override { flush(); }
+  void on_sent() override;
   void on_end(const std::string& reason) override;
   // yamux
   void on_open(Id id) override;

@@ -88,8 +88,6 @@ class Stepper {
     go(Phase::stopping);
     state_.reason.clear();
     act(Do::say_farewell);
-    act(Do::drop_link);
-    act(Do::ask_attach);
     act(Do::arm, times_.stop_ms);
   }
   void stop_at_once() {
@@ -156,6 +154,7 @@ void Stepper::when_stopped() {
     case Kind::link_lost:
     case Kind::resumed:
     case Kind::timer:
+    case Kind::farewell_said:
       return;
   }
 }
@@ -179,6 +178,7 @@ void Stepper::when_starting() {
     case Kind::up:
     case Kind::link_failed:
     case Kind::link_lost:
+    case Kind::farewell_said:
       return;
   }
 }
@@ -202,6 +202,7 @@ void Stepper::when_dialing() {
     case Kind::start:
     case Kind::line:
     case Kind::timer:
+    case Kind::farewell_said:
       return;
   }
 }
@@ -223,6 +224,7 @@ void Stepper::when_greeting() {
     case Kind::start:
     case Kind::line:
     case Kind::timer:
+    case Kind::farewell_said:
       return;
   }
 }
@@ -248,6 +250,7 @@ void Stepper::when_direct() {
     case Kind::line:
     case Kind::up:
     case Kind::timer:
+    case Kind::farewell_said:
       return;
   }
 }
@@ -268,6 +271,7 @@ void Stepper::when_stdio() {
     case Kind::line:
     case Kind::up:
     case Kind::timer:
+    case Kind::farewell_said:
       return;
   }
 }
@@ -301,6 +305,7 @@ void Stepper::when_rejoining() {
       return look_after_link();
     case Kind::start:
     case Kind::up:
+    case Kind::farewell_said:
       return;
   }
 }
@@ -325,6 +330,7 @@ void Stepper::when_holding() {
     case Kind::attach_failed:
     case Kind::attach_ended:
     case Kind::up:
+    case Kind::farewell_said:
       return;
   }
 }
@@ -346,6 +352,7 @@ void Stepper::when_waiting() {
     case Kind::up:
     case Kind::link_failed:
     case Kind::link_lost:
+    case Kind::farewell_said:
       return;
   }
 }
@@ -357,6 +364,9 @@ void Stepper::when_stopping() {
     case Kind::attach_ended:
     case Kind::timer:
       return stop_at_once();
+    case Kind::farewell_said:
+      act(Do::drop_link);
+      return act(Do::ask_attach);
     case Kind::start:
     case Kind::line:
     case Kind::up:

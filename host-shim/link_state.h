@@ -20,7 +20,7 @@
 //            the link would not last long without it. Its line must name the same agent.
 // holding    As rejoining, before the next try.
 // waiting    No link, nothing runs; a timer brings the next try.
-// stopping   The farewell is said, attach is to end by itself.
+// stopping   The farewell is said; when it is out, the link goes, and attach is to end by itself.
 //
 // A direct link that had lasted and is lost is dialed again at once: attach runs, so the VM does.
 // Everything that is lost beyond that starts over with attach, after a growing delay. Waking up
@@ -60,14 +60,15 @@ enum class LinkEventKind {
   up,             // the agent answered the hello
   link_failed,    // dialing or greeting came to nothing; detail: why
   link_lost,      // it was up; detail: why
+  farewell_said,  // or there was nobody to say it to
   resumed,        // the machine woke up
   timer,          // what the last `arm` asked for
 };
 inline constexpr LinkEventKind kLinkEvents[] = {
     LinkEventKind::start,         LinkEventKind::stop,         LinkEventKind::line,
     LinkEventKind::attach_failed, LinkEventKind::attach_ended, LinkEventKind::up,
-    LinkEventKind::link_failed,   LinkEventKind::link_lost,    LinkEventKind::resumed,
-    LinkEventKind::timer};
+    LinkEventKind::link_failed,   LinkEventKind::link_lost,    LinkEventKind::farewell_said,
+    LinkEventKind::resumed,       LinkEventKind::timer};
 
 struct LinkEvent {
   LinkEventKind kind;
@@ -85,10 +86,10 @@ enum class LinkActionKind {
   dial,          // report up or link_failed
   greet,         // over attach's stdio; report up or link_failed
   drop_link,     // whatever there is of a link or of an attempt; nothing is reported of it
-  say_farewell,
-  check_link,  // report link_lost if the agent doesn't answer soon
-  step_clock,  // tell the agent the time
-  arm,         // a timer event after delay_ms, instead of any armed before
+  say_farewell,  // and end its streams; report farewell_said
+  check_link,    // report link_lost if the agent doesn't answer soon
+  step_clock,    // tell the agent the time
+  arm,           // a timer event after delay_ms, instead of any armed before
   disarm,
 };
 

@@ -171,7 +171,9 @@ Status PipeServer::add_instance(bool first) {
   instance->pipe = UniqueHandle(CreateNamedPipeW(
       to_wide(options_.name).c_str(),
       PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0),
-      PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
+      (options_.type == Type::message ? PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE
+                                      : PIPE_TYPE_BYTE | PIPE_READMODE_BYTE) |
+          PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
       PIPE_UNLIMITED_INSTANCES, kPipeBuffer, kPipeBuffer, 0, &security));
   if (!instance->pipe) return windows_error("serve " + options_.name, GetLastError());
   if (auto done = port_.associate(instance->pipe.get()); !done) return done;

@@ -13,6 +13,8 @@ constexpr std::size_t kEarly = 64 * 1024;
 // A client that is refused: to say what it wants, and then to take the answer and leave.
 constexpr std::uint64_t kHeadMs = 2'000;
 constexpr std::uint64_t kLeaveMs = 5'000;
+// One that has written nothing for so long has nothing more to write.
+constexpr std::uint64_t kQuietMs = 200;
 
 }  // namespace
 
@@ -22,6 +24,7 @@ Relay::Relay(CompletionPort& port, std::shared_ptr<PipeClient> client, std::uint
       client_side_(*this),
       agent_side_(*this),
       timer_(port),
+      quiet_(port),
       client_(std::move(client)) {
   timer_.start(wait_ms, [this] { refuse(); });
   client_->start(&client_side_);
@@ -64,6 +67,7 @@ void Relay::client_data(std::string_view bytes) {
       // Read and dropped: a client that can't write on may not look for the answer.
       head_seen_ = head_.seen(bytes);
       if (head_seen_) answer();
+      if (answered_) quiet_.start(kQuietMs, [this] { stream_closed(); });
       return;
     case State::over:
       return;
@@ -122,13 +126,16 @@ void Relay::answer() {
   if (std::exchange(answered_, true)) return;
   client_->write(unavailable_answer(owner_.why_no_link()));
   client_->end_write();
-  // It leaves by itself when it has read it: the answer says that the connection ends.
+  // It leaves by itself when it has read it: the answer says that the connection ends. Closing
+  // takes nothing of the answer away, but what it still writes would fail.
+  quiet_.start(kQuietMs, [this] { stream_closed(); });
   timer_.start(kLeaveMs, [this] { stream_closed(); });
 }
 
 void Relay::end() {
   if (std::exchange(state_, State::over) == State::over) return;
   timer_.stop();
+  quiet_.stop();
   owner_.relay_over(*this);
 }
 

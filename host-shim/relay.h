@@ -96,6 +96,7 @@ class Relay {
   bool answered_ = false;
   RequestHeadEnd head_;
   Timer timer_;
+  Timer quiet_;                          // after the 503
   std::shared_ptr<PipeClient> client_;   // null: over
   std::unique_ptr<LinkChannel> stream_;  // while relaying
 };

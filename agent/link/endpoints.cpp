@@ -37,6 +37,7 @@ Result<UniqueFd> listen_on(int family, const Address& address) {
 Endpoint unix_endpoint(const std::string& path, UniqueFd listening) {
   Endpoint out;
   out.carrier = "unix";
+  out.may_be_silent = true;
   out.address = path;
   out.listen = [given = std::make_shared<UniqueFd>(std::move(listening))]() -> Result<UniqueFd> {
     if (!*given) return make_error("init binds it once; restart docker-desktop");

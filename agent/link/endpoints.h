@@ -18,6 +18,9 @@ struct Endpoint {
   std::function<Result<UniqueFd>()> listen;
   // Whether the peer may talk to us at all; the nonce is asked for in any case.
   std::function<Status(int fd)> admit;
+  // Whether a peer may say nothing at all: Windows holds the distro open through `causeway attach`,
+  // whose connection carries the link only when nothing better does.
+  bool may_be_silent = false;
 };
 
 // link.sock, which init has bound: root only. It can't be bound again.

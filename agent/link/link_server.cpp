@@ -1,5 +1,7 @@
 #include "link/link_server.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -22,25 +24,30 @@ LinkServer::~LinkServer() = default;
 
 void LinkServer::listen(Endpoint endpoint) {
   LinkListener::Events events;
-  events.accepted = [this, carrier = endpoint.carrier](UniqueFd fd) {
-    accepted(carrier, std::move(fd));
-  };
+  events.accepted = [this, carrier = endpoint.carrier, may_be_silent = endpoint.may_be_silent](
+                        UniqueFd fd) { accepted(carrier, may_be_silent, std::move(fd)); };
   events.refused = [this](const std::string& reason) { note_refusal(reason); };
   events.changed = [this] { events_.changed(); };
   listeners_.emplace_back(loop_, std::move(endpoint), std::move(events), options_.delays);
 }
 
-void LinkServer::accepted(const std::string& carrier, UniqueFd fd) {
+void LinkServer::accepted(const std::string& carrier, bool may_be_silent, UniqueFd fd) {
   if (sessions_.size() - count_open() >= options_.strangers)
     return note_refusal(carrier + ": too many connections that have not said hello");
   if (sessions_.empty()) {
-    heartbeat_ = std::make_unique<Heartbeat>(loop_, options_.tick_ms, [this] {
-      // A session that ends here is destroyed later.
-      for (const auto& session : sessions_) session->tick();
-    });
+    heartbeat_ = std::make_unique<Heartbeat>(loop_, options_.tick_ms, [this] { tick(); });
   }
-  sessions_.push_back(std::make_unique<LinkSession>(loop_, std::move(fd), carrier, options_.session,
+  sessions_.push_back(std::make_unique<LinkSession>(loop_, std::move(fd), carrier, may_be_silent,
+                                                    options_.session,
                                                     static_cast<LinkSession::Owner&>(*this)));
+}
+
+void LinkServer::tick() {
+  // A session that ends here is destroyed later.
+  for (const auto& session : sessions_) session->tick();
+  // Streams whose receivers are slow hold a window each; the C library keeps what they held.
+  const bool streams = status().streams > 0;
+  if (std::exchange(had_streams_, streams) && !streams) ::malloc_trim(0);
 }
 
 void LinkServer::opened(LinkSession& session) {
@@ -58,6 +65,7 @@ void LinkServer::opened(LinkSession& session) {
 }
 
 bool LinkServer::serve(wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) {
+  had_streams_ = true;
   return events_.serve(channel, stream);
 }
 

@@ -69,7 +69,8 @@ class LinkServer : private LinkSession::Owner {
   const std::list<LinkListener>& listeners() const { return listeners_; }
 
  private:
-  void accepted(const std::string& carrier, UniqueFd fd);
+  void accepted(const std::string& carrier, bool may_be_silent, UniqueFd fd);
+  void tick();
   void note_refusal(const std::string& reason);
 
   void opened(LinkSession& session) override;
@@ -88,6 +89,7 @@ class LinkServer : private LinkSession::Owner {
   std::uint64_t alone_since_ms_;
   std::uint64_t refusal_logged_ms_ = 0;
   std::optional<Refusal> refusal_;
+  bool had_streams_ = false;  // since the last tick
   std::shared_ptr<int> lifetime_;
   std::vector<char> output_;                          // while there are sessions
   std::unique_ptr<Heartbeat> heartbeat_;              // while there are sessions

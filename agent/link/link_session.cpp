@@ -12,22 +12,27 @@ constexpr int kSendsPerTurn = 32;
 
 }  // namespace
 
-LinkSession::LinkSession(io::Loop& loop, UniqueFd fd, std::string carrier, const Options& options,
-                         Owner& owner)
+LinkSession::LinkSession(io::Loop& loop, UniqueFd fd, std::string carrier, bool may_be_silent,
+                         const Options& options, Owner& owner)
     : loop_(loop),
       owner_(owner),
       options_(options),
       carrier_(std::move(carrier)),
+      silent_(may_be_silent),
       since_ms_(loop.now_ms()),
       hello_(wire::Role::shim),
       lifetime_(std::make_shared<int>(0)),
       yamux_(wire::Yamux::Side::server, options.limits, *this),
       deadline_(loop),
       stream_(loop, std::move(fd), this) {
+  if (!silent_) await_hello();
+  stream_.resume(io::ByteStream::not_started);
+}
+
+void LinkSession::await_hello() {
   deadline_.start(options_.hello_ms, [this] {
     refuse("no complete hello within " + std::to_string(options_.hello_ms / 1000) + " s");
   });
-  stream_.resume(io::ByteStream::not_started);
 }
 
 LinkSession::~LinkSession() { lose_streams(); }
@@ -35,6 +40,7 @@ LinkSession::~LinkSession() { lose_streams(); }
 // ---- carrier -----------------------------------------------------------------------------------
 
 void LinkSession::on_data(std::string_view bytes) {
+  if (std::exchange(silent_, false)) await_hello();
   if (state_ == State::hello) bytes = greet(bytes);
   if (state_ == State::open && !bytes.empty()) receive(bytes);
 }
@@ -87,6 +93,7 @@ void LinkSession::on_eof() {
     case State::hello:
       // Nobody is left to read a refusal.
       state_ = State::refusing;
+      if (silent_) return end("it has held the distro, and carried no link");
       owner_.refused(*this, "the connection ended within the hello");
       return end("the connection ended within the hello");
     case State::refusing:

@@ -56,9 +56,10 @@ class LinkSession : private io::ByteStream::Handler,
     wire::Yamux::Limits limits;
   };
 
-  // `owner` and `options` outlive it. `carrier` is what the listener is called.
-  LinkSession(io::Loop& loop, UniqueFd fd, std::string carrier, const Options& options,
-              Owner& owner);
+  // `owner` and `options` outlive it. `carrier` is what the listener is called. `may_be_silent`:
+  // the time for the hello begins with its first byte.
+  LinkSession(io::Loop& loop, UniqueFd fd, std::string carrier, bool may_be_silent,
+              const Options& options, Owner& owner);
   ~LinkSession() override;
 
   bool is_open() const { return state_ == State::open; }
@@ -102,6 +103,7 @@ class LinkSession : private io::ByteStream::Handler,
   void flush_soon() override;
   void destroyed(Id id) override { streams_.erase(id); }
 
+  void await_hello();
   std::string_view greet(std::string_view bytes);
   void refuse(const std::string& reason);
   void receive(std::string_view bytes);
@@ -114,6 +116,7 @@ class LinkSession : private io::ByteStream::Handler,
   Owner& owner_;
   const Options& options_;
   const std::string carrier_;
+  bool silent_;  // may be, and has been so far
   State state_ = State::hello;
   std::uint64_t since_ms_;
   bool flushing_ = false;  // will be, in this turn

@@ -78,6 +78,17 @@ def includes(text):
         yield text.count("\n", 0, match.start()) + 1, match[1] or match[2], bool(match[1])
 
 
+def shim_layering(tree):
+    """The Windows program includes its own files, and of the agent only what both ends of the link share."""
+    problems = []
+    for path in tree.sources("host-shim"):
+        for line, name, quoted in includes(tree.text(path)):
+            shared = name.startswith("wire/") or name == "base/result.h"
+            if quoted and f"host-shim/{name}" not in tree.files and not (shared and f"agent/{name}" in tree.files):
+                problems.append(f"{path}:{line}: \"{name}\" is neither in host-shim/ nor shared by both ends of the link")
+    return problems
+
+
 def table_is_whole(tree):
     """The may-use table has one row for each folder of agent/ and for `main`, names only such, and has no cycle."""
     try:
@@ -136,6 +147,8 @@ def layering(tree):
 # A library, the one folder whose .cpp files include it, and whether headers there may.
 HIDDEN = (("uv.h", "io", False), ("nlohmann/", "config", False), ("spdlog/", "base", False), ("fmt/", "base", False),
           ("boost/", "http", False), ("CLI/", "cli", False))
+# The Windows program is one folder: there these stand behind its own headers.
+SHIM_LIBRARIES = ("nlohmann/", "CLI/")
 
 
 def hidden_libraries(tree):
@@ -146,7 +159,10 @@ def hidden_libraries(tree):
             for library, home, in_headers in HIDDEN:
                 if name != library and not (library.endswith("/") and name.startswith(library)):
                     continue
-                if not path.startswith(f"agent/{home}/"):
+                if path.startswith("host-shim/") and library in SHIM_LIBRARIES:
+                    if path.endswith(".h"):
+                        problems.append(f"{path}:{line}: <{name}> in a header")
+                elif not path.startswith(f"agent/{home}/"):
                     problems.append(f"{path}:{line}: <{name}> belongs into agent/{home}/ only")
                 elif path.endswith(".h") and not in_headers:
                     problems.append(f"{path}:{line}: <{name}> in a header")
@@ -164,10 +180,11 @@ def headers(tree):
             directives = re.findall(r"^[ \t]*#.*$", text, re.M)
             if not directives or directives[0].strip() != "#pragma once":
                 problems.append(f"{path}: the first directive of a header is #pragma once")
-        elif path.startswith("agent/"):
-            own = path[len("agent/"):-len(".cpp")] + ".h"
+        elif path.startswith(("agent/", "host-shim/")):
+            root, _, own = path[:-len(".cpp")].partition("/")
+            own += ".h"
             listed = [name for _, name, _ in includes(text)]
-            if f"agent/{own}" in tree.files and (not listed or listed[0] != own):
+            if f"{root}/{own}" in tree.files and (not listed or listed[0] != own):
                 problems.append(f"{path}: includes its own header \"{own}\" first, so that this stands alone")
     return problems
 
@@ -210,7 +227,7 @@ def text_files(tree):
             problems.append(f"{path}: no newline at its end")
         for number, line in enumerate(text.split("\n"), 1):
             where = f"{path}:{number}"
-            if "\t" in line and not path.endswith(("Makefile", ".mk")):
+            if "\t" in line and not path.endswith(("Makefile", ".mk", ".go")):
                 problems.append(f"{where}: a tab")
             if line.endswith("\r"):
                 problems.append(f"{where}: a carriage return")
@@ -247,7 +264,7 @@ def names(tree):
 
 
 def test_names(tree):
-    """tests/unit mirrors agent/: a case is named "module/file: behaviour" after the module whose folder it stands in."""
+    """tests/unit mirrors agent/, and host-shim/ as host_shim: a case is named "module/file: behaviour" after its folder."""
     problems = []
     for path in tree.sources("tests/unit"):
         parts = path.split("/")
@@ -258,15 +275,17 @@ def test_names(tree):
             named = re.match(r"([a-z0-9_]+)/([a-z0-9_]+): \S", match[1])
             if not named or named[1] != parts[2]:
                 problems.append(f"{path}:{line}: a case here is named \"{parts[2]}/FILE: what it shows\"")
-            elif not any(f.startswith(f"agent/{named[1]}/{named[2]}.") for f in tree.files):
-                problems.append(f"{path}:{line}: there is no agent/{named[1]}/{named[2]}.*")
+                continue
+            source = f"host-shim/{named[2]}." if named[1] == "host_shim" else f"agent/{named[1]}/{named[2]}."
+            if not any(f.startswith(source) for f in tree.files):
+                problems.append(f"{path}:{line}: there is no {source}*")
     return problems
 
 
 def built(tree):
     """Every source stands in its folder's meson.build: what isn't built isn't tested."""
     problems = []
-    for path in tree.sources("agent", "tests/unit"):
+    for path in tree.sources("agent", "host-shim", "tests/unit"):
         folder, name = os.path.split(path)
         lists = tree.text(f"{folder}/meson.build")
         if not path.endswith(".h") and (lists is None or f"'{name}'" not in lists):
@@ -286,4 +305,4 @@ def scripts(tree):
     return problems
 
 
-RULES = (table_is_whole, layering, hidden_libraries, headers, formatting, text_files, names, test_names, built, scripts)
+RULES = (table_is_whole, layering, shim_layering, hidden_libraries, headers, formatting, text_files, names, test_names, built, scripts)

@@ -30,7 +30,8 @@ def dial(path):
     """A connection to a unix socket, whatever its path's length."""
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(30)
-    enter.in_folder(os.path.dirname(path), lambda: connection.connect(os.path.basename(path)))
+    with enter.short_path(path) as short:
+        connection.connect(short)
     return connection
 
 

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <ctime>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "io/endpoint.h"
 #include "io/listener.h"
@@ -271,4 +273,33 @@ TEST_CASE("io/path_watch: sees a file come in a directory that did not exist yet
   ::unlink(path.c_str());
   ::rmdir((directory + "/sub").c_str());
   ::rmdir(directory.c_str());
+}
+
+TEST_CASE("io/listener: one whose socket has died says so once, and doesn't spin") {
+  std::string path = "/tmp/causeway-listener-XXXXXX";
+  REQUIRE(::mkdtemp(path.data()) != nullptr);
+  for (const bool told : {true, false}) {
+    CAPTURE(told);
+    Loop loop;
+    auto fd = listen_unix(path + "/sock", 0600);
+    REQUIRE(fd.ok());
+    const int raw = fd->get();
+    std::vector<std::string> died;
+    Listener listener(
+        loop, *std::move(fd), [](UniqueFd) {},
+        told ? [&](const Error& error) { died.push_back(error.message); }
+             : std::function<void(const Error&)>());
+    loop.turn();
+    ::shutdown(raw, SHUT_RDWR);
+    for (int i = 0; i < 20; ++i) loop.turn();
+    CHECK(died.size() == (told ? 1U : 0U));
+    // A loop that spins returns from each turn at once; this one waits for its timer.
+    Timer timer(loop);
+    timer.start(20, [&] { loop.stop(); });
+    const std::clock_t before = std::clock();
+    loop.run();
+    CHECK(std::clock() - before < CLOCKS_PER_SEC / 100);
+  }
+  ::unlink((path + "/sock").c_str());
+  ::rmdir(path.c_str());
 }

@@ -77,6 +77,33 @@ TEST_CASE("link/link_session: half a hello, then silence") {
 }
 
 TEST_CASE(
+    "link/link_session: attach's connection may say nothing for as long as it holds the distro") {
+  LinkServer::Options options;
+  options.session.hello_ms = 30;
+  Rig rig(options);
+  Windows holder = rig.connect();
+  Windows other = rig.connect();
+  other.send("CAUSE");
+  // The other one's time is over: the holder's would be, too.
+  CHECK(rig.wait_until([&] {
+    other.take();
+    return other.eof;
+  }));
+  holder.take();
+  CHECK(!holder.eof);
+  holder.say_hello(kAgents);
+  rig.settle();
+  CHECK(rig.connected == 1);
+
+  Rig quiet(options);
+  Windows leaves = quiet.connect();
+  quiet.settle();
+  leaves.close();
+  quiet.settle();
+  CHECK(!quiet.server->status().refusal);  // that was no attempt
+}
+
+TEST_CASE(
     "link/link_session: a stream is served under its channel, data pass both ways, and both ends") {
   for (const bool split : {false, true}) {
     CAPTURE(split);

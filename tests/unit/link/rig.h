@@ -141,6 +141,7 @@ class Rig {
     server = std::make_unique<LinkServer>(loop, options, std::move(events));
     Endpoint endpoint;
     endpoint.carrier = "unix";
+    endpoint.may_be_silent = true;
     endpoint.address = path;
     endpoint.listen = [this]() -> Result<UniqueFd> {
       ++listens;
