@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -111,6 +113,8 @@ func exchange(session *yamux.Session, size int) {
 }
 
 func main() {
+	// The other end may be gone while the last windows are opened, and Go dies of a broken standard output.
+	signal.Ignore(syscall.SIGPIPE)
 	config := yamux.DefaultConfig()
 	number := func(at int) int {
 		n, err := strconv.Atoi(os.Args[at])
