@@ -472,6 +472,16 @@ TEST_CASE("wire/yamux: the owner may do anything from within a call") {
     CHECK(client.data[id] == "enough");
     CHECK(client.log == "eof 1\nclosed 1\n");
   }
+  SUBCASE("take output while data comes") {
+    std::string early;
+    server.arrived = [&](Id which, std::string_view) {
+      server.session.write(which, "early");
+      early += server.output();
+    };
+    CHECK(server.feed(client.output()) == "");
+    CHECK(client.feed(early) == "");
+    CHECK(client.data[id] == "earlyearlyearlyearly");
+  }
   SUBCASE("reset at the end of the other's writing") {
     client.session.end_write(id);
     server.ended_writing = [&](Id which) { server.session.reset(which); };
