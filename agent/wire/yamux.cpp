@@ -497,9 +497,9 @@ std::size_t Yamux::State::send_stream(Stream& stream, char* out, std::size_t spa
   }
   if (stream.announce != 0) {
     // A window that is larger than the specification's first one is told here, too.
-    stream.receive_window += stream.owed;
-    put_header(out, {window_update, std::exchange(stream.announce, std::uint16_t{0}), id,
-                     std::exchange(stream.owed, 0U)});
+    const auto opens = stream.withheld.taken ? 0U : std::exchange(stream.owed, 0U);
+    stream.receive_window += opens;
+    put_header(out, {window_update, std::exchange(stream.announce, std::uint16_t{0}), id, opens});
     wake(stream);
     return kFrameHeader;
   }

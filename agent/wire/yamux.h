@@ -51,7 +51,8 @@ class Yamux {
   };
 
   // None is called from within a call of the owner other than receive() and take_output(). Each may
-  // call anything of Yamux but these two, and not destroy it.
+  // call anything of Yamux but receive(), not destroy it, and call take_output() only from within
+  // receive(): within another one its frames would stand in a wrong order.
   class Handler {
    public:
     virtual ~Handler() = default;

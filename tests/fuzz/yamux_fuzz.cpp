@@ -1,7 +1,7 @@
 // Fuzz target for the link's yamux. The first byte: bit 0 is the side, bit 1 how bytes are
 // consumed. What must hold for any input: whole and byte by byte the same is told; nobody holds
-// more than a window of a stream; everything that is sent is a conversation that a second session
-// of the other side takes, as far as it knows the streams.
+// more than a window of a stream; all that is sent is whole frames of the specification. That an
+// honest peer takes them is what yamux_pair_fuzz.cpp looks at.
 //
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iagent
 //     tests/fuzz/yamux_fuzz.cpp agent/wire/yamux.cpp -o fuzz

@@ -49,6 +49,7 @@ def test_our_server_answers_their_half_closed_streams(theirs, streams, size):
     code, said, theirs_code, heard = run([OURS, "echo", str(streams)], [theirs, "send", str(streams), str(size)])
     assert (code, said) == (0, f"{streams} streams in order, {streams * size} bytes"), heard
     assert theirs_code == 0, heard
+    assert f"{streams} streams came back" in heard
 
 
 @pytest.mark.parametrize("size", [1, 3_000_000])

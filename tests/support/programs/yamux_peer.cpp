@@ -1,9 +1,8 @@
 // One end of a yamux session on standard input and output, of our implementation:
 //
-//   yamux_peer echo STREAMS           server: each of STREAMS streams gets back what it sent, after
-//   its FIN; then FIN yamux_peer answer BYTES           server: one stream gets its first BYTES
-//   back, and FIN before the other end's yamux_peer send STREAMS BYTES     client: STREAMS streams
-//   at once, each sends BYTES and FIN and wants them back
+//   echo STREAMS         server: each of STREAMS streams gets back what it sent, behind its FIN
+//   answer BYTES         server: one stream gets its first BYTES back and FIN, before its own FIN
+//   send STREAMS BYTES   client: STREAMS streams at once, each sends BYTES and FIN, wants them back
 //
 // Prints on standard error what it saw, and exits with 0 when all streams ended in order.
 #include <poll.h>

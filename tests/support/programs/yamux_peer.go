@@ -1,6 +1,6 @@
 // The other end of yamux_peer.cpp, with the protocol's reference implementation. The same modes:
 //
-//	yamux_peer_go echo | send STREAMS BYTES
+//	yamux_peer_go echo | send STREAMS BYTES | exchange BYTES
 package main
 
 import (
@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -54,24 +56,23 @@ func echo(session *yamux.Session) {
 	}
 }
 
-// Reads while it writes: the reference reads nothing more behind its own Close. A stream of `size` bytes is
-// complete when as many have come back.
+// Half-closes each stream, and wants back behind that what it sent. A Read of the reference behind its own
+// Close doesn't wait, so it reads when both ends have closed: `size` is a window at most.
 func send(session *yamux.Session, streams, size int) {
-	rtt, err := session.Ping()
+	_, err := session.Ping()
 	check(err, "ping")
-	_ = rtt
 	var all sync.WaitGroup
-	for i := 0; i < streams; i++ {
-		stream, err := session.OpenStream()
+	opened := make([]*yamux.Stream, streams)
+	for i := range opened {
+		opened[i], err = session.OpenStream()
 		check(err, "open")
 		all.Add(1)
-		go func() {
+		go func(stream *yamux.Stream) {
 			defer all.Done()
-			sent := pattern(size, stream.StreamID())
-			_, err := stream.Write(sent)
+			_, err := stream.Write(pattern(size, stream.StreamID()))
 			check(err, "write")
 			check(stream.Close(), "close")
-		}()
+		}(opened[i])
 	}
 	all.Wait()
 	for deadline := time.Now().Add(20 * time.Second); session.NumStreams() > 0; time.Sleep(time.Millisecond) {
@@ -80,6 +81,19 @@ func send(session *yamux.Session, streams, size int) {
 			os.Exit(1)
 		}
 	}
+	for _, stream := range opened {
+		got := make([]byte, 0, size)
+		part := make([]byte, 64*1024)
+		// Behind the session's end a Read that opens the window has both bytes and an error.
+		for n := -1; n != 0; got = append(got, part[:n]...) {
+			n, _ = stream.Read(part)
+		}
+		if !bytes.Equal(got, pattern(size, stream.StreamID())) {
+			fmt.Fprintf(os.Stderr, "stream %d: %d other bytes came back\n", stream.StreamID(), len(got))
+			os.Exit(1)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "%d streams came back\n", streams)
 }
 
 // One stream that reads to the other's end of writing before it ends its own.
@@ -99,6 +113,8 @@ func exchange(session *yamux.Session, size int) {
 }
 
 func main() {
+	// The other end may be gone while the last windows are opened, and Go dies of a broken standard output.
+	signal.Ignore(syscall.SIGPIPE)
 	config := yamux.DefaultConfig()
 	number := func(at int) int {
 		n, err := strconv.Atoi(os.Args[at])

@@ -199,6 +199,23 @@ TEST_CASE("wire/yamux: no window is reopened while all streams together hold too
   }
 }
 
+TEST_CASE("wire/yamux: nor is it with the answer to an opening") {
+  Yamux::Limits limits;
+  limits.unconsumed = 100'000;
+  Peer client(Yamux::Side::client);
+  Peer server(Yamux::Side::server, limits);
+  server.consume = false;
+  const auto a = client.session.open();
+  const auto b = client.session.open();
+  client.session.write(a, pattern(200'000));
+  client.session.write(b, pattern(200'000));
+  CHECK(server.feed(client.output(1 << 20)) == "");
+  server.session.consumed(a, 200'000);
+  CHECK(server.output() == frame(1, kAck, a, 0) + frame(1, kAck, b, 0));
+  server.session.consumed(b, 100'000);
+  CHECK(server.output() == frame(1, 0, a, 200'000));
+}
+
 TEST_CASE("wire/yamux: streams take turns, a frame each") {
   Peer client(Yamux::Side::client);
   const auto large = client.session.open();
@@ -454,6 +471,16 @@ TEST_CASE("wire/yamux: the owner may do anything from within a call") {
     settle(client, server);
     CHECK(client.data[id] == "enough");
     CHECK(client.log == "eof 1\nclosed 1\n");
+  }
+  SUBCASE("take output while data comes") {
+    std::string early;
+    server.arrived = [&](Id which, std::string_view) {
+      server.session.write(which, "early");
+      early += server.output();
+    };
+    CHECK(server.feed(client.output()) == "");
+    CHECK(client.feed(early) == "");
+    CHECK(client.data[id] == "earlyearlyearlyearly");
   }
   SUBCASE("reset at the end of the other's writing") {
     client.session.end_write(id);
