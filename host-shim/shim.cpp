@@ -43,7 +43,12 @@ class Core : private Link::Owner, private Relay::Owner {
       if (!name.empty()) pipes_.push_back({name, nullptr, {}});
     serve();
   }
-  ~Core() override { relays_.clear(); }
+  ~Core() override {
+    relays_.clear();
+    // What is left waits for a client to take its last bytes; the loop couldn't end without these.
+    for (const auto& weak : accepted_)
+      if (const auto client = weak.lock()) client->abort();
+  }
 
   Link& link() { return link_; }
 
@@ -114,6 +119,8 @@ class Core : private Link::Owner, private Relay::Owner {
 
   void accept(std::shared_ptr<PipeClient> client) {
     ++clients_total_;
+    std::erase_if(accepted_, [](const auto& weak) { return weak.expired(); });
+    accepted_.push_back(client);
     Relay::Owner& owner = *this;
     auto relay = std::make_unique<Relay>(port_, std::move(client), settings_.client_wait_ms, owner);
     relays_.emplace(relay.get(), std::move(relay));
@@ -173,6 +180,7 @@ class Core : private Link::Owner, private Relay::Owner {
   std::function<void()> stopped_;
   std::uint64_t clients_total_ = 0;
   std::uint64_t refused_total_ = 0;
+  std::vector<std::weak_ptr<PipeClient>> accepted_;  // bounded by the pipes' most clients
   std::vector<std::unique_ptr<Relay>> over_;
   Link link_;
   std::unordered_map<Relay*, std::unique_ptr<Relay>> relays_;  // before the link: they use it

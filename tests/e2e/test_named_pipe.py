@@ -283,6 +283,20 @@ def test_a_stop_says_farewell(prefix, peer, command):
         assert running.end()[0] == 1
 
 
+def test_a_client_that_never_reads_does_not_hold_up_the_end(prefix, peer):
+    """Its stream is closed and its bytes wait in a write that nobody takes: they end with the shim."""
+    with ShimProcess(prefix, **direct(peer)) as shim:
+        shim.wait_state("connected")
+        running = Client(prefix, "deaf", "source 200000\n", seconds=20)
+        peer.wait(lambda: peer.records["ends"])
+        ask_until(shim, "clients", 0)
+        begin = time.monotonic()
+        shim.tell("stop")
+        shim.wait(lambda event: event["event"] == "gone")
+        assert time.monotonic() - begin < 3
+        running.kill()
+
+
 def test_cut_at_every_byte_of_a_conversation(prefix, peer):
     """56 bytes of hello each way, then frames: every link ends one byte later than the one before, in both directions."""
     each_way = 160
