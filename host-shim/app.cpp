@@ -73,13 +73,13 @@ Status App::start(const InstanceNames& names) {
                                     }});
   if (!window) return std::move(window).error();
   window_ = std::move(*window);
-  HelperProcesses::Options options;
+  EnabledDistros::Options options;
   if (!settings_.shim.attach.empty()) options.wsl = settings_.shim.attach[0];
   options.log_folder = places_.folder;
   options.script = kBootstrapScript;
-  helpers_ = std::make_unique<HelperProcesses>(
+  helpers_ = std::make_unique<EnabledDistros>(
       *window_, options,
-      HelperProcesses::Events{
+      EnabledDistros::Events{
           [this](std::string_view line) { log(LogLevel::info, std::string(line)); },
           [this](const std::string& distro, std::function<void(bool)> told) {
             ask_stopped(distro, std::move(told));
@@ -149,7 +149,7 @@ std::string App::answer(const std::string& request) {
 }
 
 std::string App::status_json() {
-  std::vector<HelperProcesses::Shown> distros;
+  std::vector<EnabledDistros::Shown> distros;
   window_->call([&] { distros = helpers_->shown(); });
   StatusParts parts;
   parts.settings_file = places_.settings;

@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "control_pipe.h"
-#include "helper_processes.h"
+#include "enabled_distros.h"
 #include "instance.h"
 #include "log_file.h"
 #include "main_window.h"
@@ -45,7 +45,7 @@ class App {
   std::string distros_error_;
   std::unique_ptr<LogFile> log_;
   std::unique_ptr<MainWindow> window_;
-  std::unique_ptr<HelperProcesses> helpers_;
+  std::unique_ptr<EnabledDistros> helpers_;
   std::unique_ptr<Shim> shim_;
   std::unique_ptr<ControlPipe> control_;
 };

@@ -203,9 +203,9 @@ int command_distro_list(bool json) {
     const auto text = places ? read_file(places->distros) : Result<std::string>(places.error());
     const auto enabled =
         text ? parse_enabled(*text) : Result<std::vector<std::string>>(text.error());
-    std::vector<HelperProcesses::Shown> shown;
+    std::vector<EnabledDistros::Shown> shown;
     for (const auto& distro : *distros) {
-      HelperProcesses::Shown entry{distro.name, false, "off", "", 0};
+      EnabledDistros::Shown entry{distro.name, false, "off", "", 0};
       if (enabled)
         for (const auto& name : *enabled)
           entry.enabled = entry.enabled || same_name(name, distro.name);

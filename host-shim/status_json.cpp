@@ -16,7 +16,7 @@ Json pipes_json(const std::vector<ShimStatus::Pipe>& pipes) {
   return out;
 }
 
-Json distros_json(const std::vector<HelperProcesses::Shown>& distros) {
+Json distros_json(const std::vector<EnabledDistros::Shown>& distros) {
   Json out = Json::array();
   for (const auto& distro : distros)
     out.push_back({{"name", distro.name},
@@ -38,7 +38,7 @@ void add_line(std::string& out, const std::string& title, const std::string& tex
 
 }  // namespace
 
-std::string to_json(const ShimStatus& status, const std::vector<HelperProcesses::Shown>& distros,
+std::string to_json(const ShimStatus& status, const std::vector<EnabledDistros::Shown>& distros,
                     const StatusParts& parts) {
   const Json out{
       {"version", CAUSEWAY_VERSION},

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "helper_processes.h"
+#include "enabled_distros.h"
 #include "shim.h"
 
 namespace causeway::shim {
@@ -17,7 +17,7 @@ struct StatusParts {
 
 // {"version", "pid", "state", "reason", "connected", "link": {…}, "pipes": […], "attach": {…},
 //  "clients": {…}, "distros": […], "settings": {…}, "handles"}
-std::string to_json(const ShimStatus& status, const std::vector<HelperProcesses::Shown>& distros,
+std::string to_json(const ShimStatus& status, const std::vector<EnabledDistros::Shown>& distros,
                     const StatusParts& parts);
 
 // A screen of it; `json` is what to_json() gave. An error text when it isn't.

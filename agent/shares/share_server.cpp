@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include <utility>
 
 #include "base/log.h"
@@ -10,13 +12,20 @@
 #include "io/endpoint.h"
 
 namespace causeway::shares {
+namespace {
+
+// The kernel tells of a file's end just before it drops the lock on it (__fput).
+constexpr std::uint64_t kAfterCloseMs = 100;
+
+}  // namespace
 
 ShareServer::ShareServer(io::Loop& loop, Places places, std::function<void(UniqueFd)> accepted,
                          std::function<void()> changed)
     : loop_(loop),
       places_(std::move(places)),
       accepted_(std::move(accepted)),
-      changed_(std::move(changed)) {}
+      changed_(std::move(changed)),
+      after_close_(loop) {}
 
 void ShareServer::start() {
   // Each in its own folder, which is what is watched. Our own changes are seen too, and find
@@ -33,16 +42,26 @@ void ShareServer::start() {
   check();
 }
 
+// At each event; while another one holds the lock, once more after it.
 void ShareServer::check() {
+  after_close_.stop();
+  if (check_once()) return;
+  after_close_.start(kAfterCloseMs, [this] { check_once(); });
+}
+
+// False: another one holds the lock.
+bool ShareServer::check_once() {
   auto done = put_in_order();
+  const bool held_elsewhere = !done && done.error().code == EWOULDBLOCK;
   std::string problem = done ? "" : done.error().message;
-  if (problem == problem_) return;
+  if (problem == problem_) return !held_elsewhere;
   if (problem.empty())
     log::info("shares.place_in_order", {{"place", places_.wsl + "/" + handover::kPlace}});
   else
     log::error("shares.place_refused", {{"error", problem}});
   problem_ = std::move(problem);
   changed_();
+  return !held_elsewhere;
 }
 
 Status ShareServer::put_in_order() {

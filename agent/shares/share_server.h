@@ -13,6 +13,7 @@
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/path_watch.h"
+#include "io/timer.h"
 #include "shares/meeting_place.h"
 
 namespace causeway::shares {
@@ -37,6 +38,7 @@ class ShareServer {
 
  private:
   void check();
+  bool check_once();
   Status put_in_order();
   Status listen(const MeetingPlace& place);
   void on_connection(UniqueFd connected);
@@ -50,6 +52,7 @@ class ShareServer {
   handover::FileId socket_;
   std::unique_ptr<io::Listener> listener_;
   std::vector<std::unique_ptr<io::PathWatch>> watches_;
+  io::Timer after_close_;
 };
 
 }  // namespace causeway::shares

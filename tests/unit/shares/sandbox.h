@@ -113,12 +113,18 @@ inline paths::MountEntry mount_at(const std::string& path) {
 class Process {
  public:
   Process() {
+    std::array<int, 2> closed{};
+    REQUIRE(::pipe2(closed.data(), O_CLOEXEC) == 0);
     pid_ = ::fork();
     if (pid_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       ::close_range(3, ~0U, 0);  // an agent's locks are not this process's
       for (;;) ::pause();
     }
+    ::close(closed[1]);
+    char none = 0;
+    REQUIRE(::read(closed[0], &none, 1) == 0);  // it has closed them
+    ::close(closed[0]);
     pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   }
   ~Process() { end(); }

@@ -181,6 +181,23 @@ TEST_CASE("shares/share_server: one agent serves the distros, the next one waits
     REQUIRE(handover::connect_in(run->get(), handover::kSocketName).ok());
     CHECK(turn_until(rig.loop, [&] { return accepted == 1; }));
   }
+  SUBCASE("the first one is killed before a child of it has become another program") {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      for (;;) ::pause();
+    }
+    rig.end();
+    second.call_again();
+    for (int i = 0; i < 20; ++i) rig.loop.turn();
+    CHECK_FALSE(second.problem().empty());
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    REQUIRE(turn_until(rig.loop, [&] { return second.problem().empty(); }));
+    const auto run = handover::open_trusted(rig.wsl, {handover::kPlace, "run"});
+    REQUIRE(handover::connect_in(run->get(), handover::kSocketName).ok());
+    CHECK(turn_until(rig.loop, [&] { return accepted == 1; }));
+  }
 }
 
 TEST_CASE("shares/share_server: calling touches the socket" * needs_mounts) {

@@ -2,12 +2,11 @@
 // with agent/distro/bootstrap.sh on its standard input. Each keeps its distro up, in a job that
 // ends it with the shim.
 //
-//   off ── enabled, and the engine is there ──▶ running ── ended ──▶ waiting ── back-off ──▶
-//   running
-//                                                  │
-//                                                  ├─ with exit code 0 ──▶ undone   (`causeway
-//                                                  distro disable`) └─ its distro has stopped ──▶
-//                                                  stopped
+//   off      its distro isn't enabled, or the engine isn't there
+//   running  until its process ends; then one of
+//     waiting  for the back-off, and then running again
+//     undone   it ended with 0: `causeway distro disable` took its work back
+//     stopped  its distro has stopped
 //
 // A distro that was stopped by its user is not started again, until somebody uses it, enables it,
 // or the agent asks for it because a container needs its files. All calls and callbacks are on the
@@ -29,7 +28,7 @@
 
 namespace causeway::shim {
 
-class HelperProcesses {
+class EnabledDistros {
  public:
   struct Options {
     std::string wsl = "wsl.exe";
@@ -50,10 +49,10 @@ class HelperProcesses {
     std::uint32_t pid = 0;
   };
 
-  HelperProcesses(MainWindow& window, Options options, Events events);
-  ~HelperProcesses();
-  HelperProcesses(const HelperProcesses&) = delete;
-  HelperProcesses& operator=(const HelperProcesses&) = delete;
+  EnabledDistros(MainWindow& window, Options options, Events events);
+  ~EnabledDistros();
+  EnabledDistros(const EnabledDistros&) = delete;
+  EnabledDistros& operator=(const EnabledDistros&) = delete;
 
   // Which are enabled, by their names in the registry.
   void set_enabled(const std::vector<std::string>& names);

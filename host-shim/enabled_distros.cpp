@@ -1,4 +1,4 @@
-#include "helper_processes.h"
+#include "enabled_distros.h"
 
 #include <windows.h>
 
@@ -128,7 +128,7 @@ std::vector<std::string> running_distros(const std::string& wsl) {
 
 }  // namespace
 
-struct HelperProcesses::Helper {
+struct EnabledDistros::Helper {
   enum class State { off, running, waiting, undone, stopped };
   std::string name;
   State state = State::off;
@@ -161,18 +161,18 @@ void CALLBACK on_process_end(void* context, BOOLEAN) {
 }
 }  // namespace
 
-HelperProcesses::HelperProcesses(MainWindow& window, Options options, Events events)
+EnabledDistros::EnabledDistros(MainWindow& window, Options options, Events events)
     : window_(window), options_(std::move(options)), events_(std::move(events)) {}
 
-HelperProcesses::~HelperProcesses() = default;
+EnabledDistros::~EnabledDistros() = default;
 
-HelperProcesses::Helper* HelperProcesses::find(const std::string& name) {
+EnabledDistros::Helper* EnabledDistros::find(const std::string& name) {
   for (const auto& [known, helper] : helpers_)
     if (same_name(known, name)) return helper.get();
   return nullptr;
 }
 
-void HelperProcesses::set_enabled(const std::vector<std::string>& names) {
+void EnabledDistros::set_enabled(const std::vector<std::string>& names) {
   for (const auto& name : names) {
     if (find(name) != nullptr) continue;
     auto helper = std::make_unique<Helper>();
@@ -186,20 +186,20 @@ void HelperProcesses::set_enabled(const std::vector<std::string>& names) {
   });
 }
 
-std::vector<std::string> HelperProcesses::enabled() const {
+std::vector<std::string> EnabledDistros::enabled() const {
   std::vector<std::string> out;
   for (const auto& [name, helper] : helpers_) out.push_back(name);
   return out;
 }
 
-void HelperProcesses::engine_there(bool there) {
+void EnabledDistros::engine_there(bool there) {
   if (std::exchange(engine_there_, there) == there || !there) return;
   for (const auto& [name, helper] : helpers_)
     if (helper->state == Helper::State::off || helper->state == Helper::State::waiting)
       start(*helper);
 }
 
-std::string HelperProcesses::want(const std::string& name) {
+std::string EnabledDistros::want(const std::string& name) {
   Helper* helper = find(name);
   if (helper == nullptr)
     return "it is not enabled in Windows: `causeway.exe distro enable " + name + "`";
@@ -207,11 +207,11 @@ std::string HelperProcesses::want(const std::string& name) {
   return helper->state == Helper::State::running ? "" : helper->reason;
 }
 
-void HelperProcesses::forget(const std::string& name) {
+void EnabledDistros::forget(const std::string& name) {
   std::erase_if(helpers_, [&](const auto& item) { return same_name(name, item.first); });
 }
 
-void HelperProcesses::start(Helper& helper) {
+void EnabledDistros::start(Helper& helper) {
   helper.end();
   helper.run = next_run_++;
   const auto distros = list_distros();
@@ -229,7 +229,7 @@ void HelperProcesses::start(Helper& helper) {
   events_.log("helper.started distro=" + helper.name + " pid=" + std::to_string(helper.pid));
 }
 
-Status HelperProcesses::launch(Helper& helper) {
+Status EnabledDistros::launch(Helper& helper) {
   auto input = make_pipe(static_cast<DWORD>(options_.script.size()));
   auto log = open_log(options_.log_folder, helper.name);
   helper.job = make_job();
@@ -264,7 +264,7 @@ Status HelperProcesses::launch(Helper& helper) {
   return Ok{};
 }
 
-void HelperProcesses::ended(const std::string& name, std::uint64_t run) {
+void EnabledDistros::ended(const std::string& name, std::uint64_t run) {
   Helper* helper = find(name);
   if (helper == nullptr || helper->run != run) return;
   DWORD code = 0;
@@ -291,7 +291,7 @@ void HelperProcesses::ended(const std::string& name, std::uint64_t run) {
       });
 }
 
-void HelperProcesses::back_off(Helper& helper, std::string reason) {
+void EnabledDistros::back_off(Helper& helper, std::string reason) {
   helper.state = Helper::State::waiting;
   helper.reason = std::move(reason);
   if (helper.started_ms != 0 && GetTickCount64() - helper.started_ms > kHealthyMs)
@@ -307,14 +307,14 @@ void HelperProcesses::back_off(Helper& helper, std::string reason) {
       });
 }
 
-void HelperProcesses::watch_running() {
+void EnabledDistros::watch_running() {
   if (std::exchange(watching_, true)) return;
   window_.after(kLookMs, [this, alive = std::weak_ptr<int>(lifetime_)] {
     if (!alive.expired()) look_at_running();
   });
 }
 
-void HelperProcesses::look_at_running() {
+void EnabledDistros::look_at_running() {
   watching_ = false;
   const auto waits = [](const auto& item) { return item.second->state == Helper::State::stopped; };
   if (std::none_of(helpers_.begin(), helpers_.end(), waits)) return;
@@ -325,7 +325,7 @@ void HelperProcesses::look_at_running() {
   watch_running();
 }
 
-std::vector<HelperProcesses::Shown> HelperProcesses::shown() const {
+std::vector<EnabledDistros::Shown> EnabledDistros::shown() const {
   constexpr std::array<const char*, 5> kStates{"off", "running", "waiting", "undone", "stopped"};
   std::vector<Shown> out;
   const auto distros = list_distros();
