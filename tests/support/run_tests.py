@@ -12,6 +12,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
+import wine
 import wslvm_marks as marks
 import wslvm_vm as wslvm
 
@@ -22,11 +23,12 @@ BUILDS = {
     # gcc 12 warns of uninitialised moves in every std::variant once it instruments them.
     "sanitize": ["-Db_sanitize=address,undefined", "-Dstatic_agent=false", "-Dbuildtype=debug",
                  "-Dcpp_args=-Wno-maybe-uninitialized"],
+    "windows": ["--cross-file", os.path.join(REPOSITORY, "packaging", "mingw-w64.ini")],
 }
 _DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped")
 _UNIT_ENVIRONMENT = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=1"}
-# Longer than all integration tests take on two busy cores; a hang becomes a failure, not a lost machine.
 _KINDS = ["unit", "lint", "integration", "e2e"]
+# Longer than all integration tests take on two busy cores; a hang becomes a failure, not a lost machine.
 _PYTEST_SECONDS = 60 * 60
 _STUCK_TEST_SECONDS = 5 * 60  # pytest then prints every thread's stack
 
@@ -49,6 +51,8 @@ def main():
     count = Count()
     if kinds != ["lint"]:
         built = build("release", count, None if "unit" in kinds else _product_and_test_programs)
+    if "unit" in kinds or "e2e" in kinds:
+        built_for_windows = build("windows", count, None if "unit" in kinds else _product_and_test_programs)
     if "lint" in kinds:
         run_pytest("lint", pytest_arguments, {}, count)
     if "unit" in kinds:
@@ -56,6 +60,8 @@ def main():
             run_unit("release", count)
         if build("sanitize", count, _programs_of_meson_tests):
             run_unit("sanitize", count)
+        if built_for_windows:
+            run_unit_in_wine(count)
     for kind in ("integration", "e2e"):
         if kind in kinds and built:
             end_lost_vms()
@@ -110,14 +116,14 @@ def _build_failed(name, reason, count):
     return False
 
 
-def run_unit(name, count):
+def run_unit(name, count, environment=None):
     step(f"unit tests ({name})")
     folder = os.path.join(BUILD, name)
     log = f"{folder}/meson-logs/testlog.json"
     if os.path.exists(log):
         os.unlink(log)
     done = subprocess.run(["meson", "test", "-C", folder, "--no-rebuild"], check=False,
-                          env={**os.environ, **_UNIT_ENVIRONMENT})
+                          env={**os.environ, **_UNIT_ENVIRONMENT, **(environment or {})})
     if not os.path.exists(log):
         print(f"FAILED: meson test wrote no log (exit code {done.returncode})", flush=True)
         count.add(0, 1, 0)
@@ -125,6 +131,16 @@ def run_unit(name, count):
     with open(log, encoding="utf-8") as lines:
         for line in lines:
             count.add(*_unit_result(json.loads(line)))
+
+
+def run_unit_in_wine(count):
+    """Meson starts them by the cross file's exe_wrapper; the prefix is theirs alone."""
+    if wine.missing():
+        print(f"FAILED: unit tests (windows): {', '.join(wine.missing())} is missing", flush=True)
+        count.add(0, 1, 0)
+        return
+    with wine.Prefix() as prefix:
+        run_unit("windows", count, prefix.environment)
 
 
 def _unit_result(test):
