@@ -391,15 +391,6 @@ Section "un.Causeway" un_programs
     Call un.Run
   ${EndIf}
   ${un.RemoveFromUserPath} "$INSTDIR\bin"
-  Delete "$INSTDIR\bin\docker.exe"
-  Delete "$INSTDIR\bin\kubectl.exe"
-  RMDir "$INSTDIR\bin"
-  Delete "$INSTDIR\causeway.exe"
-  Delete "$INSTDIR\causewayw.exe"
-  Delete "$INSTDIR\LICENSE.txt"
-  Delete "$INSTDIR\uninstall.exe"
-  SetOutPath "$TEMP"
-  RMDir "$INSTDIR"
   DeleteRegKey HKCU "${UNINSTALL_KEY}"
   ${If} ${SectionIsSelected} ${un_data}
     Delete "$LOCALAPPDATA\Causeway\settings.json"
@@ -415,6 +406,16 @@ Section "un.Causeway" un_programs
     StrCpy $0 "uninstalled; the distro $Distro and its data are kept"
     Call un.Log
   ${EndIf}
+  ; Last, so that who sees it gone knows that all is done.
+  Delete "$INSTDIR\bin\docker.exe"
+  Delete "$INSTDIR\bin\kubectl.exe"
+  RMDir "$INSTDIR\bin"
+  Delete "$INSTDIR\causeway.exe"
+  Delete "$INSTDIR\causewayw.exe"
+  Delete "$INSTDIR\LICENSE.txt"
+  Delete "$INSTDIR\uninstall.exe"
+  SetOutPath "$TEMP"
+  RMDir "$INSTDIR"
 SectionEnd
 
 Function un.onInit

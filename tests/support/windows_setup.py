@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 
-from wine import SERVER, WINE
+from wine import WINE
+from wslvm_engine import poll
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 SHIM = f"{REPOSITORY}/build/windows/host-shim"
@@ -67,9 +68,10 @@ class Machine:
         return self.run(program, "/S", "/NOSTART", *arguments)
 
     def uninstall(self, *arguments):
-        """The uninstaller copies itself away and goes on there, so that it can remove itself: waits for the last program's end."""
+        """The uninstaller copies itself away and goes on there, so that it can remove itself. Nothing tells of the copy's end but what
+        it does last: its folder goes."""
         code = self.run(PROGRAM + r"\uninstall.exe", "/S", *arguments)
-        subprocess.run([SERVER, "-w"], env=self.prefix.environment, check=True, timeout=60)
+        poll(lambda: not self.exists(PROGRAM), "the uninstaller has removed its folder", timeout=60)
         return code
 
     def path(self, windows):
