@@ -2,6 +2,7 @@
 as many hops."""
 import contextlib
 import os
+import resource
 import socket
 import statistics
 import subprocess
@@ -50,27 +51,23 @@ class Links:
         self.clients = []
 
     def everything(self):
-        self.bench.engine.start_agent()
-        try:
-            with self.hops(self.bench.engine):
-                self.ping("behind dockerd", 1.15)
-        finally:
-            self.bench.engine.stop()
+        with self.hops(self.bench.engine):
+            self.ping("behind dockerd", 1.15)
         engine = self.standin()
-        try:
-            engine.start_agent()
-            with self.hops(engine):
-                # Memory first: what the load leaves to the C library would take up the growth.
-                self.churn()
-                self.idle()
-                self.round_trips(engine)
-                self.ping("behind the stand-in", None)
-                self.stream("out", "one stream out")
-                self.stream("in", "one stream in")
-                self.many()
-                self.busy()
-        finally:
-            engine.stop()
+        # An agent each: what an earlier load has left to the C library would take up the growth.
+        with self.hops(engine):
+            self.churn()
+        with self.hops(engine):
+            self.idle_attach()
+        with self.hops(engine):
+            self.idle_keep_alive()
+        with self.hops(engine):
+            self.round_trips(engine)
+            self.ping("behind the stand-in", None)
+            self.stream("out", "one stream out")
+            self.stream("in", "one stream in")
+            self.many()
+            self.busy()
 
     # -- what is measured --------------------------------------------------------------------------
 
@@ -84,7 +81,8 @@ class Links:
 
     @contextlib.contextmanager
     def hops(self, engine):
-        """relays and relays2: two relays each; link: link_client and the agent."""
+        """A new agent before `engine`. relays and relays2: two relays each; link: link_client and the agent."""
+        engine.start_agent()
         self.agent = engine.processes[-1].pid
         hops = engines.Hops(self.work, engine.dockerd_socket, self.bench.pin)
         try:
@@ -102,6 +100,7 @@ class Links:
                 client.kill()
                 client.wait()
             hops.stop()
+            engine.stop()
 
     def client(self, name, carrier):
         """Windows' end, connected; its socket is `name`.sock."""
@@ -193,8 +192,12 @@ class Links:
         client.wait()
         tap.join(10)
 
-    def idle(self):
+    def warm(self):
+        self.pinger("fresh", 1, 100, f"link={self.sockets['link']}")  # what is made once
+
+    def idle_attach(self):
         count = self.plan["held"]
+        self.warm()
         before = self.rss()
         holder = subprocess.Popen([self.bench.programs["pinger"], "hold", str(count), CONTAINER, self.sockets["link"]],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -205,6 +208,23 @@ class Links:
             raise engines.Failure(f"{count} streams: {answer.strip()} {errors.strip()}")
         self.table.add("link, streams open at once", int(answer.split()[1]), "", count, least=True)
         self.table.add(f"link, RSS per idle attach stream at {count}: agent", (after - before) / count / 1000, "KB", 4.0)
+
+    def idle_keep_alive(self):
+        """Streams on which HTTP goes on: with both parsers and an engine connection each."""
+        count = self.plan["held"]
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        self.warm()
+        before = self.rss()
+        with contextlib.ExitStack() as streams:
+            for _ in range(count):
+                stream = streams.enter_context(socket.socket(socket.AF_UNIX))
+                stream.settimeout(10)
+                stream.connect(self.sockets["link"])
+                stream.sendall(PING)
+                if not stream.recv(65536).startswith(b"HTTP/1.1 200"):
+                    raise engines.Failure("a stream's _ping isn't answered")
+            self.table.add(f"link, RSS per idle keep-alive stream at {count}: agent", (self.rss() - before) / count / 1000, "KB", 4.0)
 
     def churn(self):
         """The same before and after: what it keeps for the next streams is there after the first."""
