@@ -319,7 +319,7 @@ def tap(vm, tmp_path):
 
 
 def test_opening_a_stream_costs_no_round_trip(vm, tmp_path, tap):
-    """All that the agent says is held back, and a new stream's request leaves behind its SYN; several, one behind the other."""
+    """All that the agent says is held back, and a new stream's request leaves behind its SYN; so does the next one's."""
     peer = LinkPeer(tmp_path, f"{tmp_path}/link.sock", contact(vm)["nonce"]).wait_connected()
     request = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
     try:
@@ -330,8 +330,10 @@ def test_opening_a_stream_costs_no_round_trip(vm, tmp_path, tap):
             stream.sendall(request)
             assert tap.wait_said(request, since), "it waits for an answer"
             assert tap.heard == heard
-            first = next(frames(tap.said[since:]))
-            assert first[1] == SYN
+            sent = list(frames(tap.said[since:]))
+            opened = [number for _, flags, number, _ in sent if flags & SYN]
+            assert len(opened) == 1
+            assert request in b"".join(payload for _, _, number, payload in sent if number == opened[0])
             tap.release()
             assert stream.recv(65536).startswith(b"HTTP/1.1 200")
             stream.close()
@@ -401,7 +403,7 @@ def test_1000_refused_peers_leave_nothing(vm):
 
 
 def test_100000_streams_leave_nothing(vm, link):
-    """Each opened for one `_ping` and closed, by real dockerd. A leak of 16 bytes a stream would be seen."""
+    """Each opened for one `_ping` and closed, by real dockerd. The bench looks closer, with a new agent that has no freed memory to grow into."""
     agent = vm.agent_pid()
 
     def ping(rounds):
@@ -409,7 +411,7 @@ def test_100000_streams_leave_nothing(vm, link):
         subprocess.run([PINGER, "fresh", str(rounds), "100", "link=engine.sock"], cwd=link.home, check=True, stdout=subprocess.DEVNULL,
                        timeout=300)
 
-    ping(90)
+    ping(20)
     before = count_fds(agent), memory_kb(agent)
     ping(893)
     assert vm.agent_pid() == agent
@@ -459,7 +461,7 @@ def listener_of(vm, carrier):
 def test_tcp_on_loopback(vm, tmp_path, link_settings, steady):
     assert not listening_on(vm, PORT)  # off unless set
     link_settings(tcp=f"127.0.0.1:{PORT}")
-    assert listener_of(vm, "tcp") == {"carrier": "tcp", "address": f"127.0.0.1:{PORT}", "state": "listening"}
+    assert listener_of(vm, "tcp") == {"carrier": "tcp", "address": f"127.0.0.1:{PORT}", "state": "listening", "reason": ""}
     assert listening_on(vm, PORT) == ["0100007F"]
     network = vm.init_pid()
     with pytest.raises(ConnectionRefusedError):
@@ -491,7 +493,7 @@ def test_tcp_on_loopback(vm, tmp_path, link_settings, steady):
         peer.close()
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.1", "localhost", "[::1]"])
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.1"])  # more of them: the unit tests of settings
 def test_tcp_anywhere_else_is_refused(vm, link_settings, address):
     link_settings(tcp=f"{address}:{PORT}")
     assert not listener_of(vm, "tcp") and not listening_on(vm, PORT)
