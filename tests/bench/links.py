@@ -127,6 +127,7 @@ class Links:
     def ping(self, where, limit):
         result = self.pinger("ping", self.plan["rounds"], self.plan["block"], *self.targets())
         title = f"link _ping {where}"
+        self.unloaded = {name: figures["p99"] for name, figures in result.items()}
         for name, figures in result.items():
             self.table.add(f"{title} p50: {name}", figures["p50"] / 1000, "us")
         self.ratio(f"{title} p50: relays2 / relays (noise)", slower, result["relays2"]["rounds_p50"], result["relays"]["rounds_p50"])
@@ -162,6 +163,9 @@ class Links:
             for what in ("p50", "p99"):
                 self.table.add(f"{title} {what}: {name}", statistics.median(figures[f"rounds_{what}"]) / 1000, "us",
                                note=f"{sum(figures['rounds_samples'])} pings" if what == "p50" else None)
+        for name in ("relays", "link"):
+            self.table.add(f"{title} p99: {name} / {name} without one", statistics.median(result[name]["rounds_p99"]) / self.unloaded[name],
+                           "ratio")
         self.ratio(f"{title} p99: relays2 / relays (noise)", slower, result["relays2"]["rounds_p99"], result["relays"]["rounds_p99"])
         self.ratio(f"{title} p50: link / relays", slower, result["link"]["rounds_p50"], mean(result, "rounds_p50"))
         self.ratio(f"{title} p99: link / relays", slower, result["link"]["rounds_p99"], mean(result, "rounds_p99"), 3)
