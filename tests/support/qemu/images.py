@@ -9,7 +9,7 @@ from . import parts
 from .parts import REPOSITORY, Missing
 
 INSIDE = os.path.join(REPOSITORY, "tests", "support", "qemu", "inside")
-_LINK_CLIENT = os.path.join(REPOSITORY, "build", "release", "tests", "support", "programs", "link_client")
+_PROGRAMS = [os.path.join(REPOSITORY, "build", "release", "tests", "support", "programs", name) for name in ("link_client", "break_listener")]
 _OVERLAY = os.path.join(REPOSITORY, "rootfs", "overlay", "etc")
 _PYTHON = "/usr/bin/python3"
 _NOT_NEEDED = shutil.ignore_patterns("test", "dist-packages", "config-*", "idlelib", "tkinter", "lib2to3", "ensurepip", "pydoc_data")
@@ -20,12 +20,13 @@ _PACKET_FILTER = [f"{kind}{action}" for kind in ("iptables", "ip6tables") for ac
 
 
 def tools(kernel):
-    """The disk `tools`: busybox, Python, the docker CLI, link_client, the guest's side of these tests, the kernel's modules."""
+    """The disk `tools`: busybox, Python, the docker CLI, test programs, the guest's side of these tests, the kernel's modules."""
     python = subprocess.run([_PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"], check=True,
                             capture_output=True, text=True).stdout.strip()
     docker = parts.program("docker")
-    if not os.path.exists(_LINK_CLIENT):
-        raise Missing(f"{_LINK_CLIENT} is not built")
+    for program in _PROGRAMS:
+        if not os.path.exists(program):
+            raise Missing(f"{program} is not built")
     busybox = parts.program("busybox")
 
     def make(image):
@@ -39,12 +40,13 @@ def tools(kernel):
             shutil.copytree(python, root + python, ignore=_NOT_NEEDED)
             native = f"{python}/lib-dynload"
             parts.copy_libraries(root, [f"{native}/{name}" for name in os.listdir(native)])
-            shutil.copy2(_LINK_CLIENT, f"{root}/usr/bin/")
+            for program in _PROGRAMS:
+                shutil.copy2(program, f"{root}/usr/bin/")
             shutil.copytree(INSIDE, f"{root}/inside", ignore=shutil.ignore_patterns("__pycache__"))
             shutil.copytree(f"{kernel.tree}/lib/modules", f"{root}/usr/lib/modules")
             parts.ext4_image(image, 400, root)
 
-    return parts.cached("tools", [os.path.realpath(_PYTHON), docker, busybox, _LINK_CLIENT, INSIDE, kernel.image, __file__], make)
+    return parts.cached("tools", [os.path.realpath(_PYTHON), docker, busybox, *_PROGRAMS, INSIDE, kernel.image, __file__], make)
 
 
 def machine_root(agent):

@@ -30,4 +30,5 @@ set --
 while read -r argument; do set -- "$@" "$argument"; done </command
 # Init finds nothing mounted, as when the kernel starts it without an initramfs.
 umount /tools /sys /proc && umount -l /dev || fail "unmount"
-exec switch_root /root "$@"
+# The environment is the one that the kernel gives.
+exec env -i HOME=/ TERM=linux switch_root /root "$@"
