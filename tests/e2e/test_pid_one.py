@@ -74,13 +74,12 @@ def run_with_a_limit():
     with guest_link.Peer() as peer:
         peer.wait_connected()
         hello = peer.docker("run", "--rm", guest_link.IMAGE, "echo", "hello").stdout.decode()
-        # tail keeps what could be the last line, and that never ends.
-        hog = peer.docker("run", "--name", "hog", "--memory", "24m", "--memory-swap", "24m", guest_link.IMAGE, "tail", "/dev/zero",
-                          check=False)
+        # A file in memory counts for who writes it.
+        limited = ("--memory", "24m", "--memory-swap", "24m", guest_link.IMAGE, "dd", "if=/dev/zero", "of=/dev/shm/file", "bs=1M")
+        hog = peer.docker("run", "--name", "hog", *limited, "count=60", check=False)
         state = json.loads(peer.docker("inspect", "--format", "{{json .State}}", "hog").stdout)
         peer.docker("rm", "hog")
-        # The same within its limit.
-        peer.docker("run", "--rm", "--memory", "24m", guest_link.IMAGE, "head", "-c", "100000000", "/dev/zero")
+        peer.docker("run", "--rm", *limited, "count=4")  # within its limit
         return hello, hog.returncode, state["OOMKilled"], guest_link.link_status()["carrier"]
 
 
