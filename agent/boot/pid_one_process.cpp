@@ -52,8 +52,7 @@ std::string utc_now() {
 Status write_description(const LifeContext& context, const std::string& life) {
   std::string boot_id;
   if (auto content = file::read("/proc/sys/kernel/random/boot_id")) boot_id = text::trim(*content);
-  const pid_t pid = context.mode == Mode::pid1 ? 1 : context.pid_outside;
-  std::string json = "{\"pid\": " + std::to_string(pid);
+  std::string json = "{\"pid\": " + std::to_string(context.pid_outside);
   json += ", \"mode\": \"" + std::string(name(context.mode)) + "\"";
   json += ", \"version\": \"" + context.options.version + "\"";
   json += ", \"started_at\": \"" + utc_now() + "\"";
