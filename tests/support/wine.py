@@ -20,11 +20,20 @@ class Prefix:
         self.root = root or tempfile.mkdtemp(prefix="causeway-wine-")
         self.environment = dict(os.environ, HOME=os.path.join(self.root, "home"), WINEPREFIX=os.path.join(self.root, "prefix"), WINEDEBUG="-all")
         self.drive_c = os.path.join(self.root, "prefix", "drive_c")
-        os.makedirs(self.environment["HOME"], exist_ok=True)
-        if os.path.isdir(self.drive_c):
-            return
-        # Windows 10: the default is older than what the programs ask for.
-        self.run("reg", "add", r"HKCU\Software\Wine", "/v", "Version", "/d", "win10", "/f", timeout=120)
+        for folder in ("HOME", "WINEPREFIX"):
+            os.makedirs(self.environment[folder], exist_ok=True)
+        quiet = {"env": self.environment, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        for key, value, data in (
+                (r"HKCU\Software\Wine", "Version", "win10"),  # the default is older than what the programs ask for
+                (r"HKCU\Software\Wine\Drivers", "Graphics", "null")):  # windows, and no screen
+            subprocess.run([WINE, "reg", "add", key, "/v", value, "/d", data, "/f"], check=True, timeout=120, **quiet)
+        # From the next start on, both count.
+        subprocess.run([SERVER, "-k"], check=False, **quiet)
+        subprocess.run([SERVER, "-w"], check=False, timeout=30, **quiet)
+        # Wine's own services live from the first program to the end, with what that one has for output: were it a pipe, whoever
+        # reads it would wait for them.
+        subprocess.run([SERVER, "-p"], check=True, timeout=60, **quiet)
+        subprocess.run([WINE, "cmd", "/c", "exit"], check=True, timeout=60, **quiet)
 
     def __enter__(self):
         return self
@@ -38,8 +47,16 @@ class Prefix:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def run(self, *command, timeout=60, check=True):
-        return subprocess.run([WINE, *map(str, command)], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, encoding="utf-8", timeout=timeout, check=check)
+        """To its end. Its output goes to files: a program that it leaves behind (`causeway.exe start`) has them open, too."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+            done = subprocess.run([WINE, *map(str, command)], env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+                                  timeout=timeout, check=False)
+            for file in (out, errors):
+                file.seek(0)
+            done.stdout, done.stderr = (file.read().decode(errors="replace").replace("\r\n", "\n") for file in (out, errors))
+        if check:
+            done.check_returncode()
+        return done
 
     def start(self, *command, **more):
         return subprocess.Popen([WINE, *map(str, command)], env=self.environment, text=True, encoding="utf-8", **more)
