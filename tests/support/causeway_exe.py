@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+import uuid
 
 from wine import PRODUCT
 
@@ -104,10 +105,9 @@ class Running(Causeway):
         return self.wait(lambda status: status["connected"] and carrier in (None, status["link"]["carrier"]), timeout)
 
 
-def add_distro(prefix, name, *, version=2, state=1, uid=1000, guid=None):
+def add_distro(prefix, name, *, version=2, state=1, uid=1000):
     """An entry of WSL's list in the registry, as `wsl --install` makes one."""
-    guid = guid or "{%s}" % "-".join(f"{abs(hash(name)):032x}"[a:b] for a, b in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
-    key = rf"HKCU\Software\Microsoft\Windows\CurrentVersion\Lxss\{guid}"
+    key = rf"HKCU\Software\Microsoft\Windows\CurrentVersion\Lxss\{{{uuid.uuid4()}}}"
     for value, kind, data in (("DistributionName", "REG_SZ", name), ("Version", "REG_DWORD", version), ("State", "REG_DWORD", state),
                               ("DefaultUid", "REG_DWORD", uid)):
         prefix.run("reg", "add", key, "/v", value, "/t", kind, "/d", data, "/f")

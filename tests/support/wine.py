@@ -14,7 +14,7 @@ PRODUCT = os.path.join(_BUILD, "host-shim", "causeway.exe")
 
 class Prefix:
     """One Wine prefix: its pipes, registry and processes are its own. As a context: gone at the end, with all that runs in it.
-    `root` is where it is made, if not in a folder of its own."""
+    `root` is where it is made, if not in a folder of its own; one that is there already is joined."""
 
     def __init__(self, root=None):
         self.root = root or tempfile.mkdtemp(prefix="causeway-wine-")
@@ -22,6 +22,8 @@ class Prefix:
         self.drive_c = os.path.join(self.root, "prefix", "drive_c")
         for folder in ("HOME", "WINEPREFIX"):
             os.makedirs(self.environment[folder], exist_ok=True)
+        if os.path.isdir(self.drive_c):
+            return
         quiet = {"env": self.environment, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         for key, value, data in (
                 (r"HKCU\Software\Wine", "Version", "win10"),  # the default is older than what the programs ask for

@@ -22,6 +22,7 @@ import wslvm_vm as wslvm
 from wine import PROGRAMS
 
 _PIECE = 1 << 18
+PLACE = "windows/system32/wsl_stand_in.txt"  # on C:, beside the stand-in
 _FAILED = 0xFFFFFFFF  # wsl.exe's exit code for what isn't the command's
 
 
@@ -55,13 +56,13 @@ class WslService:
             process.kill()
 
     def wait(self):
-        """Until close(), or a connection that says `end`."""
+        """Until close(), or a connection that says `end` (which waits for the end of this process)."""
         self._over.wait()
 
     def install(self, drive_c):
         folder = os.path.join(drive_c, "windows", "system32")
         shutil.copy(os.path.join(PROGRAMS, "wsl_stand_in.exe"), os.path.join(folder, "wsl.exe"))
-        place = os.path.join(folder, "wsl_stand_in.txt")
+        place = os.path.join(drive_c, PLACE)
         with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
             file.write(f"{self.port} {self.token}\n")
 
@@ -103,8 +104,11 @@ class WslService:
         words = _line(connection).split()
         if len(words) < 2 or not secrets.compare_digest(words[1], self.token):
             return
-        if words[0] == "end":
-            self._over.set()
+        if words[0] in ("hello", "end"):
+            connection.sendall(b"here\n")
+            if words[0] == "end":
+                self._over.set()
+                threading.Event().wait()  # the connection ends with this process
         elif words[0] == "data":
             done = threading.Event()
             with self._lock:
