@@ -3,6 +3,7 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +15,8 @@
 namespace causeway::boot {
 namespace {
 
-constexpr std::size_t kLongestName = 64;  // HOST_NAME_MAX
+constexpr std::size_t kLongestName = 64;        // HOST_NAME_MAX
+constexpr std::string_view kNoName = "(none)";  // the kernel's UTS_NODENAME
 
 Status take_up_loopback() {
   const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -23,6 +25,7 @@ Status take_up_loopback() {
   request.ifr_name[0] = 'l';
   request.ifr_name[1] = 'o';
   if (::ioctl(fd.get(), SIOCGIFFLAGS, &request) != 0) return errno_error("look at lo");
+  if ((request.ifr_flags & IFF_UP) != 0) return Ok{};
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   if (::ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) return errno_error("take up lo");
   return Ok{};
@@ -47,6 +50,8 @@ std::string host_name(std::string_view etc_hostname) {
 
 void wake_machine(const std::function<void(const Error&)>& skipped) {
   if (auto done = take_up_loopback(); !done) skipped(done.error());
+  utsname system{};
+  if (::uname(&system) != 0 || std::string_view(system.nodename) != kNoName) return;
   const auto content = file::read("/etc/hostname");
   const std::string name = host_name(content ? *content : "");
   if (::sethostname(name.data(), name.size()) != 0) skipped(errno_error("set the host name"));

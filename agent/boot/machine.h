@@ -14,7 +14,8 @@ namespace causeway::boot {
 // there is none that can be one (hostname(5)).
 std::string host_name(std::string_view etc_hostname);
 
-// Takes up `lo` and sets the host name from /etc/hostname. What fails is told to `skipped`.
+// Takes up `lo` and sets the host name from /etc/hostname, each unless somebody has: the machine
+// may be a PID namespace of another's. What fails is told to `skipped`.
 void wake_machine(const std::function<void(const Error&)>& skipped);
 
 }  // namespace causeway::boot

@@ -117,15 +117,13 @@ int set_up_and_live(LifeContext& context) {
 int run_pid_one(LifeContext& context) {
   // Ctrl-Alt-Del becomes SIGINT, an ordered stop.
   if (context.mode == Mode::pid1) ::reboot(RB_DISABLE_CAD);
-  const int code = set_up_and_live(context);
-  if (context.mode == Mode::pid1) {
-    // An exit of the real PID 1 is a kernel panic, so also a failed set-up ends with a power-off:
-    // its message stands on the console.
-    ::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
-    ::sync();
-    ::reboot(RB_POWER_OFF);
-  }
-  return code;
+  return set_up_and_live(context);
+}
+
+void power_off() {
+  ::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
+  ::sync();
+  ::reboot(RB_POWER_OFF);
 }
 
 }  // namespace causeway::boot

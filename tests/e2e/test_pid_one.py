@@ -1,20 +1,25 @@
 """`causeway init` as the real PID 1 of a machine: a kernel of its own under QEMU, real containerd and dockerd, ext4."""
 
+import os
 import re
 import subprocess
 
 import pytest
-from qemu import guest, parts, product
+from qemu import guest, images, parts, product
 
 REASON = guest.missing()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no guest: {REASON}")
 
 
-@pytest.fixture(scope="module", params=["v2", "hybrid"])
+@pytest.fixture(scope="module", params=["v2", "hybrid", "shipped"])
 def machine(request):
-    """A booted guest, with control groups of version 2 alone or beside those of version 1. The last test powers it off."""
-    with product.boot(hierarchies=product.HYBRID if request.param == "hybrid" else ()) as booted:
-        booted.groups = request.param
+    """A booted guest, with control groups of version 2 alone or beside those of version 1; or one with the root file system that
+    is shipped. The last test powers it off."""
+    shipped = os.environ.get("CAUSEWAY_ROOTFS") if request.param == "shipped" else None
+    if request.param == "shipped" and not shipped:
+        pytest.skip("CAUSEWAY_ROOTFS names no root file system as it is shipped")
+    with product.boot(shipped, product.HYBRID if request.param == "hybrid" else ()) as booted:
+        booted.groups = "hybrid" if request.param == "hybrid" else "v2"
         booted.call(import_image)
         yield booted
 
@@ -121,3 +126,14 @@ def test_it_powers_off_in_order(machine):
     kept = subprocess.run([parts.program("debugfs"), "-R", "cat /data/docker/volumes/kept/_data/file", machine.disk], check=True,
                           capture_output=True, text=True)
     assert kept.stdout == "stopped in order\n"
+
+
+@pytest.mark.parametrize("command, said", [
+    (product.init("none"), r"init.setup_failed .*/versions/none.*No such file or directory.* what_to_do=\".+\""),
+    (product.init(".hidden"), r"init.usage .*--version .*letters, digits")])
+def test_a_failed_start_says_why_and_powers_off(command, said):
+    """PID 1 must not exit: that would be a panic."""
+    with guest.Guest(images.machine_root(product.agent_binary()), command, seconds=60) as machine:
+        machine.console.wait(said)
+        assert machine.wait_end() == 0
+        assert machine.console.find("reboot: Power down") and not machine.console.find("panic"), machine.console.text()

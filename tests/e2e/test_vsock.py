@@ -162,7 +162,7 @@ def break_the_listener():
         with subprocess.Popen(["break_listener", str(agent)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as breaker:
             said = breaker.stdout.readline().decode()
             # Somebody connects: accept fails, and while the old socket holds the port there can't be another one.
-            with guest_link.Peer() as lost:
+            with guest_link.Peer():
                 failed = guest_link.follow(lambda status: any(entry["carrier"] == "vsock" and entry["state"] == "failed"
                                                               for entry in status["link"]["listeners"]))["link"]
                 # Connections that are there live on.
@@ -194,7 +194,7 @@ def come_from_the_wrong_place(settings):
     import guest_link
 
     def restart_with(text):
-        path = "/proc/1/root/etc/causeway/settings.json"
+        path = guest_link.settings_file()
         with open(path, encoding="utf-8") as file:
             before = file.read()
         with open(path, "w", encoding="utf-8") as file:

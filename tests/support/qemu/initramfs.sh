@@ -2,7 +2,7 @@
 # The first process of the guest: loads what the disks need, starts the tests' driver in a mount namespace of its own,
 # and becomes the product's PID 1. The kernel's command line names what to run: causeway.init=FILE, one argument a line.
 export PATH=/bin
-echo "initramfs: started"
+echo "initramfs started"
 fail() {
   echo "initramfs: $*"
   poweroff -f

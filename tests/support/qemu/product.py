@@ -1,7 +1,7 @@
 """Boots the product in a guest: `causeway init` as PID 1, the engine behind it, AF_VSOCK in front.
 
-The root file system is made of this machine's engine, or is the folder that CAUSEWAY_ROOTFS names: a whole root as it is
-shipped, with /usr/bin/causeway, /versions/<v> and /data.
+The root file system is made of this machine's engine, or is a folder with a whole root as it is shipped: /usr/bin/causeway,
+/versions/<v> and /data. CAUSEWAY_ROOTFS names such a folder for the tests.
 """
 
 import json
@@ -20,20 +20,27 @@ def agent_binary():
     return os.environ.get("CAUSEWAY_BINARY", os.path.join(parts.REPOSITORY, "build", "release", "agent", "causeway"))
 
 
-def boot(hierarchies=(), peer_cid=1, seconds=400):
-    """A Guest whose engine answers. `peer_cid`: whose connections the link takes; the guest's own are CID 1."""
-    folder = os.environ.get("CAUSEWAY_ROOTFS")
+def boot(folder=None, hierarchies=(), peer_cid=1, seconds=400):
+    """A Guest whose engine answers. `folder`: the root file system; `peer_cid`: whose connections the link takes, and the
+    guest's own are CID 1."""
     root = images.folder_root(folder) if folder else images.machine_root(agent_binary())
     version = _version(folder) if folder else images.VERSION
     settings = f"/versions/{version}/etc/causeway/settings.json"
-    guest = Guest(root, [INIT, "init", "--versions", "/versions", "--version", version],
-                  files={settings: settings_text(peer_cid)}, hierarchies=hierarchies, seconds=seconds)
+    if folder and os.path.islink(folder + settings):
+        settings = os.readlink(folder + settings)  # into /data, which is in every version what it is outside
+    guest = Guest(root, init(version), files={settings: settings_text(peer_cid)}, hierarchies=hierarchies, seconds=seconds)
     try:
-        guest.console.wait("service.ready service=dockerd", _ENGINE_SECONDS)
+        _, found = guest.console.wait("service.(ready) service=dockerd|service=dockerd state=failed|initramfs: .*", _ENGINE_SECONDS)
+        assert found[1], guest.console.text()
     except BaseException:
         guest.close()
         raise
     return guest
+
+
+def init(version, *more):
+    """What becomes PID 1."""
+    return [INIT, "init", "--versions", "/versions", "--version", version, *more]
 
 
 def settings_text(peer_cid):

@@ -12,7 +12,8 @@ import subprocess
 import tarfile
 import time
 
-RUN = "/proc/1/root/run/causeway"
+ROOT = "/proc/1/root"  # of init: in here an absolute link would lead elsewhere
+RUN = f"{ROOT}/run/causeway"
 IMAGE = "busybox"
 SELF_CID = 1  # VMADDR_CID_LOCAL
 _numbers = itertools.count()
@@ -55,6 +56,11 @@ def vsock_listener():
 
 def agent_pid():
     return control("/v1/status")["agent"]["pid"]
+
+
+def settings_file():
+    path = f"{ROOT}/etc/causeway/settings.json"
+    return ROOT + os.readlink(path) if os.path.islink(path) else path
 
 
 def follow(ready, seconds=30):
