@@ -255,9 +255,9 @@ Function UpgradeDistro
   Call Run
   ${If} $Code != 0
     StrCpy $5 $Output
-    ${If} ${FileExists} "$INSTDIR\causewayw.exe"
+    ${If} ${FileExists} "$INSTDIR\bin\causewayw.exe"
     ${AndIf} $NoStart == ""
-      Exec '"$INSTDIR\causewayw.exe" start'
+      Exec '"$INSTDIR\bin\causewayw.exe" start'
     ${EndIf}
     StrCpy $0 "The new version could not be added to the distro $Distro: $5$\r$\nThe version that was there and all data are as before."
     StrCpy $1 13
@@ -272,9 +272,9 @@ Section "Causeway"
   SetCompress off
   File "/oname=distro.tar.gz" "${ROOTFS}"
   SetCompress auto
-  ${If} ${FileExists} "$INSTDIR\causeway.exe"
+  ${If} ${FileExists} "$INSTDIR\bin\causeway.exe"
     ; Its files are in use otherwise.
-    StrCpy $0 '"$INSTDIR\causeway.exe" stop'
+    StrCpy $0 '"$INSTDIR\bin\causeway.exe" stop'
     Call Run
   ${EndIf}
   ${If} $Found == ""
@@ -286,19 +286,17 @@ Section "Causeway"
   ${EndIf}
 
   ClearErrors
-  SetOutPath "$INSTDIR"
   SetOverwrite try
+  SetOutPath "$INSTDIR"
+  File "/oname=LICENSE.txt" "${LICENCE}"
+  SetOutPath "$INSTDIR\bin"
   File "${SHIM}/causeway.exe"
   File "${SHIM}/causewayw.exe"
-  File "/oname=LICENSE.txt" "${LICENCE}"
-!ifdef CLIENTS
-  SetOutPath "$INSTDIR\bin"
 !ifdef DOCKER_EXE
   File "${CLIENTS}/docker.exe"
 !endif
 !ifdef KUBECTL_EXE
   File "${CLIENTS}/kubectl.exe"
-!endif
 !endif
   ${If} ${Errors}
     ${If} $6 == "imported"
@@ -312,15 +310,13 @@ Section "Causeway"
     Call Fail
   ${EndIf}
   WriteUninstaller "$INSTDIR\uninstall.exe"
-!ifdef CLIENTS
   ${AddToUserPath} "$INSTDIR\bin"
-!endif
 
   WriteRegStr HKCU "${KEY}" "InstallDir" "$INSTDIR"
   WriteRegStr HKCU "${KEY}" "Version" "${VERSION}"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayName" "Causeway"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayVersion" "${VERSION}"
-  WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayIcon" "$INSTDIR\causeway.exe"
+  WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayIcon" "$INSTDIR\bin\causeway.exe"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "InstallLocation" "$INSTDIR"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "UninstallString" '"$INSTDIR\uninstall.exe"'
   WriteRegStr HKCU "${UNINSTALL_KEY}" "QuietUninstallString" '"$INSTDIR\uninstall.exe" /S'
@@ -339,11 +335,11 @@ Section "Causeway"
     ${EndIf}
   ${EndIf}
   ${If} $NoAutostart == ""
-    StrCpy $0 '"$INSTDIR\causeway.exe" install-autostart'
+    StrCpy $0 '"$INSTDIR\bin\causeway.exe" install-autostart'
     Call Run
   ${EndIf}
   ${If} $NoStart == ""
-    Exec '"$INSTDIR\causewayw.exe" start'
+    Exec '"$INSTDIR\bin\causewayw.exe" start'
   ${EndIf}
   StrCpy $0 "Causeway ${VERSION} is installed; distro $Distro"
   Call Log
@@ -376,18 +372,18 @@ Function un.RemoveDistro
 FunctionEnd
 
 Section /o "un.Images, containers and volumes (the distro), settings, logs" un_data
-  StrCpy $0 '"$INSTDIR\causeway.exe" stop'
+  StrCpy $0 '"$INSTDIR\bin\causeway.exe" stop'
   Call un.Run
   Call un.RemoveDistro
 SectionEnd
 
 Section "un.Causeway" un_programs
   SectionIn RO
-  StrCpy $0 '"$INSTDIR\causeway.exe" stop'
+  StrCpy $0 '"$INSTDIR\bin\causeway.exe" stop'
   Call un.Run
   ReadRegStr $0 HKCU "Software\Microsoft\Windows\CurrentVersion\Run" "Causeway"
   ${If} $0 != ""
-    StrCpy $0 '"$INSTDIR\causeway.exe" remove-autostart'
+    StrCpy $0 '"$INSTDIR\bin\causeway.exe" remove-autostart'
     Call un.Run
   ${EndIf}
   ${un.RemoveFromUserPath} "$INSTDIR\bin"
@@ -409,9 +405,9 @@ Section "un.Causeway" un_programs
   ; Last, so that who sees it gone knows that all is done.
   Delete "$INSTDIR\bin\docker.exe"
   Delete "$INSTDIR\bin\kubectl.exe"
+  Delete "$INSTDIR\bin\causeway.exe"
+  Delete "$INSTDIR\bin\causewayw.exe"
   RMDir "$INSTDIR\bin"
-  Delete "$INSTDIR\causeway.exe"
-  Delete "$INSTDIR\causewayw.exe"
   Delete "$INSTDIR\LICENSE.txt"
   Delete "$INSTDIR\uninstall.exe"
   SetOutPath "$TEMP"

@@ -58,8 +58,8 @@ def test_install_and_uninstall_leave_the_machine_as_it_was(machine, setups):
     [call] = machine.take_calls()
     assert call[:3] == ["--import", "docker-desktop", DISTRO_DIR] and call[4:] == ["--version", "2"]
     assert machine.read(DISTRO_DIR + r"\ext4.vhdx") == f"disk of {ROOTFS_SIZE['0.2.0']}", "the import got another file than the build's"
-    assert machine.run(PROGRAM + r"\causeway.exe", "version") == 0
-    assert machine.exists(PROGRAM + r"\causewayw.exe") and machine.exists(PROGRAM + r"\bin\docker.exe")
+    assert machine.run(PROGRAM + r"\bin\causeway.exe", "version") == 0
+    assert machine.exists(PROGRAM + r"\bin\causewayw.exe") and machine.exists(PROGRAM + r"\bin\docker.exe")
     assert machine.registry(OURS)["Distro"] == "docker-desktop"
     assert "Importing" not in machine.registry(OURS)
     assert "start" in machine.registry(RUN)["Causeway"]
@@ -76,7 +76,7 @@ def test_install_and_uninstall_leave_the_machine_as_it_was(machine, setups):
 
 def test_an_upgrade_keeps_the_distro(machine, setups):
     assert machine.setup(setups["0.1.0"]) == 0, machine.log()
-    assert not machine.exists(PROGRAM + r"\bin")
+    assert not machine.exists(PROGRAM + r"\bin\docker.exe")
     disk = machine.path(DISTRO_DIR + r"\ext4.vhdx")
     with open(disk, "a", encoding="ascii") as file:
         file.write(", with images")
@@ -95,7 +95,7 @@ def test_an_upgrade_that_fails_leaves_the_old_version(machine, setups):
     assert machine.setup(setups["0.2.0"]) == 13
     assert "no space left" in machine.log() and "are as before" in machine.log()
     assert machine.registry(UNINSTALL)["DisplayVersion"] == "0.1.0"
-    assert machine.exists(DISTRO_DIR + r"\ext4.vhdx") and not machine.exists(PROGRAM + r"\bin")
+    assert machine.exists(DISTRO_DIR + r"\ext4.vhdx") and not machine.exists(PROGRAM + r"\bin\docker.exe")
     machine.wsl()
     assert machine.setup(setups["0.2.0"]) == 0, machine.log()
 
@@ -187,7 +187,7 @@ def test_a_distro_that_cannot_be_removed_keeps_all(machine, setups):
     machine.wsl("unregister-fails")
     assert machine.run(PROGRAM + r"\uninstall.exe", "/S", "/REMOVEDATA", "_?=" + PROGRAM) == 15
     assert "could not remove the distro" in machine.log()
-    assert machine.exists(PROGRAM + r"\causeway.exe") and machine.registry(OURS)["Distro"] == "docker-desktop"
+    assert machine.exists(PROGRAM + r"\bin\causeway.exe") and machine.registry(OURS)["Distro"] == "docker-desktop"
     assert machine.exists(DISTRO_DIR + r"\ext4.vhdx")
 
 
