@@ -62,7 +62,7 @@ def test_install_and_uninstall_leave_the_machine_as_it_was(machine, setups):
     assert machine.exists(PROGRAM + r"\bin\causewayw.exe") and machine.exists(PROGRAM + r"\bin\docker.exe")
     assert machine.registry(OURS)["Distro"] == "docker-desktop"
     assert "Importing" not in machine.registry(OURS)
-    assert "start" in machine.registry(RUN)["Causeway"]
+    assert PROGRAM + "\\bin\\" in machine.registry(RUN)["Causeway"] and machine.registry(RUN)["Causeway"].endswith(" start")
     entry = machine.registry(UNINSTALL)
     assert entry["DisplayVersion"] == "0.2.0" and entry["UninstallString"] == f'"{PROGRAM}\\uninstall.exe"'
     assert machine.registry(r"HKCU\Environment")["Path"].split(";")[-1] == PROGRAM + r"\bin"
