@@ -7,7 +7,7 @@
 ;
 ;   setup.exe /S [/DISTRO=NAME] [/NOSTART] [/NOAUTOSTART] [/D=FOLDER]     uninstall.exe /S [/REMOVEDATA]
 ;
-; Exit codes: 0 done, 1 cancelled, 10 no usable WSL, 11 a foreign distro has the name, 12 the import failed, 13 the upgrade failed,
+; Exit codes: 0 done, 1 cancelled, 10 no usable WSL or another processor, 11 a foreign distro has the name, 12 the import failed, 13 the upgrade failed,
 ; 14 files can't be written, 15 the distro could not be removed. What happened stands in %LOCALAPPDATA%\Causeway\setup.log.
 
 Unicode true
@@ -28,6 +28,7 @@ VIAddVersionKey "LegalCopyright" "Apache-2.0"
 !include MUI2.nsh
 !include FileFunc.nsh
 !include LogicLib.nsh
+!include x64.nsh
 !include windows_path.nsh
 
 !define KEY "Software\Causeway"
@@ -161,6 +162,12 @@ Function .onInit
 FunctionEnd
 
 Function CheckWsl
+  ${IfNot} ${IsNativeAMD64}
+    ; WSL's Linux is the machine's own: programs for another one don't run there, though Windows' do.
+    StrCpy $0 "This setup is for x86-64 machines, and this one has another processor. Nothing was installed."
+    StrCpy $1 10
+    Call Fail
+  ${EndIf}
   ${IfNot} ${FileExists} "$SYSDIR\wsl.exe"
     StrCpy $Code "error"
   ${Else}
@@ -371,16 +378,33 @@ Function un.RemoveDistro
   ${EndIf}
 FunctionEnd
 
-Section /o "un.Images, containers and volumes (the distro), settings, logs" un_data
+; Takes docker.sock, links and the group out of the user's distros again, while the program and the engine still run: only they know what
+; they have added. Without them nothing is known, and a note in the log says so.
+Section "-un.Distros"
+  StrCpy $6 0
+  ${Do}
+    EnumRegKey $2 HKCU "${LXSS}" $6
+    ${If} $2 == ""
+      ${ExitDo}
+    ${EndIf}
+    ReadRegStr $3 HKCU "${LXSS}\$2" "DistributionName"
+    ${If} $3 != ""
+    ${AndIf} $3 != $Distro
+      StrCpy $0 '"$INSTDIR\bin\causeway.exe" distro disable "$3"'
+      Call un.Run
+    ${EndIf}
+    IntOp $6 $6 + 1
+  ${Loop}
   StrCpy $0 '"$INSTDIR\bin\causeway.exe" stop'
   Call un.Run
+SectionEnd
+
+Section /o "un.Images, containers and volumes (the distro), settings, logs" un_data
   Call un.RemoveDistro
 SectionEnd
 
 Section "un.Causeway" un_programs
   SectionIn RO
-  StrCpy $0 '"$INSTDIR\bin\causeway.exe" stop'
-  Call un.Run
   ReadRegStr $0 HKCU "Software\Microsoft\Windows\CurrentVersion\Run" "Causeway"
   ${If} $0 != ""
     StrCpy $0 '"$INSTDIR\bin\causeway.exe" remove-autostart'

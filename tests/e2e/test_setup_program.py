@@ -115,7 +115,8 @@ def test_uninstall_keeps_the_data_unless_told(machine, setups):
 
 
 @pytest.mark.parametrize("name, place", [("docker-desktop", r"C:\users\root\AppData\Local\Docker\wsl"),
-                                         ("Docker-Desktop", r"C:\users\root\AppData\Local\Causeway\distro2")])
+                                         ("Docker-Desktop", r"C:\users\root\AppData\Local\Causeway\distro2")],
+                         ids=["docker-desktop", "other-spelling"])
 def test_a_foreign_distro_is_never_touched(machine, setups, name, place):
     machine.add_distro("{11111111-0000-4000-8000-000000000000}", name, place)
     before = machine.snapshot()
@@ -145,6 +146,16 @@ def test_a_distro_that_took_our_name_later_stays(machine, setups):
     assert machine.uninstall("/REMOVEDATA") == 0
     assert machine.take_calls() == []
     assert machine.distros() == {"docker-desktop": r"C:\foreign"}
+
+
+def test_other_distros_are_released_first(machine, setups):
+    """Each is told to the program that knows what it added there, before that stops."""
+    machine.add_distro("{44444444-0000-4000-8000-000000000000}", "Ubuntu 24.04", r"C:\ubuntu")
+    assert machine.setup(setups["0.1.0"]) == 0, machine.log()
+    assert machine.uninstall() == 0
+    calls = [line for line in machine.log().splitlines() if line.startswith('"' + PROGRAM)]
+    assert [call.partition('causeway.exe" ')[2] for call in calls] == ["install-autostart", 'distro disable "Ubuntu 24.04"', "stop", "remove-autostart"]
+    assert machine.exists(r"C:\ubuntu\ext4.vhdx")
 
 
 def test_without_wsl_it_says_what_to_do(machine, setups):
@@ -191,7 +202,8 @@ def test_a_distro_that_cannot_be_removed_keeps_all(machine, setups):
     assert machine.exists(DISTRO_DIR + r"\ext4.vhdx")
 
 
-@pytest.mark.parametrize("path", [None, "", r"C:\first;%USERPROFILE%\tools", ";".join(rf"C:\folder{number}" for number in range(1000))])
+@pytest.mark.parametrize("path", [None, "", r"C:\first;%USERPROFILE%\tools", ";".join(rf"C:\folder{number}" for number in range(1000))],
+                         ids=["none", "empty", "two", "long"])
 def test_the_users_path_is_changed_by_one_entry_only(machine, setups, path):
     """Also when it is longer than a string of NSIS (1,024 characters)."""
     environment = r"HKCU\Environment"
