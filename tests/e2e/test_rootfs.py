@@ -21,7 +21,8 @@ from shipped_root import OUT, REPOSITORY, VERSIONS
 sys.path.insert(0, f"{REPOSITORY}/rootfs")
 import rootfs_elf as elf  # noqa: E402
 
-pytestmark = [pytest.mark.skipif(bool(shipped_root.missing()), reason="can't build: missing " + ", ".join(shipped_root.missing())),
+_MISSING = shipped_root.missing()
+pytestmark = [pytest.mark.skipif(bool(_MISSING), reason="can't build: missing " + ", ".join(_MISSING)),
               pytest.mark.skipif(os.geteuid() != 0, reason="chroot, mounts and the simulated VM need root")]
 TOOLS = "usr/local/lib/causeway"
 BUSYBOX = "/bin/busybox"
