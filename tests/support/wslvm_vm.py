@@ -53,6 +53,7 @@ class Vm:
     def up(self, distros=DEFAULT_DISTROS, *, causeway=None, wsl_root="/mnt/wsl", boot=True,
            helpers=True, etc=PRODUCT_ETC):
         """Starts the VM and its distros; joins one that runs here. True if it was started by this call.
+        `boot`: docker-desktop runs the agent's boot command, or with a list that one.
         `helpers`: with a `causeway`, `causeway distro` is started in the distros, as Windows does."""
         self._check_machine(causeway)
         helpers = bool(helpers and causeway)
