@@ -19,7 +19,8 @@ namespace causeway::shim {
 
 class App {
  public:
-  App(Places places, bool foreground);
+  // `allow_elevated`: the user works elevated only, and has said so.
+  App(Places places, bool foreground, bool allow_elevated);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -40,12 +41,13 @@ class App {
 
   const Places places_;
   const bool foreground_;
+  const bool allow_elevated_;
   Settings settings_;
   std::string settings_error_;
   std::string distros_error_;
   std::unique_ptr<LogFile> log_;
   std::unique_ptr<MainWindow> window_;
-  std::unique_ptr<EnabledDistros> helpers_;
+  std::unique_ptr<EnabledDistros> distros_;
   std::unique_ptr<Shim> shim_;
   std::unique_ptr<ControlPipe> control_;
 };
