@@ -38,7 +38,8 @@ std::string state_of(const std::string& body, const std::string& distro) {
 
 }  // namespace
 
-App::App(Places places, bool foreground) : places_(std::move(places)), foreground_(foreground) {}
+App::App(Places places, bool foreground, bool allow_elevated)
+    : places_(std::move(places)), foreground_(foreground), allow_elevated_(allow_elevated) {}
 
 App::~App() {
   control_.reset();
@@ -97,6 +98,7 @@ Status App::start(const InstanceNames& names) {
   callbacks.on_change = [this](const ShimStatus& status) {
     window_->post([this, there = status.connected()] { distros_->engine_there(there); });
   };
+  settings_.shim.allow_elevated = allow_elevated_;
   shim_ = std::make_unique<Shim>(settings_.shim, std::move(callbacks));
   if (auto started = shim_->start(); !started) return started;
   auto control = ControlPipe::serve(names.control_pipe,

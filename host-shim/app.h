@@ -19,7 +19,8 @@ namespace causeway::shim {
 
 class App {
  public:
-  App(Places places, bool foreground);
+  // `allow_elevated`: the user works elevated only, and has said so.
+  App(Places places, bool foreground, bool allow_elevated);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -40,6 +41,7 @@ class App {
 
   const Places places_;
   const bool foreground_;
+  const bool allow_elevated_;
   Settings settings_;
   std::string settings_error_;
   std::string distros_error_;

@@ -71,6 +71,14 @@ int run_command_line(std::vector<std::string> arguments) {
   std::reverse(arguments.begin(), arguments.end());
   try {
     app.parse(std::move(arguments));
+  } catch (const CLI::RequiredError& error) {
+    // CLI11 would say that a subcommand is missing, and not which word it didn't take for one.
+    if (const auto words = app.remaining(true); !words.empty()) {
+      std::cerr << "causeway: there is no command \"" << words.front()
+                << "\"\nRun with --help for more information.\n";
+      return kUsage;
+    }
+    return app.exit(error, std::cout, std::cerr) == 0 ? kDone : kUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error, std::cout, std::cerr) == 0 ? kDone : kUsage;
   }

@@ -113,7 +113,7 @@ int command_run(bool background, bool allow_elevated) {
     return refuse(kOtherRuns, "another shim of this user runs; `causeway.exe stop` ends it");
   auto places = find_places();
   if (!places) return refuse(kSetUpFailed, places.error().message);
-  App app(*places, !background);
+  App app(*places, !background, allow_elevated);
   if (auto started = app.start(*names); !started)
     return refuse(kSetUpFailed, started.error().message);
   running_app = &app;

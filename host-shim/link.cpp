@@ -130,7 +130,7 @@ void Link::start_attach() {
     if (const auto nonce = wire::nonce_from_hex(settings_.tcp_nonce)) line_.nonce = *nonce;
     return take_soon({LinkEventKind::line, {}, true, is_up(state_.phase)});
   }
-  if (is_wsl(settings_.attach.front()) && elevated())
+  if (is_wsl(settings_.attach.front()) && !settings_.allow_elevated && elevated())
     return take_soon(
         {LinkEventKind::attach_failed,
          "this causeway.exe runs as administrator, whose WSL processes live in another "

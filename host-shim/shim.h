@@ -26,9 +26,10 @@ struct ShimSettings {
   // `tcp` with `tcp_nonce` is the only way (development).
   std::vector<std::string> attach = {"wsl.exe", "-d",     "docker-desktop",    "-u",
                                      "root",    "--exec", "/usr/bin/causeway", "attach"};
-  bool hvsocket = true;   // false: the stdin and stdout of attach only
-  std::string tcp;        // "127.0.0.1:PORT": dialed instead of hvsocket; development
-  std::string tcp_nonce;  // 32 hex digits; only used without attach
+  bool allow_elevated = false;  // else wsl.exe isn't started by a process that is
+  bool hvsocket = true;         // false: the stdin and stdout of attach only
+  std::string tcp;              // "127.0.0.1:PORT": dialed instead of hvsocket; development
+  std::string tcp_nonce;        // 32 hex digits; only used without attach
   std::uint32_t start_timeout_ms = 180'000;  // of attach, until its line: the VM may have to boot
   std::uint32_t dial_timeout_ms = 5'000;     // of the direct carrier, until it is connected
   std::uint32_t first_delay_ms = 500;        // before a new try; doubles

@@ -244,7 +244,7 @@ def text_files(tree):
     return problems
 
 
-SNAKE = re.compile(r"_?[a-z0-9]+(?:_[a-z0-9]+)*(?:\.[a-z0-9]+)*|__init__\.py|README\.md|Dockerfile")
+SNAKE = re.compile(r"_?[a-z0-9]+(?:_[a-z0-9]+)*(?:\.[a-z0-9]+)*|__init__\.py|README\.md|Dockerfile|package-lock\.json")  # the last one is npm's name
 EMPTY_WORDS = {"common", "util", "utils", "misc", "helper", "helpers", "manager", "impl", "stuff"}
 TOP = {"agent", "host-shim", "packaging", "rootfs", "tests", "meson.build", "meson_options.txt", "README.md", "LICENSE", "CONTRIBUTING.md",
        "SECURITY.md", "CHANGELOG.md"}

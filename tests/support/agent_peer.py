@@ -337,7 +337,9 @@ class AgentPeer:
         session = Session(self, reader, writer)
         self.sessions.add(session)
         await session.run()
-        self.sessions.discard(session)
+        with self.changed:
+            self.sessions.discard(session)
+            self.changed.notify_all()
 
     def _in_loop(self, function):
         done = threading.Event()

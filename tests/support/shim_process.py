@@ -5,9 +5,8 @@ import os
 import subprocess
 import threading
 
-from vm_fixtures import REPOSITORY
+from wine import PROGRAMS
 
-PROGRAMS = os.path.join(REPOSITORY, "build", "windows", "tests", "support", "programs", "windows")
 PIPE, PRIVATE = r"\\.\pipe\test_engine", r"\\.\pipe\test_private"
 
 

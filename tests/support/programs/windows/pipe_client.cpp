@@ -11,6 +11,7 @@
 //   ask       writes TEXT (\n is a newline) and BYTES of the pattern, doesn't half-close; prints
 //   what
 //             comes until the end
+//   finish    as ask, and half-closes behind what it writes
 //   sum       as ask, but prints the sum of all bytes instead of them
 //   deaf      writes TEXT and reads nothing
 //   hold      as ask, and says "connected" first: for what happens meanwhile
@@ -183,9 +184,10 @@ bool run(const Job& job, unsigned seed) {
     Sleep(INFINITE);
   }
   DWORD write_error = ERROR_SUCCESS;
+  const bool finishes = echoes || job.mode == "finish";
   std::thread writer([&] {
     write_error = write_all(pipe, sent);
-    if (echoes && write_error == ERROR_SUCCESS) write_error = end_write(pipe);
+    if (finishes && write_error == ERROR_SUCCESS) write_error = end_write(pipe);
   });
   const auto heard = read_all(pipe, job.mode == "slow");
   writer.join();
