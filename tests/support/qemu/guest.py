@@ -140,7 +140,7 @@ class Guest:
                 [parts.program("qemu-system-x86_64"), "-accel", "tcg", "-cpu", "max", "-m", str(_MEMORY_MB),
                  "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-nic", "none",
                  "-kernel", self.kernel.image, "-initrd", initramfs,
-                 # An init that dies is a panic, which ends QEMU.
+                 # An init that dies is a panic, which ends QEMU. WSL's kernel has no AppArmor, whose parser dockerd would need.
                  "-append", "console=ttyS0 quiet panic=-1 apparmor=0 tsc=reliable no_timer_check",
                  "-drive", f"if=none,id=tools,format=raw,readonly=on,file={tools}", "-device", "virtio-blk-pci,drive=tools,serial=tools",
                  "-drive", f"if=none,id=root,format=raw,cache=unsafe,file={self.disk}", "-device", "virtio-blk-pci,drive=root,serial=root",
