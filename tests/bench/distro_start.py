@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 from wslvm_engine import EngineVm  # noqa: E402
 
-GROUPS = ["boot"]
+GROUPS = ["distro"]
 ROUNDS = {"full": 15, "quick": 3}
 SECONDS = 60  # for one start
 RUN = "/run/causeway"
@@ -38,8 +38,9 @@ def _argv(services, name):
 
 
 class DistroStart:
-    def __init__(self, table, options, bootstrap, services):
+    def __init__(self, table, options, bootstrap):
         self.table, self.options, self.bootstrap = table, options, bootstrap
+        services = os.path.join(os.path.dirname(os.path.dirname(HERE)), "rootfs/overlay/etc/causeway/services.d")
         bare = _BARE.format(run=RUN, containerd=_argv(services, "containerd"), dockerd=_argv(services, "dockerd"))
         self.sides = {"bare": (EngineVm("/var/tmp/causeway-bench-bare"), "dockerd.sock", ["/bin/sh", "-c", bare]),
                       "agent": (EngineVm("/var/tmp/causeway-bench-agent"), "engine.sock", True)}
@@ -55,7 +56,7 @@ class DistroStart:
             for vm, _, _ in self.sides.values():
                 vm.down()
 
-    def boot(self):
+    def distro(self):
         took = {name: [] for name in self.sides}
         for index in range(ROUNDS["quick" if self.options.quick else "full"] + 1):
             for name in list(self.sides)[::1 if index % 2 else -1]:
