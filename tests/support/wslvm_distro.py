@@ -23,6 +23,8 @@ def boot_command(spec):
     """What WSL would run as root at the start of docker-desktop; None without a binary."""
     if spec["kind"] != "docker-desktop" or not spec["causeway"] or not spec["boot"]:
         return None
+    if isinstance(spec["boot"], list):
+        return spec["boot"]
     if spec["rootfs"]:
         return ["/bin/sh", "-c", "exec /usr/bin/causeway init --mode wsl --versions /versions --version $(readlink /versions/current) --data /data"]
     return ["/usr/bin/causeway", "init", "--mode", "wsl", "--versions", "/versions", "--version", "dev",

@@ -54,7 +54,8 @@ class Vm:
            helpers=True, etc=PRODUCT_ETC, rootfs=None):
         """Starts the VM and its distros; joins one that runs here. True if it was started by this call.
         `rootfs`: the archive of rootfs/build, imported as docker-desktop instead of what is made of this machine's packages; its own
-        agent runs, `causeway` only says that one shall. `helpers`: with a `causeway`, `causeway distro` is started in the distros, as Windows does."""
+        agent runs, `causeway` only says that one shall. `boot`: docker-desktop runs the agent's boot command, or with a list that one.
+        `helpers`: with a `causeway`, `causeway distro` is started in the distros, as Windows does."""
         self._check_machine(causeway)
         helpers = bool(helpers and causeway)
         if helpers and not os.path.exists(BOOTSTRAP):

@@ -35,6 +35,7 @@ _HERE = os.path.dirname(os.path.realpath(__file__))
 _APPLETS = ["sh", "mount", "umount", "insmod", "cat", "cp", "env", "mkdir", "poweroff", "switch_root", "chroot", "unshare"]
 _BOOT_SECONDS = 120  # an emulated kernel boots in 2 to 5 s on an idle machine
 _MEMORY_MB = 1536
+_FOLDERS = "causeway-qemu-"
 
 
 def missing():
@@ -96,7 +97,8 @@ class Guest:
 
     def __init__(self, root, command, files=None, hierarchies=(), seconds=400):
         self.kernel = kernel.find()
-        self.folder = tempfile.mkdtemp(prefix="causeway-qemu-", dir="/var/tmp")
+        _sweep()
+        self.folder = tempfile.mkdtemp(prefix=f"{_FOLDERS}{os.getpid()}-", dir="/var/tmp")
         try:
             self.disk = f"{self.folder}/root.img"
             subprocess.run(["cp", "--sparse=always", "--reflink=auto", root, self.disk], check=True)
@@ -133,10 +135,12 @@ class Guest:
         with inside:
             self.began = time.monotonic()
             self.process = subprocess.Popen(
-                [parts.program("qemu-system-x86_64"), "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", str(_MEMORY_MB),
+                # One processor: with two that are emulated in parallel, a boot in twenty hung (each waits for the other's answer
+                # to an interrupt), and all took more time.
+                [parts.program("qemu-system-x86_64"), "-accel", "tcg", "-cpu", "max", "-m", str(_MEMORY_MB),
                  "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-nic", "none",
                  "-kernel", self.kernel.image, "-initrd", initramfs,
-                 # An init that dies is a panic, which ends QEMU.
+                 # An init that dies is a panic, which ends QEMU. WSL's kernel has no AppArmor, whose parser dockerd would need.
                  "-append", "console=ttyS0 quiet panic=-1 apparmor=0 tsc=reliable no_timer_check",
                  "-drive", f"if=none,id=tools,format=raw,readonly=on,file={tools}", "-device", "virtio-blk-pci,drive=tools,serial=tools",
                  "-drive", f"if=none,id=root,format=raw,cache=unsafe,file={self.disk}", "-device", "virtio-blk-pci,drive=root,serial=root",
@@ -217,6 +221,14 @@ class Guest:
         done = self.run(["/usr/bin/python3", "-c", code, json.dumps(arguments)], timeout=timeout, check=False)
         assert done.code == 0, f"{function.__name__}: exit code {done.code}\n{done.err.decode()}\n{self.console.text()}"
         return json.loads(done.out.splitlines()[-1])
+
+
+def _sweep():
+    """Removes what processes left that were killed; their guests died with them."""
+    for name in os.listdir("/var/tmp"):
+        owner = re.fullmatch(_FOLDERS + r"(\d+)-.*", name)
+        if owner and not os.path.exists(f"/proc/{owner[1]}"):
+            shutil.rmtree(f"/var/tmp/{name}", ignore_errors=True)
 
 
 def _write(path, text):

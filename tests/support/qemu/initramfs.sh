@@ -30,5 +30,6 @@ set --
 while read -r argument; do set -- "$@" "$argument"; done </command
 # Init finds nothing mounted, as when the kernel starts it without an initramfs.
 umount /tools /sys /proc && umount -l /dev || fail "unmount"
+echo "initramfs done"
 # The environment is the one that the kernel gives.
 exec env -i HOME=/ TERM=linux switch_root /root "$@"

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 
-from .parts import CACHE, Missing
+from .parts import CACHE, Missing, alone
 
 _META_PACKAGE = "linux-image-cloud-amd64"
 # What the initramfs loads: the guest's devices, and AF_VSOCK to itself (CID 1). The engine's own modules are loaded by the agent.
@@ -46,8 +46,9 @@ def find():
         raise Missing(f"there is no kernel for {os.uname().machine} here: the guest is x86_64")
     package = _package()
     tree = f"{CACHE}/{package}"
-    if not os.path.isdir(tree):
-        _fetch(package, tree)
+    with alone("kernel"):
+        if not os.path.isdir(tree):
+            _fetch(package, tree)
     return Kernel(tree)
 
 
@@ -63,13 +64,14 @@ def _package():
 
 
 def _fetch(package, tree):
-    part = f"{tree}.{os.getpid()}"
+    part = f"{tree}.part"
     shutil.rmtree(part, ignore_errors=True)
     os.makedirs(f"{part}/package")
     try:
-        # The lists may be older than what is offered now.
-        if _apt("download", package, folder=f"{part}/package") and (
-                _apt("update") or (error := _apt("download", package, folder=f"{part}/package"))):
+        error = _apt("download", package, folder=f"{part}/package")
+        if error:  # the lists may be older than what is offered now
+            error = _apt("update") or _apt("download", package, folder=f"{part}/package")
+        if error:
             raise Missing(f"apt could not download {package}: {error}")
         file = os.listdir(f"{part}/package")[0]
         subprocess.run(["dpkg", "-x", f"{part}/package/{file}", part], check=True)

@@ -1,5 +1,6 @@
 """What the guest's pieces share: where they are kept, files with the libraries that they need, disk images."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -74,12 +75,19 @@ def facts(paths):
     return told.hexdigest()[:16]
 
 
-def cached(name, paths, make):
-    """The file CACHE/name-<facts of paths>; `make(path)` when it isn't there. Older ones go."""
+@contextlib.contextmanager
+def alone(name):
+    """Other processes wait: two test runs may want the same file."""
     os.makedirs(CACHE, exist_ok=True)
-    path = f"{CACHE}/{name}-{facts([*paths, __file__])}.img"
     with open(f"{CACHE}/{name}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def cached(name, paths, make):
+    """The file CACHE/name-<facts of paths>; `make(path)` when it isn't there. Older ones go."""
+    path = f"{CACHE}/{name}-{facts([*paths, __file__])}.img"
+    with alone(name):
         if not os.path.exists(path):
             part = f"{path}.part"
             make(part)

@@ -20,10 +20,10 @@ def agent_binary():
     return os.environ.get("CAUSEWAY_BINARY", os.path.join(parts.REPOSITORY, "build", "release", "agent", "causeway"))
 
 
-def boot(folder=None, hierarchies=(), peer_cid=1, seconds=400):
-    """A Guest whose engine answers. `folder`: the root file system; `peer_cid`: whose connections the link takes, and the
-    guest's own are CID 1."""
-    root = images.folder_root(folder) if folder else images.machine_root(agent_binary())
+def boot(folder=None, hierarchies=(), peer_cid=1, agent=None, seconds=400):
+    """A Guest whose engine answers. `folder`: the root file system, without one it is made with `agent`; `peer_cid`: whose
+    connections the link takes, and the guest's own are CID 1."""
+    root = images.folder_root(folder) if folder else images.machine_root(agent or agent_binary())
     version = _version(folder) if folder else images.VERSION
     settings = f"/versions/{version}/etc/causeway/settings.json"
     if folder and os.path.islink(folder + settings):
