@@ -44,7 +44,7 @@ App::App(Places places, bool foreground, bool allow_elevated)
 App::~App() {
   control_.reset();
   if (shim_) shim_->stop();
-  helpers_.reset();
+  distros_.reset();
   shim_.reset();
 }
 
@@ -78,7 +78,7 @@ Status App::start(const InstanceNames& names) {
   if (!settings_.shim.attach.empty()) options.wsl = settings_.shim.attach[0];
   options.log_folder = places_.folder;
   options.script = kBootstrapScript;
-  helpers_ = std::make_unique<EnabledDistros>(
+  distros_ = std::make_unique<EnabledDistros>(
       *window_, options,
       EnabledDistros::Events{
           [this](std::string_view line) { log(LogLevel::info, std::string(line)); },
@@ -91,12 +91,12 @@ Status App::start(const InstanceNames& names) {
   callbacks.log = [this](LogLevel level, std::string_view line) { log(level, std::string(line)); };
   callbacks.on_distro_start = [this](DistroStart wanted) {
     window_->post([this, wanted = std::move(wanted)] {
-      const auto why_not = helpers_->want(wanted.distro);
+      const auto why_not = distros_->want(wanted.distro);
       wanted.answer(why_not.empty(), why_not);
     });
   };
   callbacks.on_change = [this](const ShimStatus& status) {
-    window_->post([this, there = status.connected()] { helpers_->engine_there(there); });
+    window_->post([this, there = status.connected()] { distros_->engine_there(there); });
   };
   settings_.shim.allow_elevated = allow_elevated_;
   shim_ = std::make_unique<Shim>(settings_.shim, std::move(callbacks));
@@ -120,7 +120,7 @@ void App::load_enabled() {
   if (!text) {
     if (text.error().code != ERROR_FILE_NOT_FOUND) distros_error_ = text.error().message;
   } else if (auto names = parse_enabled(*text)) {
-    helpers_->set_enabled(*names);
+    distros_->set_enabled(*names);
   } else {
     distros_error_ = places_.distros + ": " + names.error().message + "; no distro is enabled";
   }
@@ -152,7 +152,7 @@ std::string App::answer(const std::string& request) {
 
 std::string App::status_json() {
   std::vector<EnabledDistros::Shown> distros;
-  window_->call([&] { distros = helpers_->shown(); });
+  window_->call([&] { distros = distros_->shown(); });
   StatusParts parts;
   parts.settings_file = places_.settings;
   for (const auto* problem : {&settings_error_, &distros_error_})
@@ -166,7 +166,7 @@ std::string App::change_distro(const std::string& name, bool enable) {
   if (!distros) return failure(distros.error().message);
   const Distro* distro = find_distro(*distros, name);
   std::vector<std::string> enabled;
-  if (!window_->call([&] { enabled = helpers_->enabled(); })) return failure("the shim ends");
+  if (!window_->call([&] { enabled = distros_->enabled(); })) return failure("the shim ends");
   if (enable) {
     if (distro == nullptr) return failure("there is no WSL distro " + name);
     if (!distro->usable())
@@ -200,9 +200,9 @@ std::string App::change_distro(const std::string& name, bool enable) {
       agent_says = reply->second;
   }
   window_->call([&] {
-    if (!enable) return helpers_->forget(known);
-    helpers_->set_enabled(enabled);
-    if (shim_->status().connected()) (void)helpers_->want(known);
+    if (!enable) return distros_->forget(known);
+    distros_->set_enabled(enabled);
+    if (shim_->status().connected()) (void)distros_->want(known);
   });
   log(LogLevel::info,
       std::string("distro.") + (enable ? "enabled" : "disabled") + " distro=" + known);

@@ -47,7 +47,7 @@ class App {
   std::string distros_error_;
   std::unique_ptr<LogFile> log_;
   std::unique_ptr<MainWindow> window_;
-  std::unique_ptr<EnabledDistros> helpers_;
+  std::unique_ptr<EnabledDistros> distros_;
   std::unique_ptr<Shim> shim_;
   std::unique_ptr<ControlPipe> control_;
 };

@@ -29,18 +29,16 @@ int no_shim() {
   return refuse(kNotRunning, "the shim doesn't run\n  Start it with `causeway.exe start`.");
 }
 
-// The folder of this program and `name`.
-std::string beside_us(const std::wstring& name) {
-  std::wstring path(32768, L'\0');
-  path.resize(GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size())));
-  if (const auto slash = path.rfind(L'\\'); slash != std::wstring::npos) path.resize(slash + 1);
-  return to_utf8(path + name);
-}
-
 std::string this_program() {
   std::wstring path(32768, L'\0');
   path.resize(GetModuleFileNameW(nullptr, path.data(), static_cast<DWORD>(path.size())));
   return to_utf8(path);
+}
+
+// The file `name` in this program's folder.
+std::string beside_us(const std::string& name) {
+  const auto path = this_program();
+  return path.substr(0, path.rfind('\\') + 1) + name;
 }
 
 // One request to the shim that runs. An exit code, after the reason was told, or the answer.
@@ -175,7 +173,7 @@ int command_status(bool json) {
 }
 
 int command_install_autostart() {
-  const auto program = beside_us(L"causewayw.exe");
+  const auto program = beside_us("causewayw.exe");
   if (GetFileAttributesW(to_wide(program).c_str()) == INVALID_FILE_ATTRIBUTES)
     return refuse(kSetUpFailed, program + " is missing: it is what starts without a window");
   if (auto done = install_autostart(program); !done)

@@ -148,7 +148,9 @@ std::vector<Hierarchy> unified(std::string_view mountinfo, std::string_view self
 
 std::vector<Step> plan_cgroup_mounts(std::string_view mountinfo, std::string_view self_cgroup) {
   const auto mounts = paths::parse_mountinfo(mountinfo);
-  const auto memberships = parse_memberships(self_cgroup);
+  auto memberships = parse_memberships(self_cgroup);
+  // Until somebody mounts the first hierarchy the kernel shows none at all, v2 neither.
+  if (text::trim(self_cgroup).empty()) memberships.push_back({"", ""});
   const bool v1 = uses_v1(memberships);
   const paths::MountEntry* at_root = paths::mounted_at(mounts, kRoot);
   std::vector<Step> steps;

@@ -21,7 +21,8 @@
 namespace causeway::boot {
 
 // Mounts every hierarchy that /proc/self/cgroup names and mountinfo lacks. v2 alone goes to
-// /sys/fs/cgroup; v1 gets a tmpfs there with a directory for each hierarchy.
+// /sys/fs/cgroup; v1 gets a tmpfs there with a directory for each hierarchy. An empty
+// /proc/self/cgroup means that nobody has used control groups since the boot: v2 then.
 std::vector<Step> plan_cgroup_mounts(std::string_view mountinfo, std::string_view self_cgroup);
 
 // The cgroup.controllers file of <own> whose content plan_groups() wants; empty unless v2 rules

@@ -101,11 +101,16 @@ int run_init(const InitOptions& options) {
            SIG_IGN);  // whoever reads our messages may leave; the agent gets the default back
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
   open_console();
+  int code = kExitSetup;
   try {
-    return run(options);
+    code = run(options);
   } catch (const std::exception& e) {
-    return setup_failed(make_error(e.what()), "free some memory");
+    code = setup_failed(make_error(e.what()), "free some memory");
   }
+  // An exit of the real PID 1 is a kernel panic, so wrong usage and a failed set-up end with a
+  // power-off, too: the message stands on the console.
+  if (::getpid() == 1) power_off();
+  return code;
 }
 
 }  // namespace causeway::boot

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "boot/cgroup.h"
 #include "boot/console.h"
+#include "boot/machine.h"
 #include "boot/mounts.h"
 #include "boot/pivot.h"
 #include "boot/run_directory.h"
@@ -46,11 +47,12 @@ Status mount_missing(bool owns_root) {
 // Each plan reads anew what the one before it has changed.
 void set_up_groups() {
   auto mountinfo = file::read(kMountInfo, kMountInfoLimit);
-  const auto groups = file::read("/proc/self/cgroup");
+  auto groups = file::read("/proc/self/cgroup");
   if (!mountinfo || !groups) return;
   (void)carry_out(plan_cgroup_mounts(*mountinfo, *groups), skipped);
   mountinfo = file::read(kMountInfo, kMountInfoLimit);
-  if (!mountinfo) return;
+  groups = file::read("/proc/self/cgroup");
+  if (!mountinfo || !groups) return;
   (void)carry_out(plan_leaf(*mountinfo, *groups), skipped);
   std::string controllers;
   if (const auto path = controllers_file(*mountinfo, *groups); !path.empty())
@@ -105,6 +107,7 @@ std::optional<SetupError> set_up_machine(LifeContext& context) {
   auto lock = take_lock(context.options.run);
   if (!lock) return SetupError{lock.error(), "make its directory writable"};
   context.lock = std::move(lock->fd);
+  context.pid_outside = ::getpid();
   return std::nullopt;
 }
 
@@ -145,6 +148,7 @@ std::optional<SetupError> set_up_namespace(LifeContext& context) {
   if (auto done = change_propagation(MS_SHARED, "shared"); !done)
     return SetupError{done.error(), kPrivileges};
   link_docker_socket(context);
+  if (context.mode == Mode::pid1) wake_machine(skipped);
   return std::nullopt;
 }
 

@@ -52,8 +52,7 @@ std::string utc_now() {
 Status write_description(const LifeContext& context, const std::string& life) {
   std::string boot_id;
   if (auto content = file::read("/proc/sys/kernel/random/boot_id")) boot_id = text::trim(*content);
-  const pid_t pid = context.mode == Mode::pid1 ? 1 : context.pid_outside;
-  std::string json = "{\"pid\": " + std::to_string(pid);
+  std::string json = "{\"pid\": " + std::to_string(context.pid_outside);
   json += ", \"mode\": \"" + std::string(name(context.mode)) + "\"";
   json += ", \"version\": \"" + context.options.version + "\"";
   json += ", \"started_at\": \"" + utc_now() + "\"";
@@ -118,15 +117,13 @@ int set_up_and_live(LifeContext& context) {
 int run_pid_one(LifeContext& context) {
   // Ctrl-Alt-Del becomes SIGINT, an ordered stop.
   if (context.mode == Mode::pid1) ::reboot(RB_DISABLE_CAD);
-  const int code = set_up_and_live(context);
-  if (context.mode == Mode::pid1) {
-    // An exit of the real PID 1 is a kernel panic, so also a failed set-up ends with a power-off:
-    // its message stands on the console.
-    ::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
-    ::sync();
-    ::reboot(RB_POWER_OFF);
-  }
-  return code;
+  return set_up_and_live(context);
+}
+
+void power_off() {
+  ::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
+  ::sync();
+  ::reboot(RB_POWER_OFF);
 }
 
 }  // namespace causeway::boot

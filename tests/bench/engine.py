@@ -278,9 +278,10 @@ class Hops:
         self.sockets[name] = listen
         return process
 
-    def relay(self, name, program):
+    def relay(self, name, program, target=None):
+        """`target`: another hop's socket instead of the engine's."""
         listen = f"{self.work}/{name}.sock"
-        return self.start(name, [program, listen, self.target], listen)
+        return self.start(name, [program, listen, target or self.target], listen)
 
     def nginx(self, program):
         listen, config = f"{self.work}/nginx.sock", f"{self.work}/nginx.conf"

@@ -6,21 +6,29 @@
 //   pinger fresh ROUNDS BLOCK NAME=SOCKET...    GET /_ping, a new connection for each
 //   pinger out   ROUNDS BYTES CONTAINER NAME=SOCKET...   exec: that many bytes of output
 //   pinger in    ROUNDS BYTES CONTAINER NAME=SOCKET...   exec -i: that many bytes of input, then
-//   half-close pinger hold  COUNT CONTAINER SOCKET         COUNT idle attach streams; prints "held
-//   N" once all
+//                                                        half-close
+//   pinger many  ROUNDS BYTES CONTAINER COUNT NAME=SOCKET...   COUNT execs at once, that many bytes
+//                                                              of output each
+//   pinger busy  ROUNDS BYTES CONTAINER NAME=SOCKET...   GET /_ping while an exec's output runs
+//                                                        through the same target
+//   pinger hold  COUNT CONTAINER SOCKET         COUNT idle attach streams; prints "held N" once all
 //                                               are answered 101, ends when its own input ends
 //
 // A round of BLOCK requests per target is taken in slices, the targets taking turns; the first
 // requests of a slice, which find that target's caches cold, are sent but not counted.
 // ping and fresh time each request from the first system call (socket() or send()) to the last byte
 // of the answer. out and in time from sending /exec/ID/start to the end of the stream; the byte
-// counts are checked at both ends and a wrong one is an error, not a number.
+// counts are checked at both ends and a wrong one is an error, not a number. many times from the
+// first start to the end of the last stream. busy has as many samples in a round as pings fit into
+// the stream's time; its "rounds_time" is that time.
 //
 // Output: {"targets": [{"name": "...", "unit": "ns", "p50": N, "p99": N, "mean": N, "samples": N,
 // "rounds_p50": [N, ...], "rounds_p99": [N, ...]}, ...]}: values over all samples, then of each
 // round.
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -220,26 +228,141 @@ static int start_exec(struct target* t, const char* container, const char* json,
   return fd;
 }
 
-static int64_t exec_out(struct target* t, const char* container, unsigned long long bytes) {
-  static char buffer[kChunk];
+static int start_source(struct target* t, const char* container, unsigned long long bytes,
+                        int64_t* start, struct demux* d) {
   char json[256];
   snprintf(
       json, sizeof json,
       "{\"AttachStdout\":true,\"AttachStderr\":true,\"Cmd\":[\"/payload\",\"source\",\"%llu\"]}",
       bytes);
+  return start_exec(t, container, json, start, d);
+}
+
+static void check_source(const struct target* t, const struct demux* d, unsigned long long bytes) {
+  if (d->payload == bytes && d->left == 0 && d->have == 0) return;
+  fprintf(stderr, "pinger: %s: %llu bytes came out instead of %llu\n", t->name, d->payload, bytes);
+  exit(1);
+}
+
+static int64_t exec_out(struct target* t, const char* container, unsigned long long bytes) {
+  static char buffer[kChunk];
   struct demux d = {0};
   int64_t start;
-  int fd = start_exec(t, container, json, &start, &d);
+  int fd = start_source(t, container, bytes, &start, &d);
   ssize_t n;
   while ((n = recv(fd, buffer, sizeof buffer, 0)) > 0) demux_feed(&d, buffer, (size_t)n);
   int64_t took = now_ns() - start;
   if (n < 0) fail(t->name, strerror(errno));
   close(fd);
-  if (d.payload != bytes || d.left != 0 || d.have != 0) {
-    fprintf(stderr, "pinger: %s: %llu bytes came out instead of %llu\n", t->name, d.payload, bytes);
-    exit(1);
-  }
+  check_source(t, &d, bytes);
   return took;
+}
+
+static int64_t exec_many(struct target* t, const char* container, unsigned long long bytes,
+                         unsigned count) {
+  static char buffer[kChunk];
+  struct demux* d = calloc(count, sizeof *d);
+  struct pollfd* fds = calloc(count, sizeof *fds);
+  if (d == NULL || fds == NULL) fail("many", "no memory");
+  int64_t first = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    int64_t start;
+    fds[i].fd = start_source(t, container, bytes, &start, &d[i]);
+    fds[i].events = POLLIN;
+    if (i == 0) first = start;
+  }
+  for (unsigned open = count; open > 0;) {
+    if (poll(fds, count, -1) < 0) fail("poll", strerror(errno));
+    for (unsigned i = 0; i < count; ++i) {
+      if (fds[i].fd < 0 || fds[i].revents == 0) continue;
+      ssize_t n = recv(fds[i].fd, buffer, sizeof buffer, 0);
+      if (n < 0) fail(t->name, strerror(errno));
+      demux_feed(&d[i], buffer, (size_t)n);
+      if (n > 0) continue;
+      close(fds[i].fd);
+      fds[i].fd = -1;
+      --open;
+    }
+  }
+  int64_t took = now_ns() - first;
+  for (unsigned i = 0; i < count; ++i) check_source(t, &d[i], bytes);
+  free(fds);
+  free(d);
+  return took;
+}
+
+// The stream beside the pings, in a thread of its own.
+struct load {
+  struct target* target;
+  const char* container;
+  unsigned long long bytes;
+  int64_t took;
+  atomic_bool done;
+};
+
+static void* run_load(void* argument) {
+  struct load* load = argument;
+  load->took = exec_out(load->target, load->container, load->bytes);
+  atomic_store(&load->done, true);
+  return NULL;
+}
+
+static int compare(const void* a, const void* b) {
+  int64_t x = *(const int64_t*)a, y = *(const int64_t*)b;
+  return (x > y) - (x < y);
+}
+
+// The q-quantile of a sorted array, by nearest rank; the mean of the middle two for the median.
+static int64_t quantile(const int64_t* sorted, size_t n, unsigned percent) {
+  if (percent == 50 && n % 2 == 0) return (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+  size_t rank = (n * percent + 99) / 100;
+  return sorted[rank > 0 ? rank - 1 : 0];
+}
+
+enum { kBusyP50, kBusyP99, kBusyTime, kBusyCount, kBusyFigures };
+
+// One round: figures of the pings that were answered while the stream ran.
+static void ping_busy(struct target* t, const char* container, unsigned long long bytes,
+                      int64_t* figures) {
+  static int64_t* samples;
+  static size_t room;
+  size_t count = 0;
+  struct load load = {.target = t, .container = container, .bytes = bytes};
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, run_load, &load) != 0) fail("busy", "no thread");
+  while (!atomic_load(&load.done)) {
+    if (count == room) {
+      room = room == 0 ? 4096 : 2 * room;
+      samples = realloc(samples, room * sizeof *samples);
+      if (samples == NULL) fail("busy", "no memory");
+    }
+    samples[count++] = ping_once(t, false);
+  }
+  pthread_join(thread, NULL);
+  if (count < 100) fail(t->name, "too few pings fit into the stream's time: make it longer");
+  qsort(samples, count, sizeof *samples, compare);
+  figures[kBusyP50] = quantile(samples, count, 50);
+  figures[kBusyP99] = quantile(samples, count, 99);
+  figures[kBusyTime] = load.took;
+  figures[kBusyCount] = (int64_t)count;
+}
+
+static void report_busy(unsigned rounds) {
+  static const char* const kNames[kBusyFigures] = {"rounds_p50", "rounds_p99", "rounds_time",
+                                                   "rounds_samples"};
+  printf("{\"targets\": [");
+  for (int i = 0; i < target_count; ++i) {
+    printf("%s\n  {\"name\": \"%s\", \"unit\": \"ns\"", i > 0 ? "," : "", targets[i].name);
+    for (int figure = 0; figure < kBusyFigures; ++figure) {
+      printf(", \"%s\": [", kNames[figure]);
+      for (unsigned r = 0; r < rounds; ++r)
+        printf("%s%lld", r > 0 ? ", " : "",
+               (long long)targets[i].samples[r * kBusyFigures + (unsigned)figure]);
+      printf("]");
+    }
+    printf("}");
+  }
+  printf("\n]}\n");
 }
 
 static int64_t exec_in(struct target* t, const char* container, unsigned long long bytes) {
@@ -304,18 +427,6 @@ static int hold(unsigned count, const char* container, const char* path) {
   while (read(STDIN_FILENO, &c, 1) > 0) {
   }
   return 0;
-}
-
-static int compare(const void* a, const void* b) {
-  int64_t x = *(const int64_t*)a, y = *(const int64_t*)b;
-  return (x > y) - (x < y);
-}
-
-// The q-quantile of a sorted array, by nearest rank; the mean of the middle two for the median.
-static int64_t quantile(const int64_t* sorted, size_t n, unsigned percent) {
-  if (percent == 50 && n % 2 == 0) return (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-  size_t rank = (n * percent + 99) / 100;
-  return sorted[rank > 0 ? rank - 1 : 0];
 }
 
 static void print_rounds(const struct target* t, unsigned rounds, unsigned block,
@@ -385,24 +496,27 @@ int main(int argc, char** argv) {
   bool fresh = argc > 4 && strcmp(argv[1], "fresh") == 0;
   bool out = argc > 5 && strcmp(argv[1], "out") == 0;
   bool in = argc > 5 && strcmp(argv[1], "in") == 0;
+  bool many = argc > 6 && strcmp(argv[1], "many") == 0;
+  bool busy = argc > 5 && strcmp(argv[1], "busy") == 0;
   unsigned rounds = argc > 3 ? (unsigned)atoi(argv[2]) : 0;
   unsigned long long size = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
-  if (!(ping || fresh || out || in) || rounds == 0 || size == 0) {
+  if (!(ping || fresh || out || in || many || busy) || rounds == 0 || size == 0) {
     fprintf(stderr,
             "usage: pinger ping|fresh ROUNDS BLOCK NAME=SOCKET...\n"
-            "       pinger out|in ROUNDS BYTES CONTAINER NAME=SOCKET...\n"
+            "       pinger out|in|busy ROUNDS BYTES CONTAINER NAME=SOCKET...\n"
+            "       pinger many ROUNDS BYTES CONTAINER COUNT NAME=SOCKET...\n"
             "       pinger hold COUNT CONTAINER SOCKET\n");
     return 64;
   }
-  bool stream = out || in;
-  for (int i = stream ? 5 : 4; i < argc; ++i) add_target(argv[i]);
+  bool stream = out || in || many || busy;
+  for (int i = many ? 6 : stream ? 5 : 4; i < argc; ++i) add_target(argv[i]);
   unsigned block = stream ? 1 : (unsigned)size;
   for (int i = 0; i < target_count; ++i) {
     struct target* t = &targets[i];
-    t->samples = malloc((size_t)rounds * block * sizeof *t->samples);
+    t->samples = malloc((size_t)rounds * block * kBusyFigures * sizeof *t->samples);
     if (t->samples == NULL) fail("samples", "no memory");
-    if (ping) t->fd = dial(&t->address);
-    if (!stream)  // first requests open the engine side, fill caches
+    if (ping || busy) t->fd = dial(&t->address);
+    if (!stream || busy)  // first requests open the engine side, fill caches
       for (int k = 0; k < 50; ++k) ping_once(t, fresh);
   }
   int order[kMaxTargets];
@@ -414,7 +528,11 @@ int main(int argc, char** argv) {
       for (int i = 0; i < target_count; ++i) {
         struct target* t = &targets[order[i]];
         int64_t* to = t->samples + (size_t)r * block;
-        if (out) {
+        if (busy) {
+          ping_busy(t, argv[4], size, t->samples + (size_t)r * kBusyFigures);
+        } else if (many) {
+          *to = exec_many(t, argv[4], size, (unsigned)atoi(argv[5]));
+        } else if (out) {
           *to = exec_out(t, argv[4], size);
         } else if (in) {
           *to = exec_in(t, argv[4], size);
@@ -425,6 +543,9 @@ int main(int argc, char** argv) {
       }
     }
   }
-  report(rounds, block);
+  if (busy)
+    report_busy(rounds);
+  else
+    report(rounds, block);
   return 0;
 }

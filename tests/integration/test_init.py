@@ -41,7 +41,7 @@ def test_what_the_agent_finds(place):
     assert description["mode"] == "plain"
     info = life.info()
     assert (info["parent"], info["start"], info["life"]) == (1, 0, description["life"])
-    assert list(info["fds"]) == ["control", "engine", "exits"]
+    assert list(info["fds"]) == ["control", "engine", "exits", "link"]
     control, engine = os.stat(f"{place.run}/control.sock"), os.stat(f"{place.run}/engine.sock")
     assert stat.S_IMODE(control.st_mode) == 0o600
     assert stat.S_IMODE(engine.st_mode) == 0o660
@@ -81,9 +81,9 @@ def test_the_store_refuses_what_is_wrong_and_leaks_nothing(place):
     assert "no such descriptor" in life.ask("drop a")
     assert len(os.listdir(folder)) == before
     refused = life.ask("fill")
-    assert refused.startswith("189 ") and "all slots are in use" in refused
-    assert len(os.listdir(folder)) == before + 189
-    for number in range(189):
+    assert refused.startswith("188 ") and "all slots are in use" in refused
+    assert len(os.listdir(folder)) == before + 188
+    for number in range(188):
         assert life.ask(f"drop filler.{number}") == "ok"
     assert len(os.listdir(folder)) == before
     assert life.ask("put-file kept") == "ok"

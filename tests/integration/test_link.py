@@ -1,6 +1,7 @@
 """The link to Windows over link.sock, with real clients and real dockerd; `link_client` stands for causeway.exe."""
 
 import hashlib
+import json
 import os
 import select
 import signal
@@ -11,11 +12,14 @@ import time
 
 import pytest
 
-from link_peer import LinkPeer, dial, hello, read_all, refusal
+from link_peer import LinkPeer, dial, dial_tcp, hello, read_all, refusal
+from link_tap import SYN, Tap, frames
 from sharing import IMAGE, Api
+from vm_fixtures import BINARY
 from wslvm_engine import poll
 
 MIB = 1 << 20
+PINGER = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "tests", "bench", "pinger")
 
 
 def random_bytes(count, seed=b"link"):
@@ -308,43 +312,44 @@ def test_distros_are_asked_for(vm, connect):
         vm.wait_distro("minimal")
 
 
-class Recorder(threading.Thread):
-    """Passes one connection on to the agent, and keeps what Windows' end says."""
-
-    def __init__(self, path, target):
-        super().__init__(daemon=True)
-        self.listening = socket.socket(socket.AF_UNIX)
-        self.listening.bind(path)
-        self.listening.listen(1)
-        self.target, self.said = target, b""
-        self.start()
-
-    def run(self):
-        near, _ = self.listening.accept()
-        far = dial(self.target)
-        ends = {near: far, far: near}
-        while True:
-            for end in select.select(list(ends), [], [])[0]:
-                data = end.recv(65536)
-                if not data:
-                    near.close()
-                    far.close()
-                    return
-                if end is near:
-                    self.said += data
-                ends[end].sendall(data)
+@pytest.fixture
+def tap(vm, tmp_path):
+    """Between a LinkPeer on `tmp_path`/link.sock and the agent."""
+    return Tap(f"{tmp_path}/link.sock", lambda: dial(vm.socket_path("link.sock")))
 
 
-def test_a_carrier_that_is_cut_anywhere(vm, tmp_path, steady):
-    """A recorded conversation (version, an exec with input), cut at 1,000 places: the agent is as before, and serves the next."""
-    recorder = Recorder(f"{tmp_path}/link.sock", vm.socket_path("link.sock"))
+def test_opening_a_stream_costs_no_round_trip(vm, tmp_path, tap):
+    """All that the agent says is held back, and a new stream's request leaves behind its SYN; so does the next one's."""
+    peer = LinkPeer(tmp_path, f"{tmp_path}/link.sock", contact(vm)["nonce"]).wait_connected()
+    request = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
+    try:
+        for _ in range(2):
+            tap.hold()
+            since, heard = len(tap.said), tap.heard
+            stream = dial(peer.engine)
+            stream.sendall(request)
+            assert tap.wait_said(request, since), "it waits for an answer"
+            assert tap.heard == heard
+            sent = list(frames(tap.said[since:]))
+            opened = [number for _, flags, number, _ in sent if flags & SYN]
+            assert len(opened) == 1
+            assert request in b"".join(payload for _, _, number, payload in sent if number == opened[0])
+            tap.release()
+            assert stream.recv(65536).startswith(b"HTTP/1.1 200")
+            stream.close()
+    finally:
+        peer.close()
+
+
+def test_a_carrier_that_is_cut_anywhere(vm, tmp_path, steady, tap):
+    """A recorded conversation (version, an exec with input), cut at each of its bytes: the agent is as before, and serves the next."""
     peer = LinkPeer(tmp_path, f"{tmp_path}/link.sock", contact(vm)["nonce"]).wait_connected()
     peer.docker("version")
     peer.docker("exec", "-i", steady, "cat", input=b"some input\n" * 20)
     peer.close()
-    recorder.join(30)
-    said = recorder.said
-    assert len(said) > 1000, "the conversation is shorter than the cuts"
+    tap.join(30)
+    said = tap.said
+    assert len(said) > 1000, "the conversation is shorter than 1,000 cuts"
     agent = vm.agent_pid()
 
     def cut(at):
@@ -360,9 +365,9 @@ def test_a_carrier_that_is_cut_anywhere(vm, tmp_path, steady):
         cut(at)
     poll(quiet, "no session is left")
     before = count_fds(agent), memory_kb(agent)
-    for number in range(1000):
-        cut(number * len(said) // 1000)
-        if number % 32 == 0:
+    for at in range(len(said)):
+        cut(at)
+        if at % 32 == 0:
             vm.control("/v1/version")  # the agent has seen those before: only so many may be within their hello
     poll(quiet, "no session is left")
     assert vm.agent_pid() == agent
@@ -372,3 +377,128 @@ def test_a_carrier_that_is_cut_anywhere(vm, tmp_path, steady):
     follower = start_peer(vm, tmp_path / "again").wait_connected()
     assert follower.docker("exec", steady, "echo", "fine").stdout == b"fine\n"
     follower.close()
+
+
+def test_1000_refused_peers_leave_nothing(vm):
+    nonce = contact(vm)["nonce"]
+    wrong = [hello("0" * 32), hello(nonce, major=9), b"GET / HTTP/1.1\r\n\r\n" * 4, b"CAUSEWAY\0\x01", b""]
+    agent = vm.agent_pid()
+
+    def meet(count):
+        for number in range(count):
+            connection = dial(vm.socket_path("link.sock"))
+            connection.sendall(wrong[number % len(wrong)])
+            connection.shutdown(socket.SHUT_WR)
+            read_all(connection)
+            connection.close()
+
+    meet(100)
+    before = count_fds(agent), memory_kb(agent)
+    meet(1000)
+    assert vm.agent_pid() == agent
+    poll(lambda: count_fds(agent) <= before[0] + 8, "the descriptors are closed")
+    assert memory_kb(agent) - before[1] < 1024
+    status = link_status(vm)
+    assert not status["connected"] and status["refusal"]
+
+
+def test_50000_streams_leave_nothing(vm, link):
+    """Each opened for one `_ping` and closed, by real dockerd. The bench looks closer: at 100,000, with a new agent that has no freed memory to
+    grow into."""
+    agent = vm.agent_pid()
+
+    def ping(rounds):
+        """112 streams a round; its own error when one isn't answered 200."""
+        subprocess.run([PINGER, "fresh", str(rounds), "100", "link=engine.sock"], cwd=link.home, check=True, stdout=subprocess.DEVNULL,
+                       timeout=300)
+
+    ping(20)
+    before = count_fds(agent), memory_kb(agent)
+    ping(447)
+    assert vm.agent_pid() == agent
+    poll(lambda: link_status(vm)["streams"] == 0, "all streams are gone")
+    poll(lambda: count_fds(agent) <= before[0] + 8, "the descriptors are closed")
+    assert memory_kb(agent) - before[1] < 1024
+
+
+# ---- TCP, for development ----------------------------------------------------------------------
+
+PORT = 4857
+
+
+def listening_on(vm, port):
+    """Addresses, as the kernel has them: 0100007F is 127.0.0.1."""
+    with open(f"/proc/{vm.init_pid()}/net/tcp", encoding="ascii") as table:
+        entries = [line.split() for line in table.readlines()[1:]]
+    return [entry[1].split(":")[0] for entry in entries if entry[3] == "0A" and int(entry[1].split(":")[1], 16) == port]
+
+
+@pytest.fixture
+def link_settings(vm):
+    """link_settings(tcp=...) → the agent runs with them."""
+    path = f"/proc/{vm.init_pid()}/root/etc/causeway/settings.json"
+    assert not os.path.exists(path)
+
+    def restart():
+        before = vm.agent_pid()
+        os.kill(before, signal.SIGKILL)
+        poll(lambda: vm.find_processes("causeway", "agent") not in ([], [before]), "init starts the next agent")
+        vm.wait_engine()
+
+    def use(**link):
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"link": link}, file)
+        restart()
+
+    yield use
+    os.unlink(path)
+    restart()
+
+
+def listener_of(vm, carrier):
+    return next((entry for entry in link_status(vm)["listeners"] if entry["carrier"] == carrier), None)
+
+
+def test_tcp_on_loopback(vm, tmp_path, link_settings, steady):
+    assert not listening_on(vm, PORT)  # off unless set
+    link_settings(tcp=f"127.0.0.1:{PORT}")
+    assert listener_of(vm, "tcp") == {"carrier": "tcp", "address": f"127.0.0.1:{PORT}", "state": "listening", "reason": ""}
+    assert listening_on(vm, PORT) == ["0100007F"]
+    network = vm.init_pid()
+    with pytest.raises(ConnectionRefusedError):
+        dial_tcp(network, PORT, "127.0.0.2")
+    # One that says nothing: nobody holds the distro with it, so it is sent away as one with half a hello.
+    silent = dial_tcp(network, PORT)
+    peer = LinkPeer(tmp_path, PORT, contact(vm)["nonce"], "--reconnect", "100", network=network).wait_connected()
+    try:
+        assert link_status(vm)["carrier"] == "tcp"
+        data = random_bytes(16 * MIB, b"tcp")
+        assert peer.docker("exec", "-i", steady, "sh", "-c", "cat; echo end", input=data).stdout == data + b"end\n"
+        code, status = peer.control("/v1/status")
+        assert code == 200 and status["link"]["carrier"] == "tcp"
+        assert "no complete hello" in refusal(read_all(silent))
+        silent.close()
+        stranger = dial_tcp(network, PORT)
+        stranger.sendall(hello("0" * 32))
+        assert "nonce" in refusal(read_all(stranger))
+        stranger.close()
+        assert link_status(vm)["refusal"].startswith("tcp: ") and link_status(vm)["connected"]
+        # The port is the agent's own, not init's: the next agent has it again.
+        os.kill(vm.agent_pid(), signal.SIGKILL)
+        said = peer.line()
+        while said != "connected":
+            assert said.startswith("lost"), said
+            said = peer.line()
+        assert peer.docker("exec", steady, "echo", "back").stdout == b"back\n"
+    finally:
+        peer.close()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.1"])  # more of them: the unit tests of settings
+def test_tcp_anywhere_else_is_refused(vm, link_settings, address):
+    link_settings(tcp=f"{address}:{PORT}")
+    assert not listener_of(vm, "tcp") and not listening_on(vm, PORT)
+    reason = f"expected 127.0.0.1:PORT, found {address}:{PORT}"
+    assert any(reason in note["text"] for note in vm.control("/v1/status")[1]["notes"])
+    checked = vm.causeway("check-config", check=False, engine_namespace=True)
+    assert checked.returncode == 1 and reason in checked.stdout

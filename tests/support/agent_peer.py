@@ -156,10 +156,12 @@ class Session:
             await peer.released.wait()
         if peer.hello == "half":
             self.writer.write(b"CAUSEWAY\x00\x01\x00\x00\x02")
-            await asyncio.Event().wait()
+            await self.reader.read()
+            return False
         if peer.hello == "garbage":
             self.writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(64))
-            await asyncio.Event().wait()
+            await self.reader.read()
+            return False
         if peer.hello == "stale":
             own = bytes(16)
         if peer.hello == "old":
@@ -306,8 +308,9 @@ class AgentPeer:
 
     def __exit__(self, *_):
         self.cut()
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop)
         self.thread.join(10)
+        self.loop.close()
 
     async def _listen(self):
         self.released = asyncio.Event()
@@ -315,6 +318,13 @@ class AgentPeer:
         attach = await asyncio.start_server(lambda r, w: self._accept(r, w, True), "127.0.0.1", 0)
         self.address = "127.0.0.1:%d" % direct.sockets[0].getsockname()[1]
         self.attach_port = attach.sockets[0].getsockname()[1]
+
+    async def _end(self):
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.loop.stop()
 
     async def _accept(self, reader, writer, attach):
         if attach:

@@ -5,8 +5,10 @@ import os
 import select
 import socket
 import subprocess
+import threading
 
 import wslvm_enter as enter
+import wslvm_kernel as kernel
 from vm_fixtures import REPOSITORY
 from wslvm_http import Connection
 
@@ -35,6 +37,32 @@ def dial(path):
     return connection
 
 
+def enter_network(pid):
+    """This thread goes into that process's network namespace."""
+    target = os.pidfd_open(pid)
+    kernel.setns(target, kernel.CLONE_NEWNET)
+    os.close(target)
+
+
+def dial_tcp(pid, port, address="127.0.0.1"):
+    """A connection within that process's network namespace."""
+    result = []
+
+    def connect():  # in a thread of its own, which ends with its namespace
+        enter_network(pid)
+        try:
+            result.append(socket.create_connection((address, port), 30))
+        except OSError as error:
+            result.append(error)
+
+    thread = threading.Thread(target=connect)
+    thread.start()
+    thread.join()
+    if isinstance(result[0], OSError):
+        raise result[0]
+    return result[0]
+
+
 def read_all(connection):
     """Until its end."""
     out = b""
@@ -47,16 +75,18 @@ def read_all(connection):
 
 
 class LinkPeer:
-    """A running link_client with the sockets `engine` and `control` in `folder`. `link` is the agent's link.sock."""
+    """A running link_client with the sockets `engine` and `control` in `folder`. `link` is the agent's link.sock, or a TCP port in the
+    network namespace of process `network`."""
 
-    def __init__(self, folder, link, nonce, *options):
+    def __init__(self, folder, link, nonce, *options, network=None):
         self.engine, self.control_socket = f"{folder}/engine.sock", f"{folder}/control.sock"
         self.home = str(folder)
+        carrier = f"tcp:{link}" if network else f"unix:{os.path.basename(link)}"
         # Started in the socket's folder: its path may be longer than an address takes.
         self.process = subprocess.Popen(
-            [CLIENT, "--carrier", f"unix:{os.path.basename(link)}", "--nonce", nonce, "--engine", self.engine,
-             "--control", self.control_socket, *options],
-            cwd=os.path.dirname(link), bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # no lines beyond select()
+            [CLIENT, "--carrier", carrier, "--nonce", nonce, "--engine", self.engine, "--control", self.control_socket, *options],
+            cwd=None if network else os.path.dirname(link), preexec_fn=(lambda: enter_network(network)) if network else None,
+            bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # no lines beyond select()
 
     def line(self, timeout=20):
         """Its next line, without the newline; empty at its end."""

@@ -34,6 +34,9 @@ TEST_CASE("boot/cgroup: mounted hierarchies are not mounted again") {
 TEST_CASE("boot/cgroup: v2 is mounted where nothing uses v1") {
   const auto steps = plan_cgroup_mounts(samples::kInitramfs, samples::kInitramfsGroup);
   CHECK(lines(steps) == Strings{"mount cgroup2 on /sys/fs/cgroup"});
+  // Where nobody has mounted any, the kernel names none.
+  CHECK(lines(plan_cgroup_mounts(samples::kInitramfs, "")) == lines(steps));
+  CHECK(lines(plan_cgroup_mounts(samples::kInitramfs, "\n")) == lines(steps));
   // A name= hierarchy has no controllers; it doesn't make the machine v1.
   CHECK(lines(plan_cgroup_mounts(samples::kInitramfs, "1:name=systemd:/\n0::/\n")) ==
         Strings{"mount cgroup2 on /sys/fs/cgroup"});
@@ -165,5 +168,5 @@ TEST_CASE("boot/cgroup: names that are no directory, and texts that are none") {
   }
   CHECK(service_groups("", "", "a").directories.empty());
   CHECK(plan_groups("rubbish", "more:rubbish", "cpu").empty());
-  CHECK(plan_cgroup_mounts("", "").empty());
+  CHECK(plan_cgroup_mounts("rubbish", "more:rubbish").empty());
 }

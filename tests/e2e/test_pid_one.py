@@ -1,0 +1,187 @@
+"""`causeway init` as the real PID 1 of a machine: a kernel of its own under QEMU, real containerd and dockerd, ext4."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from qemu import guest, images, parts, product
+
+REASON = guest.missing()
+pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no guest: {REASON}")
+
+
+@pytest.fixture(scope="module", params=["v2", "hybrid", "shipped"])
+def machine(request):
+    """A booted guest, with control groups of version 2 alone or beside those of version 1; or one with the root file system that
+    is shipped. The last test powers it off."""
+    shipped = os.environ.get("CAUSEWAY_ROOTFS") if request.param == "shipped" else None
+    if request.param == "shipped" and not shipped:
+        pytest.skip("CAUSEWAY_ROOTFS names no root file system as it is shipped")
+    with product.boot(shipped, product.HYBRID if request.param == "hybrid" else ()) as booted:
+        booted.groups = "hybrid" if request.param == "hybrid" else "v2"
+        booted.call(import_image)
+        yield booted
+
+
+def import_image():
+    import guest_link
+    with guest_link.Peer() as peer:
+        peer.wait_connected().import_image()
+
+
+def look_at_pid_one():
+    import json
+    import os
+    import socket
+    root = "/proc/1/root"
+
+    def read(path):
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+    return {"command": read("/proc/1/cmdline").split("\0")[:2], "mounts": read("/proc/1/mountinfo"), "hostname": socket.gethostname(),
+            "group": read("/proc/1/cgroup"), "init": json.loads(read(f"{root}/run/causeway/init.json")),
+            "loopback": int(read("/sys/class/net/lo/flags"), 16) & 1, "modules": read("/proc/modules"),
+            "groups": sorted(os.listdir(f"{root}/sys/fs/cgroup"))}
+
+
+def test_it_is_pid_one_and_has_mounted_what_an_engine_needs(machine):
+    told = machine.call(look_at_pid_one)
+    assert told["command"] == [product.INIT, "init"]
+    assert told["init"]["pid"] == 1 and told["init"]["mode"] == "pid1"
+    mounts = {line.split()[4]: line for line in told["mounts"].splitlines()}
+    for point, kind in (("/", "ext4"), ("/proc", "proc"), ("/sys", "sysfs"), ("/dev", "devtmpfs"), ("/dev/pts", "devpts"),
+                        ("/dev/shm", "tmpfs"), ("/run", "tmpfs"), ("/run/causeway", "tmpfs"), ("/data", "ext4")):
+        assert f" - {kind} " in mounts[point], mounts[point]
+        assert " shared:" in mounts[point], mounts[point]  # -v …:rslave needs it
+    assert told["loopback"] and told["hostname"] not in ("", "(none)")
+    # What the engine needs was loaded by the agent, not by the initramfs.
+    assert re.search(r"^overlay ", told["modules"], re.M) and re.search(r"^br_netfilter ", told["modules"], re.M)
+
+
+def test_control_groups(machine):
+    told = machine.call(look_at_pid_one)
+    if machine.groups == "v2":
+        assert " - cgroup2 " in next(line for line in told["mounts"].splitlines() if " /sys/fs/cgroup " in line)
+        assert told["group"] == "0::/causeway.init\n"
+        assert {"causeway", "causeway.init"} <= set(told["groups"])
+    else:
+        assert "memory" in told["groups"] and "cpu,cpuacct" in told["groups"]
+        assert "causeway.init" not in told["groups"]
+        memory = next(line for line in told["mounts"].splitlines() if " /sys/fs/cgroup/memory " in line)
+        assert " - cgroup " in memory
+
+
+def live_below_another_group():
+    import os
+    import signal
+    import subprocess
+    group = "/tmp/groups/below"
+    os.makedirs("/tmp/groups")
+    subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/tmp/groups"], check=True)
+    os.makedirs(group)
+    os.makedirs("/tmp/etc/services.d")
+    with open("/tmp/etc/services.d/sleeper.json", "w", encoding="ascii") as file:
+        file.write('{"name": "sleeper", "argv": ["/usr/bin/sleep", "1000"]}')
+
+    def read(name):
+        with open(f"{group}/{name}", encoding="ascii") as file:
+            return file.read().split()
+
+    def join():
+        with open(f"{group}/cgroup.procs", "w", encoding="ascii") as file:
+            file.write("0")
+
+    init = subprocess.Popen(["/proc/1/root/usr/bin/causeway", "init", "--mode", "plain", "--run", "/run/below", "--data", "/tmp/data",
+                             "--etc", "/tmp/etc"], stderr=subprocess.PIPE, preexec_fn=join, text=True)
+    said = []
+    for line in init.stderr:
+        said.append(line)
+        if "service=sleeper state=ready" in line:
+            break
+    seen = {"said": said, "init": len(read("causeway.init/cgroup.procs")), "service": len(read("causeway/sleeper/cgroup.procs")),
+            "own": read("cgroup.procs"), "controllers": read("causeway/cgroup.subtree_control")}
+    init.send_signal(signal.SIGTERM)
+    seen["said"] += init.communicate(timeout=30)[1].splitlines()
+    seen |= {"code": init.returncode, "left": [name for name in os.listdir(group) if os.path.isdir(f"{group}/{name}")],
+             "left_controllers": read("cgroup.subtree_control")}
+    os.rmdir(group)
+    subprocess.run(["umount", "/tmp/groups"], check=True)
+    return seen
+
+
+def test_a_second_init_below_a_control_group(machine):
+    """Mode plain, in a group that is not the root of version 2: there processes and controllers exclude each other."""
+    if machine.groups != "v2":
+        pytest.skip("version 1 has no such rule; the simulated VM shows it")
+    seen = machine.call(live_below_another_group)
+    assert seen["init"] >= 2 and seen["service"] == 1 and seen["own"] == [], seen
+    assert {"memory", "pids"} <= set(seen["controllers"])
+    assert (seen["code"], seen["left"], seen["left_controllers"]) == (0, [], []), seen
+
+
+def run_with_a_limit():
+    import json
+    import guest_link
+    with guest_link.Peer() as peer:
+        peer.wait_connected()
+        hello = peer.docker("run", "--rm", guest_link.IMAGE, "echo", "hello").stdout.decode()
+        # A file in memory counts for who writes it.
+        limited = ("--memory", "24m", "--memory-swap", "24m", guest_link.IMAGE, "dd", "if=/dev/zero", "of=/dev/shm/file", "bs=1M")
+        hog = peer.docker("run", "--name", "hog", *limited, "count=60", check=False)
+        state = json.loads(peer.docker("inspect", "--format", "{{json .State}}", "hog").stdout)
+        peer.docker("rm", "hog")
+        peer.docker("run", "--rm", *limited, "count=4")  # within its limit
+        return hello, hog.returncode, state["OOMKilled"], guest_link.link_status()["carrier"]
+
+
+def test_a_container_with_a_memory_limit_over_vsock(machine):
+    hello, code, killed, carrier = machine.call(run_with_a_limit, timeout=150)
+    assert (hello, carrier) == ("hello\n", "vsock")
+    assert (code, killed) == (137, True)
+
+
+def leave_something_running():
+    import guest_link
+    with guest_link.Peer() as peer:
+        peer.wait_connected()
+        peer.docker("run", "-d", "--name", "writer", "-v", "kept:/kept", guest_link.IMAGE, "sh", "-c",
+                    "trap 'echo stopped in order > /kept/file; exit 0' TERM; echo started; while true; do sleep 1 & wait; done")
+        with peer.popen("logs", "-f", "writer") as logs:
+            said = logs.stdout.readline().decode()
+            logs.kill()
+        return said
+
+
+def test_it_powers_off_in_order(machine):
+    """With a container that runs: it gets its time, what it writes is on the disk, and the disk needs no repair."""
+    assert machine.call(leave_something_running, timeout=120) == "started\n"
+    since = len(machine.console.lines)
+    machine.run(["kill", "-PWR", "1"])
+    machine.console.wait("reboot: Power down", 90, since)
+    assert machine.wait_end() == 0
+    order = ["init.stop_asked", "agent.stopping", "service=dockerd state=off", "service=containerd state=off", "agent.ended .*code=0",
+             "init.stopped", "reboot: Power down"]
+    seen = [machine.console.find(pattern, since) for pattern in order]
+    assert all(seen), machine.console.text()
+    assert [when for when, _ in seen] == sorted(when for when, _ in seen)
+    assert not machine.console.find("init.kill_all", since), machine.console.text()
+    head = subprocess.run([parts.program("dumpe2fs"), "-h", machine.disk], check=True, capture_output=True, text=True).stdout
+    assert re.search(r"Filesystem state: +clean", head) and "needs_recovery" not in head, head
+    checked = subprocess.run([parts.program("e2fsck"), "-fn", machine.disk], check=False, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    kept = subprocess.run([parts.program("debugfs"), "-R", "cat /data/docker/volumes/kept/_data/file", machine.disk], check=True,
+                          capture_output=True, text=True)
+    assert kept.stdout == "stopped in order\n"
+
+
+@pytest.mark.parametrize("command, said", [
+    (product.init("none"), r"init.setup_failed .*/versions/none.*No such file or directory.* what_to_do=\".+\""),
+    (product.init(".hidden"), r"init.usage .*--version .*letters, digits")])
+def test_a_failed_start_says_why_and_powers_off(command, said):
+    """PID 1 must not exit: that would be a panic."""
+    with guest.Guest(images.machine_root(product.agent_binary()), command, seconds=60) as machine:
+        machine.console.wait(said)
+        assert machine.wait_end() == 0
+        assert machine.console.find("reboot: Power down") and not machine.console.find("panic"), machine.console.text()

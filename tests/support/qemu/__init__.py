@@ -1,0 +1,1 @@
+"""A guest with a kernel of its own: see guest.py."""
