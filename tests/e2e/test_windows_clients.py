@@ -175,14 +175,14 @@ def test_1_gib_up_and_down(windows, shim):
 
 
 @contextlib.contextmanager
-def busy(windows, container, followers=3):
+def busy(windows, container, followers=2):
     """Clients that run while something happens: one that asks all the time, and some that follow a container's output."""
     with contextlib.ExitStack() as stack:
-        steady = stack.enter_context(windows.client("steady"))
-        following = [stack.enter_context(windows.client("follow", container=container)) for _ in range(followers)]
-        for each in (steady, *following):
-            assert each.line() == {"open": True}
-        yield steady, following
+        clients = []
+        for case, arguments in (("steady", {}), *[("follow", {"container": container})] * followers):
+            clients.append(stack.enter_context(windows.client(case, **arguments)))
+            assert clients[-1].line() == {"open": True}
+        yield clients[0], clients[1:]
 
 
 def test_an_engine_that_is_stopped(windows, shim, talking):
