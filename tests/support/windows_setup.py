@@ -122,8 +122,9 @@ class Machine:
         target = f"{self._recorder}.reg"
         self.prefix.run("regedit", "/E", "Z:" + target.replace("/", "\\"), "HKEY_CURRENT_USER")
         with open(target, encoding="utf-16") as file:
-            registry = file.read()
+            keys = file.read().split("\n\n")
         files = sorted(os.path.relpath(os.path.join(folder, name), self.drive_c)
                        for folder, folders, names in os.walk(f"{self.drive_c}/users") for name in folders + names)
-        # Wine's own traces of having run programs.
+        # Wine's own traces of having run programs: an entry for each that had a console window.
+        registry = "\n\n".join(key for key in keys if not key.startswith(r"[HKEY_CURRENT_USER\Console"))
         return registry, [name for name in files if "/Temp" not in name]
