@@ -124,9 +124,9 @@ def test_an_aborted_stream_is_an_error_for_the_client(prefix, shim):
 
 
 def test_a_client_that_leaves_is_told_to_the_agent_behind_its_data(prefix, shim, peer):
-    code, _ = client(prefix, "leave", "echo\n", size=1000, count=20)
+    code, _ = client(prefix, "leave", "echo\n", size=1000, count=200)
     assert code == 0
-    peer.wait(lambda: peer.records["ends"].count("rst behind fin") == 20)
+    peer.wait(lambda: peer.records["ends"].count("rst behind fin") == 200)
 
 
 def test_a_killed_client_ends_its_stream(prefix, shim, peer):
