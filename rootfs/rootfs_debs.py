@@ -65,8 +65,15 @@ def mirror_lines(mirror):
     """apt source lines of the suite, on the mirrors that this machine's own apt uses; `mirror` instead, if given."""
     if mirror:
         return [f"deb {mirror} {SUITE} main"]
-    told = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)", "Created-By: Packages"],
-                          check=False, capture_output=True, text=True).stdout
+    told = _index_targets()
+    if not told:
+        # Package lists were never fetched here: then they are, into a folder of our own.
+        with tempfile.TemporaryDirectory(prefix="causeway-lists-") as lists:
+            os.mkdir(f"{lists}/partial")
+            state = ["-o", f"Dir::State::lists={lists}", "-o", "Debug::NoLocking=1", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="]
+            subprocess.run(["apt-get", "-q", *state, "update"], check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+            told = _index_targets(*state)
     lines = []
     for target in told.splitlines():
         uri, release, component, origin = target.split("|")
@@ -75,8 +82,13 @@ def mirror_lines(mirror):
             lines.append(f"deb {uri.rstrip('/')} {SUITE}{kind.group(1)} main")
     lines = list(dict.fromkeys(lines))
     if not lines:
-        raise Refused("this machine's apt knows no mirror of Debian (packages lists may be missing: apt-get update); give one with --mirror URL")
+        raise Refused("this machine's apt knows no mirror of Debian: give one with --mirror URL")
     return lines
+
+
+def _index_targets(*state):
+    return subprocess.run(["apt-get", *state, "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)", "Created-By: Packages"],
+                          check=False, capture_output=True, text=True).stdout
 
 
 def fetch(folder, packages, architecture, mirror, say):

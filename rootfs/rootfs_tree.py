@@ -132,8 +132,6 @@ class Root:
         shutil.copyfile(source, target)
         os.chmod(target, 0o755)
         self.shipped[place] = (component, None)
-        if self._read(place) is None:
-            raise Refused(f"{source} is no program", 65)
 
     def add_overlay(self, folder):
         copy_tree(folder, self.folder)
@@ -210,6 +208,18 @@ class Root:
                 if not os.path.islink(full):
                     sizes[component] = sizes.get(component, 0) + os.path.getsize(full)
         return sizes
+
+
+def check_program(path, architecture):
+    """Refuses what can't run on the architecture."""
+    try:
+        program = elf.read(path)
+    except ValueError as error:
+        raise Refused(str(error), 65) from None
+    if program is None:
+        raise Refused(f"{path} is no program", 65)
+    if program.machine != elf.MACHINES[architecture]:
+        raise Refused(f"{path} is not a program for {architecture}", 65)
 
 
 def make_distro(folder, version, overlay):

@@ -37,7 +37,8 @@ int run_outer(LifeContext& context);
 // PID 1 after the fork, or the real one: set-up, the loop, the end. Gives the exit code.
 int run_pid_one(LifeContext& context);
 
-// The real PID 1's last deed: the root file system goes read-only, and the machine off.
+// PID 1's last deed, when it is the machine's: the root file system goes read-only, and the machine
+// off. Returns in any other PID namespace.
 void power_off();
 
 }  // namespace causeway::boot

@@ -11,7 +11,8 @@
 namespace causeway::boot {
 
 enum class Mode {
-  pid1,   // PID 1 of a VM (or of a PID namespace made by somebody else): powers off at the end
+  pid1,   // PID 1 of a VM, which it powers off at the end; or of a PID namespace made by somebody
+          // else
   wsl,    // a WSL distro: own PID and mount namespace below WSL's init
   plain,  // any Linux machine: as wsl, but the root file system isn't ours to shape
 };

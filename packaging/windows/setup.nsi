@@ -7,7 +7,7 @@
 ;
 ;   setup.exe /S [/DISTRO=NAME] [/NOSTART] [/NOAUTOSTART] [/D=FOLDER]     uninstall.exe /S [/REMOVEDATA]
 ;
-; Exit codes: 0 done, 1 cancelled, 10 no usable WSL, 11 a foreign distro has the name, 12 the import failed, 13 the upgrade failed,
+; Exit codes: 0 done, 1 cancelled, 10 no usable WSL or another processor, 11 a foreign distro has the name, 12 the import failed, 13 the upgrade failed,
 ; 14 files can't be written, 15 the distro could not be removed. What happened stands in %LOCALAPPDATA%\Causeway\setup.log.
 
 Unicode true
@@ -28,6 +28,7 @@ VIAddVersionKey "LegalCopyright" "Apache-2.0"
 !include MUI2.nsh
 !include FileFunc.nsh
 !include LogicLib.nsh
+!include x64.nsh
 !include windows_path.nsh
 
 !define KEY "Software\Causeway"
@@ -161,6 +162,12 @@ Function .onInit
 FunctionEnd
 
 Function CheckWsl
+  ${IfNot} ${IsNativeAMD64}
+    ; WSL's Linux is the machine's own: programs for another one don't run there, though Windows' do.
+    StrCpy $0 "This setup is for x86-64 machines, and this one has another processor. Nothing was installed."
+    StrCpy $1 10
+    Call Fail
+  ${EndIf}
   ${IfNot} ${FileExists} "$SYSDIR\wsl.exe"
     StrCpy $Code "error"
   ${Else}
@@ -255,9 +262,9 @@ Function UpgradeDistro
   Call Run
   ${If} $Code != 0
     StrCpy $5 $Output
-    ${If} ${FileExists} "$INSTDIR\causewayw.exe"
+    ${If} ${FileExists} "$INSTDIR\bin\causewayw.exe"
     ${AndIf} $NoStart == ""
-      Exec '"$INSTDIR\causewayw.exe" start'
+      Exec '"$INSTDIR\bin\causewayw.exe" start'
     ${EndIf}
     StrCpy $0 "The new version could not be added to the distro $Distro: $5$\r$\nThe version that was there and all data are as before."
     StrCpy $1 13
@@ -272,9 +279,9 @@ Section "Causeway"
   SetCompress off
   File "/oname=distro.tar.gz" "${ROOTFS}"
   SetCompress auto
-  ${If} ${FileExists} "$INSTDIR\causeway.exe"
+  ${If} ${FileExists} "$INSTDIR\bin\causeway.exe"
     ; Its files are in use otherwise.
-    StrCpy $0 '"$INSTDIR\causeway.exe" stop'
+    StrCpy $0 '"$INSTDIR\bin\causeway.exe" stop'
     Call Run
   ${EndIf}
   ${If} $Found == ""
@@ -286,19 +293,17 @@ Section "Causeway"
   ${EndIf}
 
   ClearErrors
-  SetOutPath "$INSTDIR"
   SetOverwrite try
+  SetOutPath "$INSTDIR"
+  File "/oname=LICENSE.txt" "${LICENCE}"
+  SetOutPath "$INSTDIR\bin"
   File "${SHIM}/causeway.exe"
   File "${SHIM}/causewayw.exe"
-  File "/oname=LICENSE.txt" "${LICENCE}"
-!ifdef CLIENTS
-  SetOutPath "$INSTDIR\bin"
 !ifdef DOCKER_EXE
   File "${CLIENTS}/docker.exe"
 !endif
 !ifdef KUBECTL_EXE
   File "${CLIENTS}/kubectl.exe"
-!endif
 !endif
   ${If} ${Errors}
     ${If} $6 == "imported"
@@ -312,15 +317,13 @@ Section "Causeway"
     Call Fail
   ${EndIf}
   WriteUninstaller "$INSTDIR\uninstall.exe"
-!ifdef CLIENTS
   ${AddToUserPath} "$INSTDIR\bin"
-!endif
 
   WriteRegStr HKCU "${KEY}" "InstallDir" "$INSTDIR"
   WriteRegStr HKCU "${KEY}" "Version" "${VERSION}"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayName" "Causeway"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayVersion" "${VERSION}"
-  WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayIcon" "$INSTDIR\causeway.exe"
+  WriteRegStr HKCU "${UNINSTALL_KEY}" "DisplayIcon" "$INSTDIR\bin\causeway.exe"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "InstallLocation" "$INSTDIR"
   WriteRegStr HKCU "${UNINSTALL_KEY}" "UninstallString" '"$INSTDIR\uninstall.exe"'
   WriteRegStr HKCU "${UNINSTALL_KEY}" "QuietUninstallString" '"$INSTDIR\uninstall.exe" /S'
@@ -339,11 +342,11 @@ Section "Causeway"
     ${EndIf}
   ${EndIf}
   ${If} $NoAutostart == ""
-    StrCpy $0 '"$INSTDIR\causeway.exe" install-autostart'
+    StrCpy $0 '"$INSTDIR\bin\causeway.exe" install-autostart'
     Call Run
   ${EndIf}
   ${If} $NoStart == ""
-    Exec '"$INSTDIR\causewayw.exe" start'
+    Exec '"$INSTDIR\bin\causewayw.exe" start'
   ${EndIf}
   StrCpy $0 "Causeway ${VERSION} is installed; distro $Distro"
   Call Log
@@ -375,19 +378,36 @@ Function un.RemoveDistro
   ${EndIf}
 FunctionEnd
 
-Section /o "un.Images, containers and volumes (the distro), settings, logs" un_data
-  StrCpy $0 '"$INSTDIR\causeway.exe" stop'
+; Takes docker.sock, links and the group out of the user's distros again, while the program and the engine still run: only they know what
+; they have added. Without them nothing is known, and a note in the log says so.
+Section "-un.Distros"
+  StrCpy $6 0
+  ${Do}
+    EnumRegKey $2 HKCU "${LXSS}" $6
+    ${If} $2 == ""
+      ${ExitDo}
+    ${EndIf}
+    ReadRegStr $3 HKCU "${LXSS}\$2" "DistributionName"
+    ${If} $3 != ""
+    ${AndIf} $3 != $Distro
+      StrCpy $0 '"$INSTDIR\bin\causeway.exe" distro disable "$3"'
+      Call un.Run
+    ${EndIf}
+    IntOp $6 $6 + 1
+  ${Loop}
+  StrCpy $0 '"$INSTDIR\bin\causeway.exe" stop'
   Call un.Run
+SectionEnd
+
+Section /o "un.Images, containers and volumes (the distro), settings, logs" un_data
   Call un.RemoveDistro
 SectionEnd
 
 Section "un.Causeway" un_programs
   SectionIn RO
-  StrCpy $0 '"$INSTDIR\causeway.exe" stop'
-  Call un.Run
   ReadRegStr $0 HKCU "Software\Microsoft\Windows\CurrentVersion\Run" "Causeway"
   ${If} $0 != ""
-    StrCpy $0 '"$INSTDIR\causeway.exe" remove-autostart'
+    StrCpy $0 '"$INSTDIR\bin\causeway.exe" remove-autostart'
     Call un.Run
   ${EndIf}
   ${un.RemoveFromUserPath} "$INSTDIR\bin"
@@ -409,9 +429,9 @@ Section "un.Causeway" un_programs
   ; Last, so that who sees it gone knows that all is done.
   Delete "$INSTDIR\bin\docker.exe"
   Delete "$INSTDIR\bin\kubectl.exe"
+  Delete "$INSTDIR\bin\causeway.exe"
+  Delete "$INSTDIR\bin\causewayw.exe"
   RMDir "$INSTDIR\bin"
-  Delete "$INSTDIR\causeway.exe"
-  Delete "$INSTDIR\causewayw.exe"
   Delete "$INSTDIR\LICENSE.txt"
   Delete "$INSTDIR\uninstall.exe"
   SetOutPath "$TEMP"

@@ -94,7 +94,5 @@ FunctionEnd
   !insertmacro ChangeUserPathCall "un." "${folder}" "remove"
 !macroend
 
-!ifdef CLIENTS
-  !insertmacro USER_PATH_FUNCTIONS ""
-!endif
+!insertmacro USER_PATH_FUNCTIONS ""
 !insertmacro USER_PATH_FUNCTIONS "un."

@@ -1,4 +1,5 @@
-"""The shipped root file system: what it is made of, its tools in any distro, its versions, and the engine in it, in the simulated VM."""
+"""What is published: the root file system, what it is made of, its tools in any distro, its versions, the engine in it (in the simulated
+VM); and the packages around it."""
 
 import contextlib
 import hashlib
@@ -13,12 +14,15 @@ import threading
 
 import pytest
 import shipped_root
+import windows_setup
+import wine
 from shipped_root import OUT, REPOSITORY, VERSIONS
 
 sys.path.insert(0, f"{REPOSITORY}/rootfs")
 import rootfs_elf as elf  # noqa: E402
 
-pytestmark = [pytest.mark.skipif(bool(shipped_root.missing()), reason="can't build: missing " + ", ".join(shipped_root.missing())),
+_MISSING = shipped_root.missing()
+pytestmark = [pytest.mark.skipif(bool(_MISSING), reason="can't build: missing " + ", ".join(_MISSING)),
               pytest.mark.skipif(os.geteuid() != 0, reason="chroot, mounts and the simulated VM need root")]
 TOOLS = "usr/local/lib/causeway"
 BUSYBOX = "/bin/busybox"
@@ -117,13 +121,74 @@ def test_each_package_has_its_licence(root, report):
     assert os.path.exists(f"{root}/usr/share/common-licenses/GPL-2")
 
 
-def test_the_same_again_is_the_same(report, tmp_path):
-    """Elsewhere, with another umask, time zone and language."""
-    done = shipped_root.build("--json", "--out", str(tmp_path), "--packages", shipped_root.packages(), umask=0o077,
-                              env={**os.environ, "TZ": "Asia/Tokyo", "LC_ALL": "C"})
-    again = json.loads(done.stdout)
-    assert again["files"] == report["files"]
-    shutil.rmtree(tmp_path)
+@pytest.fixture(scope="session")
+def release(report, tmp_path_factory):
+    """The folder of packaging/release, made with another umask, time zone and language than `report`."""
+    missing = [name for name in ("makensis", "lintian") if not shutil.which(name)] + [
+        name for name in ("build/windows/host-shim/causeway.exe",) if not os.path.exists(f"{REPOSITORY}/{name}")]
+    if missing:
+        pytest.skip("can't make a release: missing " + ", ".join(missing))
+    folder = tmp_path_factory.mktemp("release") / "dist"
+    done = subprocess.run([f"{REPOSITORY}/packaging/release", "--no-build", "--cached", "--out", folder, "--agent", shipped_root.AGENT],
+                          capture_output=True, text=True, check=False, umask=0o077, env={**os.environ, "TZ": "Asia/Tokyo", "LC_ALL": "C"})
+    assert done.returncode == 0, done.stderr
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_second_build_is_the_same_bit_for_bit(release, report):
+    for name, facts in report["files"].items():
+        assert hashlib.sha256((release / name).read_bytes()).hexdigest() == facts["sha256"]
+
+
+def test_a_release_is_complete_and_hashed(release, report):
+    version, architecture = report["version"], report["architecture"]
+    names = {f"causeway-{version}-{architecture}{suffix}" for suffix in (".tar.gz", ".wsl", ".json")} | {f"causeway_{version}_{architecture}.deb"}
+    if architecture == "amd64":
+        names.add(f"causeway-setup-{version}.exe")
+    assert set(os.listdir(release)) == names | {"SHA256SUMS"}
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=release, check=True)
+    assert len((release / "SHA256SUMS").read_text().splitlines()) == len(names)
+
+
+def test_the_debian_package_is_sane_and_starts_nothing(release, report, tmp_path):
+    package = release / f"causeway_{report['version']}_{report['architecture']}.deb"
+    told = subprocess.run(["lintian", "--allow-root", "--fail-on", "error", package], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tmp_path / "deb"], check=True)
+    scripts = {"preinst", "postinst", "prerm", "postrm", "triggers"} & set(os.listdir(tmp_path / "deb/DEBIAN"))
+    assert not scripts and not (tmp_path / "deb/usr/lib/systemd").exists()
+    assert (tmp_path / "deb/etc/causeway/services.d/dockerd.json").exists()
+    said = subprocess.run([tmp_path / "deb/usr/bin/causeway", "version", "--json"], capture_output=True, text=True, check=True).stdout
+    assert report["version"] in said
+    again = subprocess.run([f"{REPOSITORY}/packaging/agent-package", "--agent", shipped_root.AGENT, tmp_path / "again.deb"], check=False)
+    assert again.returncode == 0
+    assert hashlib.sha256((tmp_path / "again.deb").read_bytes()).digest() == hashlib.sha256(package.read_bytes()).digest()
+    (tmp_path / "script").write_text("#!/bin/sh\necho this is no program for any machine\n")
+    (tmp_path / "script").chmod(0o755)
+    refused = subprocess.run([f"{REPOSITORY}/packaging/agent-package", "--agent", tmp_path / "script", tmp_path / "no.deb"], check=False)
+    assert refused.returncode == 65 and not (tmp_path / "no.deb").exists()
+
+
+@pytest.mark.skipif(bool(wine.missing()), reason="the setup program can't run: " + ", ".join(wine.missing()))
+def test_the_setup_program_imports_this_very_archive(release, report, tmp_path):
+    with wine.Prefix() as prefix:
+        machine = windows_setup.Machine(prefix, tmp_path)
+        assert machine.setup(str(release / f"causeway-setup-{report['version']}.exe")) == 0, machine.log()
+        size = report["files"][f"causeway-{report['version']}-{report['architecture']}.tar.gz"]["bytes"]
+        assert machine.read(windows_setup.DISTRO_DIR + r"\ext4.vhdx") == f"disk of {size}"
+
+
+def test_a_release_that_fails_leaves_the_last_one(tmp_path):
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist/SHA256SUMS").write_text("the last release")
+    done = subprocess.run([f"{REPOSITORY}/packaging/release", "--no-build", "--cached", "--out", tmp_path / "dist", "--agent", "/nowhere"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 65 and "the agent is not there" in done.stderr
+    assert os.listdir(tmp_path) == ["dist"] and (tmp_path / "dist/SHA256SUMS").read_text() == "the last release"
+    (tmp_path / "dist/SHA256SUMS").rename(tmp_path / "dist/thesis.txt")
+    done = subprocess.run([f"{REPOSITORY}/packaging/release", "--no-build", "--out", tmp_path / "dist"], capture_output=True, text=True, check=False)
+    assert done.returncode == 65 and os.listdir(tmp_path / "dist") == ["thesis.txt"]
 
 
 # ---- the tools -----------------------------------------------------------------------------------
@@ -225,7 +290,7 @@ def test_a_program_of_another_architecture_is_refused(out, tmp_path):
     struct.pack_into("<H", program, 18, other)
     (tmp_path / "agent").write_bytes(program)
     done = shipped_root.build(*offline(out), "--agent", str(tmp_path / "agent"), check=False)
-    assert done.returncode == 65 and "usr/bin/causeway is not for" in done.stderr, done.stderr
+    assert done.returncode == 65 and "is not a program for" in done.stderr, done.stderr
     (tmp_path / "agent").write_text("#!/bin/sh\n")
     done = shipped_root.build(*offline(out), "--agent", str(tmp_path / "agent"), check=False)
     assert done.returncode == 65 and "is no program" in done.stderr, done.stderr

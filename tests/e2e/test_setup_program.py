@@ -58,11 +58,11 @@ def test_install_and_uninstall_leave_the_machine_as_it_was(machine, setups):
     [call] = machine.take_calls()
     assert call[:3] == ["--import", "docker-desktop", DISTRO_DIR] and call[4:] == ["--version", "2"]
     assert machine.read(DISTRO_DIR + r"\ext4.vhdx") == f"disk of {ROOTFS_SIZE['0.2.0']}", "the import got another file than the build's"
-    assert machine.run(PROGRAM + r"\causeway.exe", "version") == 0
-    assert machine.exists(PROGRAM + r"\causewayw.exe") and machine.exists(PROGRAM + r"\bin\docker.exe")
+    assert machine.run(PROGRAM + r"\bin\causeway.exe", "version") == 0
+    assert machine.exists(PROGRAM + r"\bin\causewayw.exe") and machine.exists(PROGRAM + r"\bin\docker.exe")
     assert machine.registry(OURS)["Distro"] == "docker-desktop"
     assert "Importing" not in machine.registry(OURS)
-    assert "start" in machine.registry(RUN)["Causeway"]
+    assert PROGRAM + "\\bin\\" in machine.registry(RUN)["Causeway"] and machine.registry(RUN)["Causeway"].endswith(" start")
     entry = machine.registry(UNINSTALL)
     assert entry["DisplayVersion"] == "0.2.0" and entry["UninstallString"] == f'"{PROGRAM}\\uninstall.exe"'
     assert machine.registry(r"HKCU\Environment")["Path"].split(";")[-1] == PROGRAM + r"\bin"
@@ -76,7 +76,7 @@ def test_install_and_uninstall_leave_the_machine_as_it_was(machine, setups):
 
 def test_an_upgrade_keeps_the_distro(machine, setups):
     assert machine.setup(setups["0.1.0"]) == 0, machine.log()
-    assert not machine.exists(PROGRAM + r"\bin")
+    assert not machine.exists(PROGRAM + r"\bin\docker.exe")
     disk = machine.path(DISTRO_DIR + r"\ext4.vhdx")
     with open(disk, "a", encoding="ascii") as file:
         file.write(", with images")
@@ -95,7 +95,7 @@ def test_an_upgrade_that_fails_leaves_the_old_version(machine, setups):
     assert machine.setup(setups["0.2.0"]) == 13
     assert "no space left" in machine.log() and "are as before" in machine.log()
     assert machine.registry(UNINSTALL)["DisplayVersion"] == "0.1.0"
-    assert machine.exists(DISTRO_DIR + r"\ext4.vhdx") and not machine.exists(PROGRAM + r"\bin")
+    assert machine.exists(DISTRO_DIR + r"\ext4.vhdx") and not machine.exists(PROGRAM + r"\bin\docker.exe")
     machine.wsl()
     assert machine.setup(setups["0.2.0"]) == 0, machine.log()
 
@@ -115,7 +115,8 @@ def test_uninstall_keeps_the_data_unless_told(machine, setups):
 
 
 @pytest.mark.parametrize("name, place", [("docker-desktop", r"C:\users\root\AppData\Local\Docker\wsl"),
-                                         ("Docker-Desktop", r"C:\users\root\AppData\Local\Causeway\distro2")])
+                                         ("Docker-Desktop", r"C:\users\root\AppData\Local\Causeway\distro2")],
+                         ids=["docker-desktop", "other-spelling"])
 def test_a_foreign_distro_is_never_touched(machine, setups, name, place):
     machine.add_distro("{11111111-0000-4000-8000-000000000000}", name, place)
     before = machine.snapshot()
@@ -145,6 +146,16 @@ def test_a_distro_that_took_our_name_later_stays(machine, setups):
     assert machine.uninstall("/REMOVEDATA") == 0
     assert machine.take_calls() == []
     assert machine.distros() == {"docker-desktop": r"C:\foreign"}
+
+
+def test_other_distros_are_released_first(machine, setups):
+    """Each is told to the program that knows what it added there, before that stops."""
+    machine.add_distro("{44444444-0000-4000-8000-000000000000}", "Ubuntu 24.04", r"C:\ubuntu")
+    assert machine.setup(setups["0.1.0"]) == 0, machine.log()
+    assert machine.uninstall() == 0
+    calls = [line for line in machine.log().splitlines() if line.startswith('"' + PROGRAM)]
+    assert [call.partition('causeway.exe" ')[2] for call in calls] == ["install-autostart", 'distro disable "Ubuntu 24.04"', "stop", "remove-autostart"]
+    assert machine.exists(r"C:\ubuntu\ext4.vhdx")
 
 
 def test_without_wsl_it_says_what_to_do(machine, setups):
@@ -187,11 +198,12 @@ def test_a_distro_that_cannot_be_removed_keeps_all(machine, setups):
     machine.wsl("unregister-fails")
     assert machine.run(PROGRAM + r"\uninstall.exe", "/S", "/REMOVEDATA", "_?=" + PROGRAM) == 15
     assert "could not remove the distro" in machine.log()
-    assert machine.exists(PROGRAM + r"\causeway.exe") and machine.registry(OURS)["Distro"] == "docker-desktop"
+    assert machine.exists(PROGRAM + r"\bin\causeway.exe") and machine.registry(OURS)["Distro"] == "docker-desktop"
     assert machine.exists(DISTRO_DIR + r"\ext4.vhdx")
 
 
-@pytest.mark.parametrize("path", [None, "", r"C:\first;%USERPROFILE%\tools", ";".join(rf"C:\folder{number}" for number in range(1000))])
+@pytest.mark.parametrize("path", [None, "", r"C:\first;%USERPROFILE%\tools", ";".join(rf"C:\folder{number}" for number in range(1000))],
+                         ids=["none", "empty", "two", "long"])
 def test_the_users_path_is_changed_by_one_entry_only(machine, setups, path):
     """Also when it is longer than a string of NSIS (1,024 characters)."""
     environment = r"HKCU\Environment"

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -15,8 +16,19 @@ AGENT = os.environ.get("CAUSEWAY_BINARY", f"{REPOSITORY}/build/release/agent/cau
 VERSIONS = f"{REPOSITORY}/rootfs/base/usr/libexec/causeway/versions"
 
 
+sys.path.insert(0, f"{REPOSITORY}/rootfs")
+import rootfs_debs  # noqa: E402
+
+
 def missing():
-    return [name for name in ("mmdebstrap", "dpkg-deb", "gzip") if not shutil.which(name)] + ([] if os.path.exists(AGENT) else [AGENT])
+    """What keeps this machine from building it."""
+    lacks = [name for name in ("mmdebstrap", "dpkg-deb", "gzip") if not shutil.which(name)] + ([] if os.path.exists(AGENT) else [AGENT])
+    try:
+        if not lacks:
+            rootfs_debs.mirror_lines(None)
+    except rootfs_debs.Refused:
+        lacks.append("a mirror of Debian in apt's configuration")
+    return lacks
 
 
 def build(*arguments, check=True, **options):

@@ -122,9 +122,10 @@ class Machine:
         target = f"{self._recorder}.reg"
         self.prefix.run("regedit", "/E", "Z:" + target.replace("/", "\\"), "HKEY_CURRENT_USER")
         with open(target, encoding="utf-16") as file:
-            keys = file.read().split("\n\n")
+            keys = file.read().split("\n[")
+        # Console: Wine's own note of what console programs look like, whenever the first one runs.
+        registry = [key for key in keys if not key.startswith(r"HKEY_CURRENT_USER\Console")]
         files = sorted(os.path.relpath(os.path.join(folder, name), self.drive_c)
                        for folder, folders, names in os.walk(f"{self.drive_c}/users") for name in folders + names)
-        # Wine's own traces of having run programs: an entry for each that had a console window.
-        registry = "\n\n".join(key for key in keys if not key.startswith(r"[HKEY_CURRENT_USER\Console"))
+        # Wine's own traces of having run programs.
         return registry, [name for name in files if "/Temp" not in name]
