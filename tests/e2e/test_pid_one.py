@@ -111,10 +111,9 @@ def live_below_another_group():
     return seen
 
 
+@pytest.mark.parametrize("machine", ["v2"], indirect=True)
 def test_a_second_init_below_a_control_group(machine):
     """Mode plain, in a group that is not the root of version 2: there processes and controllers exclude each other."""
-    if machine.groups != "v2":
-        pytest.skip("version 1 has no such rule; the simulated VM shows it")
     seen = machine.call(live_below_another_group)
     assert seen["init"] >= 2 and seen["service"] == 1 and seen["own"] == [], seen
     assert {"memory", "pids"} <= set(seen["controllers"])
@@ -140,6 +139,39 @@ def test_a_container_with_a_memory_limit_over_vsock(machine):
     hello, code, killed, carrier = machine.call(run_with_a_limit, timeout=150)
     assert (hello, carrier) == ("hello\n", "vsock")
     assert (code, killed) == (137, True)
+
+
+def start_a_steady_one():
+    import os
+    import guest_link
+    with guest_link.Peer() as peer:
+        peer.wait_connected()
+        peer.docker("run", "-d", "--name", "steady", "--restart", "always", "-v", "steady:/kept", guest_link.IMAGE, "sh", "-c",
+                    "echo life >> /kept/lives; echo ready; exec sleep 1000000")
+        with peer.popen("logs", "-f", "steady") as logs:
+            said = logs.stdout.readline().decode()
+            logs.kill()
+        os.sync()  # dockerd itself is in no hurry to write down that it runs
+        return said
+
+
+def look_at_the_steady_one():
+    import guest_link
+    with guest_link.Peer() as peer:
+        peer.wait_connected()
+        state = peer.docker("inspect", "--format", "{{.State.Status}} {{.State.Error}}", "steady").stdout.decode().strip()
+        lives = peer.docker("exec", "steady", "cat", "/kept/lives", check=False).stdout.decode()
+        peer.docker("rm", "-f", "steady")
+        return state, lives
+
+
+@pytest.mark.parametrize("machine", ["v2"], indirect=True)
+def test_the_engine_comes_back_after_a_power_cut(machine):
+    """Nothing of the life before is in its way, and the container that shall always run does."""
+    assert machine.call(start_a_steady_one, timeout=120) == "ready\n"
+    machine.cut_power()
+    product.wait_engine(machine)
+    assert machine.call(look_at_the_steady_one, timeout=120) == ["running", "life\nlife\n"]
 
 
 def leave_something_running():
