@@ -136,7 +136,8 @@ class Pool:
                                        "--exclude=./usr/share/locale", "--exclude=./usr/share/perl*", "--exclude=./usr/lib/*/perl*", "-C", folder],
                                       stdin=unpack.stdout, check=False, capture_output=True, text=True)
                 if done.returncode != 0:
-                    raise OSError(f"unpack {deb.path}: {done.stderr.strip().splitlines()[-1]}")
+                    said = done.stderr.strip().splitlines()
+                    raise OSError(f"unpack {deb.path}: {next((line for line in said if 'No space' in line), said[0])}")
             for name in done.stdout.splitlines():
                 if not name.endswith("/"):
                     self._owner[name.removeprefix("./")] = deb.name

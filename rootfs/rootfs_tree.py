@@ -23,6 +23,8 @@ _FOLDERS = {"dev": 0o755, "etc": 0o755, "home": 0o755, "mnt": 0o755, "proc": 0o5
             "usr/bin": 0o755, "usr/sbin": 0o755, "usr/lib": 0o755, "usr/lib64": 0o755, "var/lib": 0o755, "var/tmp": 0o1777}
 # Where distros look for each tool. The docker CLI runs `docker-compose` as a plugin and people run it as a command.
 _TOOL_PLACES = {"docker": ["bin"], "kubectl": ["bin"], "docker-buildx": ["cli-plugins"], "docker-compose": ["cli-plugins", "bin"]}
+# Nothing here is installed with them, and neither root is started by an init of busybox.
+_UNWANTED_APPLETS = {"busybox", "dpkg", "dpkg-deb", "rpm", "rpm2cpio", "init", "linuxrc"}
 # The tools bring their own loader and C library: so they run in a distro without one (musl), or with an older one. Nothing but a shell
 # is asked of it.
 _WRAPPER = """#!/bin/sh
@@ -243,7 +245,7 @@ def link_applets(folder):
     told = subprocess.run([f"{folder}/usr/bin/busybox", "--list-full"], check=True, capture_output=True, text=True).stdout
     for applet in told.split():
         name, place = os.path.basename(applet), "usr/sbin" if "sbin/" in applet else "usr/bin"
-        if name != "busybox" and not any(os.path.lexists(f"{folder}/{at}/{name}") for at in ("usr/bin", "usr/sbin")):
+        if name not in _UNWANTED_APPLETS and not any(os.path.lexists(f"{folder}/{at}/{name}") for at in ("usr/bin", "usr/sbin")):
             os.symlink("/usr/bin/busybox", f"{folder}/{place}/{name}")
 
 

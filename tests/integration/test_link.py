@@ -402,8 +402,9 @@ def test_1000_refused_peers_leave_nothing(vm):
     assert not status["connected"] and status["refusal"]
 
 
-def test_100000_streams_leave_nothing(vm, link):
-    """Each opened for one `_ping` and closed, by real dockerd. The bench looks closer, with a new agent that has no freed memory to grow into."""
+def test_50000_streams_leave_nothing(vm, link):
+    """Each opened for one `_ping` and closed, by real dockerd. The bench looks closer: at 100,000, with a new agent that has no freed memory to
+    grow into."""
     agent = vm.agent_pid()
 
     def ping(rounds):
@@ -413,11 +414,11 @@ def test_100000_streams_leave_nothing(vm, link):
 
     ping(20)
     before = count_fds(agent), memory_kb(agent)
-    ping(893)
+    ping(447)
     assert vm.agent_pid() == agent
     poll(lambda: link_status(vm)["streams"] == 0, "all streams are gone")
     poll(lambda: count_fds(agent) <= before[0] + 8, "the descriptors are closed")
-    assert memory_kb(agent) - before[1] < 1500
+    assert memory_kb(agent) - before[1] < 1024
 
 
 # ---- TCP, for development ----------------------------------------------------------------------

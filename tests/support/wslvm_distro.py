@@ -23,6 +23,10 @@ def boot_command(spec):
     """What WSL would run as root at the start of docker-desktop; None without a binary."""
     if spec["kind"] != "docker-desktop" or not spec["causeway"] or not spec["boot"]:
         return None
+    if isinstance(spec["boot"], list):
+        return spec["boot"]
+    if spec["rootfs"]:
+        return ["/bin/sh", "-c", "exec /usr/bin/causeway init --mode wsl --versions /versions --version $(readlink /versions/current) --data /data"]
     return ["/usr/bin/causeway", "init", "--mode", "wsl", "--versions", "/versions", "--version", "dev",
             "--data", "/data"]
 
@@ -37,7 +41,7 @@ def enter(spec, stage, cgroups):
     _mount_cgroups(root, cgroups)
     _mount_run(root)
     _mount_windows(spec, stage, root)
-    if spec["kind"] == "docker-desktop":
+    if spec["kind"] == "docker-desktop" and not spec["rootfs"]:
         _mount_version(spec, root)
     old = f"{root}/tmp/.machine"
     os.mkdir(old)
@@ -65,12 +69,14 @@ def exec_init(spec):
 def _mount_root(spec, stage, root):
     if spec["kind"] != "ubuntu":
         kernel.mount(spec["device"], root, "ext4", kernel.MS_NOATIME, "discard")
-        _once(f"{root}/.populated", lambda: roots.populate_busybox(root, spec["name"], spec["wsl_root"]))
+        shipped = spec["kind"] == "docker-desktop" and spec["rootfs"]
+        _once(f"{root}/.populated", lambda: roots.unpack_shipped(root, shipped, spec["name"]) if shipped
+              else roots.populate_busybox(root, spec["name"], spec["wsl_root"]))
     else:
         disk = f"{stage}/disk"
         kernel.mount(spec["device"], disk, "ext4", kernel.MS_NOATIME, "discard")
         _overlay_on_machine(disk, root, spec)
-    if spec["kind"] == "docker-desktop":
+    if spec["kind"] == "docker-desktop" and not spec["rootfs"]:
         roots.install_product(root, spec["causeway"], spec["etc"])
 
 

@@ -101,7 +101,7 @@ class Holder:
             return facts
         spec = {"name": name, "kind": distro.kind_of(name), "wsl_root": self.config["wsl_root"],
                 "causeway": self.config["causeway"], "etc": self.config["etc"], "boot": self.config["boot"],
-                "helpers": bool(self.config["bootstrap"])}
+                "rootfs": self.config["rootfs"], "helpers": bool(self.config["bootstrap"])}
         lives = facts["lives"] + 1 if facts else 1
         spec["device"], disk = self._disk(name, facts)
         try:

@@ -111,6 +111,14 @@ def populate_busybox(root, name, wsl_root):
         os.makedirs(root + folder, exist_ok=True)
 
 
+def unpack_shipped(root, archive, name):
+    """What `wsl --import` makes of the product's archive (rootfs/build)."""
+    subprocess.run(["tar", "-xzf", archive, "-C", root], check=True)
+    shutil.copy2(TINI, f"{root}/init")
+    _write(f"{root}/etc/hostname", name + "\n")
+    _write(f"{root}/etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n")
+
+
 def install_product(root, binary, etc):
     """Puts the agent's binary and its settings where the package puts them; replaces older ones."""
     if binary:

@@ -51,8 +51,10 @@ class Vm:
     # Life -------------------------------------------------------------------------------------------
 
     def up(self, distros=DEFAULT_DISTROS, *, causeway=None, wsl_root="/mnt/wsl", boot=True,
-           helpers=True, etc=PRODUCT_ETC):
+           helpers=True, etc=PRODUCT_ETC, rootfs=None):
         """Starts the VM and its distros; joins one that runs here. True if it was started by this call.
+        `rootfs`: the archive of rootfs/build, imported as docker-desktop instead of what is made of this machine's packages; its own
+        agent runs, `causeway` only says that one shall. `boot`: docker-desktop runs the agent's boot command, or with a list that one.
         `helpers`: with a `causeway`, `causeway distro` is started in the distros, as Windows does."""
         self._check_machine(causeway)
         helpers = bool(helpers and causeway)
@@ -64,7 +66,7 @@ class Vm:
             else:
                 self._sweep_dead()
                 self._start_holder({"causeway": causeway and os.path.realpath(causeway), "wsl_root": wsl_root,
-                                    "boot": boot, "etc": etc, "bootstrap": BOOTSTRAP if helpers else None})
+                                    "boot": boot, "etc": etc, "rootfs": rootfs and os.path.realpath(rootfs), "bootstrap": BOOTSTRAP if helpers else None})
                 started = True
         try:
             for name in distros:
