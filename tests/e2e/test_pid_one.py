@@ -1,10 +1,10 @@
 """`causeway init` as the real PID 1 of a machine: a kernel of its own under QEMU, real containerd and dockerd, ext4."""
 
-import os
 import re
 import subprocess
 
 import pytest
+import shipped_root
 from qemu import guest, images, parts, product
 
 REASON = guest.missing()
@@ -15,9 +15,11 @@ pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no guest: {REASON}"
 def machine(request):
     """A booted guest, with control groups of version 2 alone or beside those of version 1; or one with the root file system that
     is shipped. The last test powers it off."""
-    shipped = os.environ.get("CAUSEWAY_ROOTFS") if request.param == "shipped" else None
-    if request.param == "shipped" and not shipped:
-        pytest.skip("CAUSEWAY_ROOTFS names no root file system as it is shipped")
+    shipped = None
+    if request.param == "shipped":
+        if shipped_root.missing():
+            pytest.skip("the root file system as it is shipped can't be built: missing " + ", ".join(shipped_root.missing()))
+        shipped = shipped_root.build_for_session()[1]
     with product.boot(shipped, product.HYBRID if request.param == "hybrid" else ()) as booted:
         booted.groups = "hybrid" if request.param == "hybrid" else "v2"
         booted.call(import_image)

@@ -1,7 +1,7 @@
 """Boots the product in a guest: `causeway init` as PID 1, the engine behind it, AF_VSOCK in front.
 
 The root file system is made of this machine's engine, or is a folder with a whole root as it is shipped: /usr/bin/causeway,
-/versions/<v> and /data. CAUSEWAY_ROOTFS names such a folder for the tests.
+/versions/<v> and /data.
 """
 
 import json
