@@ -7,12 +7,9 @@ import pytest
 import shipped_root
 from qemu import guest, images, parts, product
 
-REASON = guest.missing()
-pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no guest: {REASON}")
-
 
 @pytest.fixture(scope="module", params=["v2", "hybrid", "shipped"])
-def machine(request):
+def machine(request, guests):
     """A booted guest, with control groups of version 2 alone or beside those of version 1; or one with the root file system that
     is shipped. The last test powers it off."""
     shipped = None
@@ -213,6 +210,7 @@ def test_it_powers_off_in_order(machine):
 @pytest.mark.parametrize("command, said", [
     (product.init("none"), r"init.setup_failed .*/versions/none.*No such file or directory.* what_to_do=\".+\""),
     (product.init(".hidden"), r"init.usage .*--version .*letters, digits")])
+@pytest.mark.usefixtures("guests")
 def test_a_failed_start_says_why_and_powers_off(command, said):
     """PID 1 must not exit: that would be a panic."""
     with guest.Guest(images.machine_root(product.agent_binary()), command, seconds=60) as machine:
