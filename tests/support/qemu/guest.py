@@ -32,7 +32,7 @@ from . import images, kernel, parts
 from .parts import Missing
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
-_APPLETS = ["sh", "mount", "umount", "insmod", "cat", "cp", "env", "mkdir", "poweroff", "switch_root", "chroot", "unshare"]
+_APPLETS = ["sh", "mount", "umount", "insmod", "cat", "cp", "env", "mkdir", "mkfifo", "poweroff", "switch_root", "chroot", "unshare"]
 _BOOT_SECONDS = 120  # an emulated kernel boots in 2 to 5 s on an idle machine
 _MEMORY_MB = 1536
 _FOLDERS = "causeway-qemu-"
