@@ -4,4 +4,14 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "support"))
+import pytest  # noqa: E402
+from qemu import guest  # noqa: E402
 from vm_fixtures import *  # noqa: E402, F403: the fixtures
+
+
+@pytest.fixture(scope="session")
+def guests():
+    """A machine under QEMU can be had; its kernel is fetched when it isn't there."""
+    reason = guest.missing()
+    if reason:
+        pytest.skip(f"no machine under QEMU: {reason}")
