@@ -135,7 +135,9 @@ Function .onInit
   ${GetParameters} $0
   ${GetOptions} $0 "/DISTRO=" $1
   ${IfNot} ${Errors}
+    ReadRegStr $2 HKCU "${KEY}" "Importing"
     ${If} $Distro == ""
+    ${OrIf} $2 != "" ; nothing came of that one
       StrCpy $Distro $1
     ${ElseIf} $Distro != $1
       StrCpy $0 "Causeway is installed with the distro $Distro already: uninstall it first to use $1."
@@ -211,8 +213,10 @@ Function CheckDistro
   ${EndIf}
 FunctionEnd
 
-; What an import that failed has left: only if it is in our folder.
+; What an import that failed has left, under the name that it had: only if it is in our folder.
 Function RemoveHalf
+  StrCpy $4 $Distro
+  ReadRegStr $Distro HKCU "${KEY}" "Distro"
   Call FindDistro
   ${If} $Found != ""
   ${AndIf} $FoundDir == $DistroDir
@@ -222,6 +226,7 @@ Function RemoveHalf
   Delete "$DistroDir\ext4.vhdx"
   RMDir "$DistroDir"
   DeleteRegValue HKCU "${KEY}" "Importing"
+  StrCpy $Distro $4
   Call FindDistro
 FunctionEnd
 

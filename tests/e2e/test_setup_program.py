@@ -47,6 +47,7 @@ def machine(prefix, tmp_path):
         assert made.uninstall("/REMOVEDATA") == 0
     for key in (OURS, windows_setup.LXSS):
         made.remove_registry(key)
+    made.prefix.run(windows_setup.REG, "add", windows_setup.LXSS, "/f")
     for folder in (DATA, PROGRAM):
         shutil.rmtree(made.path(folder), ignore_errors=True)
 
@@ -193,6 +194,21 @@ def test_half_an_import_of_a_setup_that_died_is_cleaned_up(machine, setups):
     assert "Importing" not in machine.registry(OURS)
 
 
+def test_half_an_import_under_another_name_is_no_dead_end(machine, setups):
+    """It died before WSL knew the distro; then Docker Desktop took the name."""
+    for name, data in (("Distro", "docker-desktop"), ("DistroDir", DISTRO_DIR), ("Importing", "0.1.0")):
+        machine.set_registry(OURS, name, data)
+    os.makedirs(machine.path(DISTRO_DIR))
+    with open(machine.path(DISTRO_DIR + r"\ext4.vhdx"), "w", encoding="ascii") as file:
+        file.write("half")
+    machine.add_distro("{55555555-0000-4000-8000-000000000000}", "docker-desktop", r"C:\foreign")
+    assert machine.setup(setups["0.1.0"]) == 11
+    assert machine.setup(setups["0.1.0"], "/DISTRO=causeway") == 0, machine.log()
+    assert [call[:2] for call in machine.take_calls()] == [["--import", "causeway"]]
+    assert machine.distros() == {"docker-desktop": r"C:\foreign", "causeway": DISTRO_DIR}
+    assert machine.registry(OURS)["Distro"] == "causeway"
+
+
 def test_a_distro_that_cannot_be_removed_keeps_all(machine, setups):
     assert machine.setup(setups["0.1.0"]) == 0, machine.log()
     machine.wsl("unregister-fails")
@@ -216,4 +232,4 @@ def test_the_users_path_is_changed_by_one_entry_only(machine, setups, path):
         assert machine.uninstall("/REMOVEDATA") == 0
         assert (machine.registry(environment) or {}).get("Path") == (path or None)
     finally:
-        machine.prefix.run("reg", "delete", environment, "/v", "Path", "/f", check=False)
+        machine.prefix.run(windows_setup.REG, "delete", environment, "/v", "Path", "/f", check=False)

@@ -17,6 +17,7 @@ DISTRO_DIR = DATA + r"\distro"
 LXSS = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Lxss"
 RUN = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
 UNINSTALL = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Causeway"
+REG = r"C:\windows\system32\reg.exe"
 OURS = r"HKCU\Software\Causeway"
 
 
@@ -35,9 +36,11 @@ class Machine:
         prefix.environment["WSL_RECORDER"] = "Z:" + self._recorder.replace("/", "\\")
         shutil.copy(RECORDER, f"{self.drive_c}/windows/system32/wsl.exe")
         # Windows has them; Wine makes them when they are first used.
-        os.makedirs(self.path(os.path.dirname(PROGRAM.replace("\\", "/"))), exist_ok=True)
+        if self.exists(PROGRAM.rpartition("\\")[0]):
+            return
+        os.makedirs(self.path(PROGRAM.rpartition("\\")[0]))
         for key in (LXSS, RUN, UNINSTALL.rpartition("\\")[0], r"HKCU\Environment"):
-            prefix.run("reg", "add", key, "/f")
+            prefix.run(REG, "add", key, "/f")
 
     def wsl(self, *failures):
         for name in os.listdir(self._recorder):
@@ -90,16 +93,16 @@ class Machine:
 
     def registry(self, key):
         """{value's name: data} of a key; None when there is no such key."""
-        done = self.prefix.run("reg", "query", key, check=False)
+        done = self.prefix.run(REG, "query", key, check=False)
         if done.returncode != 0:
             return None
         return {name: data for name, data in re.findall(r"^    (.+?)    REG_\w+    (.*?)\r?$", done.stdout, re.MULTILINE)}
 
     def set_registry(self, key, name, data, kind="REG_SZ"):
-        self.prefix.run("reg", "add", key, "/v", name, "/t", kind, "/d", data, "/f")
+        self.prefix.run(REG, "add", key, "/v", name, "/t", kind, "/d", data, "/f")
 
     def remove_registry(self, key):
-        self.prefix.run("reg", "delete", key, "/f", check=False)
+        self.prefix.run(REG, "delete", key, "/f", check=False)
 
     def add_distro(self, guid, name, place, state=1):
         key = rf"{LXSS}\{guid}"
@@ -112,7 +115,7 @@ class Machine:
 
     def distros(self):
         """{name: folder} of the registered ones."""
-        done = self.prefix.run("reg", "query", LXSS, "/s", check=False)
+        done = self.prefix.run(REG, "query", LXSS, "/s", check=False)
         names = re.findall(r"DistributionName    REG_SZ    (.*?)\r?$", done.stdout, re.MULTILINE)
         places = re.findall(r"BasePath    REG_SZ    (.*?)\r?$", done.stdout, re.MULTILINE)
         return dict(zip(names, (place.removeprefix("\\\\?\\") for place in places)))
