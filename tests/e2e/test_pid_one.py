@@ -15,9 +15,9 @@ pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no guest: {REASON}"
 def machine(request):
     """A booted guest, with control groups of version 2 alone or beside those of version 1; or one with the root file system that
     is shipped. The last test powers it off."""
-    shipped = os.environ.get("CAUSEWAY_ROOTFS") if request.param == "shipped" else None
-    if request.param == "shipped" and not shipped:
-        pytest.skip("CAUSEWAY_ROOTFS names no root file system as it is shipped")
+    shipped = None
+    if request.param == "shipped":
+        shipped = os.environ.get("CAUSEWAY_ROOTFS") or request.getfixturevalue("shipped")[1]
     with product.boot(shipped, product.HYBRID if request.param == "hybrid" else ()) as booted:
         booted.groups = "hybrid" if request.param == "hybrid" else "v2"
         booted.call(import_image)
