@@ -200,10 +200,10 @@ void PipeServer::fill() {
 }
 
 void PipeServer::connected(const std::shared_ptr<Instance>& instance, DWORD error) {
-  // PIPE_CONNECTED: it came between the making and the call. NO_DATA: it came and has left; closing
-  // is all there is to do. Anything else would fail again at once.
-  if (error != ERROR_SUCCESS && error != ERROR_PIPE_CONNECTED) {
-    if (error == ERROR_NO_DATA || error == ERROR_BROKEN_PIPE) return fill();
+  // PIPE_CONNECTED: it came between the making and the call. NO_DATA: it came and has left, and
+  // what it has written is still to be read. Anything else would fail again at once.
+  if (error != ERROR_SUCCESS && error != ERROR_PIPE_CONNECTED && error != ERROR_NO_DATA) {
+    if (error == ERROR_BROKEN_PIPE) return fill();
     return retry_.start(kRetryMs, [this] { fill(); });
   }
   ++*clients_;

@@ -15,6 +15,10 @@ constexpr std::uint64_t kHeadMs = 2'000;
 constexpr std::uint64_t kLeaveMs = 5'000;
 // One that has written nothing for so long has nothing more to write.
 constexpr std::uint64_t kQuietMs = 200;
+// The same behind the agent's FIN: docker.exe ends by itself then, Node doesn't hear of it (libuv
+// takes no notice of a zero-byte message) and would wait for ever. Long enough for who still has
+// input to send to a command that has closed its output.
+constexpr std::uint64_t kHalfOpenMs = 2'000;
 
 }  // namespace
 
@@ -61,6 +65,7 @@ void Relay::client_data(std::string_view bytes) {
       return;
     case State::relaying:
       stream_->write(bytes);
+      if (half_open_) quiet_.start(kHalfOpenMs, [this] { close_half_open(); });
       if (stream_->queued() >= kToAgent) client_->pause();
       return;
     case State::refusing:
@@ -99,6 +104,20 @@ void Relay::client_gone() {
     stream_->close();
   }
   end();
+}
+
+void Relay::stream_finished() {
+  client_->end_write();
+  half_open_ = true;
+  quiet_.start(kHalfOpenMs, [this] { close_half_open(); });
+}
+
+void Relay::close_half_open() {
+  // What the agent doesn't take keeps the client from saying more.
+  if (stream_->queued() > 0) return quiet_.start(kHalfOpenMs, [this] { close_half_open(); });
+  stream_->set_handler(nullptr);
+  stream_->close();
+  stream_closed();
 }
 
 void Relay::stream_closed() {

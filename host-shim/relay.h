@@ -9,6 +9,9 @@
 //   handle closed      ──▶ FIN and RST       FIN and RST     ──▶ all is written, then CloseHandle
 //                                            RST, link lost  ──▶ DisconnectNamedPipe: an error
 //
+// dockerd ends attach and exec by FIN alone and leaves the rest to its garbage collector. So behind
+// a FIN a client that says nothing for a while (kHalfOpenMs) is closed, as if the engine had.
+//
 // The last two differ on purpose: Node's clients don't see a zero-byte message and wait for the
 // handle's end, and a client whose engine was lost must not take what it has for all.
 //
@@ -68,7 +71,7 @@ class Relay {
   struct AgentSide : LinkChannel::Handler {
     explicit AgentSide(Relay& owner) : relay(owner) {}
     void on_data(std::string_view bytes) override { relay.client_->write(bytes); }
-    void on_eof() override { relay.client_->end_write(); }
+    void on_eof() override { relay.stream_finished(); }
     void on_drained() override { relay.client_->resume(); }
     void on_closed() override { relay.stream_closed(); }
     void on_aborted(const std::string&) override { relay.stream_aborted(); }
@@ -79,6 +82,8 @@ class Relay {
   void client_eof();
   void client_took(std::size_t bytes);
   void client_gone();
+  void stream_finished();
+  void close_half_open();
   void stream_closed();
   void stream_aborted();
   void connect();
@@ -94,9 +99,10 @@ class Relay {
   bool early_eof_ = false;
   bool head_seen_ = false;
   bool answered_ = false;
+  bool half_open_ = false;  // the agent has finished, the client not
   RequestHeadEnd head_;
   Timer timer_;
-  Timer quiet_;                          // after the 503
+  Timer quiet_;                          // after the 503, or behind a FIN
   std::shared_ptr<PipeClient> client_;   // null: over
   std::unique_ptr<LinkChannel> stream_;  // while relaying
 };

@@ -4,9 +4,10 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "support"))
-from vm_fixtures import *  # noqa: E402, F403: the fixtures
 import pytest  # noqa: E402
 import shipped_root  # noqa: E402
+from qemu import guest  # noqa: E402
+from vm_fixtures import *  # noqa: E402, F403: the fixtures
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +17,11 @@ def shipped():
     if lacks:
         pytest.skip("can't build the root file system: missing " + ", ".join(lacks))
     return shipped_root.build_for_session()
+
+
+@pytest.fixture(scope="session")
+def guests():
+    """A machine under QEMU can be had; its kernel is fetched when it isn't there."""
+    reason = guest.missing()
+    if reason:
+        pytest.skip(f"no machine under QEMU: {reason}")

@@ -1,23 +1,19 @@
 """`causeway init` as the real PID 1 of a machine: a kernel of its own under QEMU, real containerd and dockerd, ext4."""
 
-import os
 import re
 import subprocess
 
 import pytest
 from qemu import guest, images, parts, product
 
-REASON = guest.missing()
-pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no guest: {REASON}")
-
 
 @pytest.fixture(scope="module", params=["v2", "hybrid", "shipped"])
-def machine(request):
+def machine(request, guests):
     """A booted guest, with control groups of version 2 alone or beside those of version 1; or one with the root file system that
     is shipped. The last test powers it off."""
     shipped = None
     if request.param == "shipped":
-        shipped = os.environ.get("CAUSEWAY_ROOTFS") or request.getfixturevalue("shipped")[1]
+        shipped = request.getfixturevalue("shipped")[1]
     with product.boot(shipped, product.HYBRID if request.param == "hybrid" else ()) as booted:
         booted.groups = "hybrid" if request.param == "hybrid" else "v2"
         booted.call(import_image)
@@ -60,19 +56,6 @@ def test_it_is_pid_one_and_has_mounted_what_an_engine_needs(machine):
     assert re.search(r"^overlay ", told["modules"], re.M) and re.search(r"^br_netfilter ", told["modules"], re.M)
 
 
-def test_control_groups(machine):
-    told = machine.call(look_at_pid_one)
-    if machine.groups == "v2":
-        assert " - cgroup2 " in next(line for line in told["mounts"].splitlines() if " /sys/fs/cgroup " in line)
-        assert told["group"] == "0::/causeway.init\n"
-        assert {"causeway", "causeway.init"} <= set(told["groups"])
-    else:
-        assert "memory" in told["groups"] and "cpu,cpuacct" in told["groups"]
-        assert "causeway.init" not in told["groups"]
-        memory = next(line for line in told["mounts"].splitlines() if " /sys/fs/cgroup/memory " in line)
-        assert " - cgroup " in memory
-
-
 def live_below_another_group():
     import os
     import signal
@@ -111,14 +94,22 @@ def live_below_another_group():
     return seen
 
 
-def test_a_second_init_below_a_control_group(machine):
-    """Mode plain, in a group that is not the root of version 2: there processes and controllers exclude each other."""
-    if machine.groups != "v2":
-        pytest.skip("version 1 has no such rule; the simulated VM shows it")
-    seen = machine.call(live_below_another_group)
-    assert seen["init"] >= 2 and seen["service"] == 1 and seen["own"] == [], seen
-    assert {"memory", "pids"} <= set(seen["controllers"])
-    assert (seen["code"], seen["left"], seen["left_controllers"]) == (0, [], []), seen
+def test_control_groups(machine):
+    told = machine.call(look_at_pid_one)
+    if machine.groups == "v2":
+        assert " - cgroup2 " in next(line for line in told["mounts"].splitlines() if " /sys/fs/cgroup " in line)
+        assert told["group"] == "0::/causeway.init\n"
+        assert {"causeway", "causeway.init"} <= set(told["groups"])
+        # Another init, in mode plain and in a group that is not the root: there processes and controllers exclude each other.
+        seen = machine.call(live_below_another_group)
+        assert seen["init"] >= 2 and seen["service"] == 1 and seen["own"] == [], seen
+        assert {"memory", "pids"} <= set(seen["controllers"])
+        assert (seen["code"], seen["left"], seen["left_controllers"]) == (0, [], []), seen
+    else:
+        assert "memory" in told["groups"] and "cpu,cpuacct" in told["groups"]
+        assert "causeway.init" not in told["groups"]
+        memory = next(line for line in told["mounts"].splitlines() if " /sys/fs/cgroup/memory " in line)
+        assert " - cgroup " in memory
 
 
 def run_with_a_limit():
@@ -140,6 +131,38 @@ def test_a_container_with_a_memory_limit_over_vsock(machine):
     hello, code, killed, carrier = machine.call(run_with_a_limit, timeout=150)
     assert (hello, carrier) == ("hello\n", "vsock")
     assert (code, killed) == (137, True)
+
+
+def start_a_steady_one():
+    import os
+    import guest_link
+    with guest_link.Peer() as peer:
+        peer.wait_connected()
+        peer.docker("run", "-d", "--name", "steady", "--restart", "always", "-v", "steady:/kept", guest_link.IMAGE, "sh", "-c",
+                    "echo life >> /kept/lives; echo ready; exec sleep 1000000")
+        with peer.popen("logs", "-f", "steady") as logs:
+            said = logs.stdout.readline().decode()
+            logs.kill()
+        os.sync()  # dockerd itself is in no hurry to write down that it runs
+        return said
+
+
+def look_at_the_steady_one():
+    import guest_link
+    with guest_link.Peer() as peer:
+        peer.wait_connected()
+        state = peer.docker("inspect", "--format", "{{.State.Status}} {{.State.Error}}", "steady").stdout.decode().strip()
+        lives = peer.docker("exec", "steady", "cat", "/kept/lives", check=False).stdout.decode()
+        peer.docker("rm", "-f", "steady")
+        return state, lives
+
+
+def test_the_engine_comes_back_after_a_power_cut(machine):
+    """Nothing of the life before is in its way, and the container that shall always run does."""
+    assert machine.call(start_a_steady_one, timeout=120) == "ready\n"
+    machine.cut_power()
+    product.wait_engine(machine)
+    assert machine.call(look_at_the_steady_one, timeout=120) == ["running", "life\nlife\n"]
 
 
 def leave_something_running():
@@ -179,6 +202,7 @@ def test_it_powers_off_in_order(machine):
 @pytest.mark.parametrize("command, said", [
     (product.init("none"), r"init.setup_failed .*/versions/none.*No such file or directory.* what_to_do=\".+\""),
     (product.init(".hidden"), r"init.usage .*--version .*letters, digits")])
+@pytest.mark.usefixtures("guests")
 def test_a_failed_start_says_why_and_powers_off(command, said):
     """PID 1 must not exit: that would be a panic."""
     with guest.Guest(images.machine_root(product.agent_binary()), command, seconds=60) as machine:

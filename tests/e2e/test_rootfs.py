@@ -1,6 +1,7 @@
 """What is published: the root file system, what it is made of, its tools in any distro, its versions, the engine in it (in the simulated
 VM); and the packages around it."""
 
+import _sqlite3
 import contextlib
 import hashlib
 import http.server
@@ -388,6 +389,41 @@ def test_a_version_that_has_no_room_changes_nothing(versions):
 # ---- the engine in it ----------------------------------------------------------------------------
 
 
+# A real database: SQLite, which tells each row once it is safely written, as long as its container runs.
+PYTHON = os.path.realpath("/usr/bin/python3")
+DATABASE = """
+import sqlite3, time
+base = sqlite3.connect("/v/base", isolation_level=None)
+base.execute("pragma journal_mode=wal")
+base.execute("pragma synchronous=full")
+base.execute("create table if not exists starts (time real)")
+base.execute("create table if not exists rows (number integer primary key)")
+base.execute("insert into starts values (?)", (time.time(),))
+while True:
+    row = base.execute("insert into rows default values returning number").fetchone()
+    print(row[0], flush=True)
+    time.sleep(0.02)
+"""
+DATABASE_CHECK = """
+import sqlite3, sys
+base = sqlite3.connect("/v/base")
+print(*base.execute("select count(*) from starts").fetchone(), *base.execute("pragma integrity_check").fetchone(),
+      *base.execute("select count(*) from rows where number <= ?", (sys.argv[1],)).fetchone())
+"""
+
+
+def load_database(vm):
+    """An image of this machine's Python and SQLite."""
+    library = os.path.dirname(os.path.realpath(os.__file__))
+    files = {PYTHON, library, _sqlite3.__file__}
+    for program in (PYTHON, _sqlite3.__file__):
+        told = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+        files |= {word for line in told.splitlines() for word in line.split() if word.startswith("/")}
+    archive = subprocess.run(["tar", "-c", "--dereference", "--exclude=__pycache__", "--exclude=dist-packages", "--exclude=test", "-P", "-C", "/", *sorted(files)],
+                             check=True, capture_output=True).stdout
+    vm.exec("Ubuntu", ["docker", "import", "-", "database"], input=archive, text=False)
+
+
 @pytest.fixture(scope="module")
 def archive_path(report):
     return f"{OUT}/causeway-{report['version']}-{report['architecture']}.tar.gz"
@@ -414,9 +450,8 @@ def test_the_engine_runs_in_the_simulated_vm_and_outlives_an_upgrade(make_vm, ar
     shell = vm.exec("docker-desktop", ["/usr/libexec/causeway/shell"], input="cat /etc/os-release\n")
     assert f"VERSION_ID={report['version']}" in shell.stdout and "engine is ready" in shell.stderr
 
-    vm.docker("volume", "create", "kept")
-    writer = vm.docker("run", "-d", "--restart", "always", "--name", "writer", "-v", "kept:/v", "busybox", "sh", "-c",
-                       "echo begun >>/v/log; exec sleep 100000").strip()
+    load_database(vm)
+    base = vm.docker("run", "-d", "--restart", "always", "--name", "base", "-v", "kept:/v", "database", PYTHON, "-u", "-c", DATABASE).strip()
     vm.exec("docker-desktop", ["sh", "-c", "echo '{\"live_restore\": false}' >/data/etc/causeway/settings.json"])
     following = upgrade_archive(distro, report["version"], "9.9.9", tmp_path)
     with open(following, "rb") as file:
@@ -430,9 +465,11 @@ def test_the_engine_runs_in_the_simulated_vm_and_outlives_an_upgrade(make_vm, ar
         vm.wait_engine()
         shell = vm.exec("docker-desktop", ["/usr/libexec/causeway/shell"], input="cat /etc/os-release /etc/causeway/settings.json\n").stdout
         assert f"VERSION_ID={version}" in shell and '"live_restore": false' in shell
-        assert vm.docker("inspect", "--format", "{{.State.Running}}", writer) == "true\n"
+        assert vm.docker("inspect", "--format", "{{.State.Running}}", base) == "true\n"
         assert vm.docker("image", "ls", "-q", "made") != ""
-    assert vm.docker("exec", "writer", "cat", "/v/log") == "begun\n" * 3
+    told = [int(line) for line in vm.docker("logs", "base").split()]
+    begun, sound, kept = vm.docker("exec", "base", PYTHON, "-c", DATABASE_CHECK, str(told[-1])).split()
+    assert (int(begun), sound, int(kept)) == (3, "ok", told[-1])  # nothing that was told is missing
     assert vm.exec("docker-desktop", ["/usr/libexec/causeway/versions", "remove", report["version"]], check=False).returncode == 1
 
 

@@ -2,14 +2,11 @@
 second process stands for causeway.exe. The functions that take no fixture run in the guest."""
 
 import pytest
-from qemu import guest, product
-
-REASON = guest.missing()
-pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no guest: {REASON}")
+from qemu import product
 
 
 @pytest.fixture(scope="module")
-def machine():
+def machine(guests):
     with product.boot() as booted:
         booted.call(prepare, timeout=120)
         yield booted

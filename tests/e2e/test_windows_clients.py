@@ -175,14 +175,14 @@ def test_1_gib_up_and_down(windows, shim):
 
 
 @contextlib.contextmanager
-def busy(windows, container, followers=3):
+def busy(windows, container, followers=2):
     """Clients that run while something happens: one that asks all the time, and some that follow a container's output."""
     with contextlib.ExitStack() as stack:
-        steady = stack.enter_context(windows.client("steady"))
-        following = [stack.enter_context(windows.client("follow", container=container)) for _ in range(followers)]
-        for each in (steady, *following):
-            assert each.line() == {"open": True}
-        yield steady, following
+        clients = []
+        for case, arguments in (("steady", {}), *[("follow", {"container": container})] * followers):
+            clients.append(stack.enter_context(windows.client(case, **arguments)))
+            assert clients[-1].line() == {"open": True}
+        yield clients[0], clients[1:]
 
 
 def test_an_engine_that_is_stopped(windows, shim, talking):
@@ -265,10 +265,11 @@ def started(windows):
     return sum(command[:2] == ["-d", "Ubuntu"] for command in windows.wsl.commands)
 
 
+@pytest.mark.parametrize("shim", ["stdio"], indirect=True, scope="module")  # the same over every carrier
 def test_a_distro_that_windows_enables(windows, shim):
     """Consent in Windows starts the helper there; what its user stops stays stopped, until somebody needs it."""
     vm = windows.vm
-    assert helper(shim)["enabled"] is False and started(windows) == 0 or shim.carrier == "tcp"
+    assert helper(shim)["enabled"] is False and started(windows) == 0
     shim("distro", "enable", "Ubuntu")
     vm.wait_distro("Ubuntu")
     assert vm.docker("version", "--format", "{{.Server.Version}}").strip()
@@ -297,5 +298,4 @@ def test_a_distro_that_windows_enables(windows, shim):
         windows.ask("run", command=["cat", "/w/f"], binds=[bind])
     assert refused.value.code == 400 and "Ubuntu" in refused.value.body["message"], refused.value.body
     assert not vm.status()["distros"]["Ubuntu"]["running"]
-    windows.wsl.commands.clear()
     vm.start("Ubuntu", helper=False)

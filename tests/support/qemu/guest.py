@@ -32,7 +32,7 @@ from . import images, kernel, parts
 from .parts import Missing
 
 _HERE = os.path.dirname(os.path.realpath(__file__))
-_APPLETS = ["sh", "mount", "umount", "insmod", "cat", "cp", "env", "mkdir", "poweroff", "switch_root", "chroot", "unshare"]
+_APPLETS = ["sh", "mount", "umount", "insmod", "cat", "cp", "env", "mkdir", "mkfifo", "poweroff", "switch_root", "chroot", "unshare"]
 _BOOT_SECONDS = 120  # an emulated kernel boots in 2 to 5 s on an idle machine
 _MEMORY_MB = 1536
 _FOLDERS = "causeway-qemu-"
@@ -102,7 +102,8 @@ class Guest:
         try:
             self.disk = f"{self.folder}/root.img"
             subprocess.run(["cp", "--sparse=always", "--reflink=auto", root, self.disk], check=True)
-            self._start(self._initramfs(command, files or {}, hierarchies), images.tools(self.kernel), seconds)
+            self._boot = (self._initramfs(command, files or {}, hierarchies), images.tools(self.kernel), seconds)
+            self._start(*self._boot)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -140,8 +141,9 @@ class Guest:
                 [parts.program("qemu-system-x86_64"), "-accel", "tcg", "-cpu", "max", "-m", str(_MEMORY_MB),
                  "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-nic", "none",
                  "-kernel", self.kernel.image, "-initrd", initramfs,
-                 # An init that dies is a panic, which ends QEMU. WSL's kernel has no AppArmor, whose parser dockerd would need.
-                 "-append", "console=ttyS0 quiet panic=-1 apparmor=0 tsc=reliable no_timer_check",
+                 # The processor's own counter is measured at boot, and on a busy machine wrongly: then the guest's clock runs at
+                 # some other speed. An init that dies is a panic, which ends QEMU. WSL's kernel has no AppArmor, whose parser dockerd would need.
+                 "-append", "console=ttyS0 quiet panic=-1 apparmor=0 notsc no_timer_check",
                  "-drive", f"if=none,id=tools,format=raw,readonly=on,file={tools}", "-device", "virtio-blk-pci,drive=tools,serial=tools",
                  "-drive", f"if=none,id=root,format=raw,cache=unsafe,file={self.disk}", "-device", "virtio-blk-pci,drive=root,serial=root",
                  "-device", "virtio-serial-pci", "-chardev", f"socket,id=driver,fd={inside.fileno()}",
@@ -162,11 +164,19 @@ class Guest:
     def __exit__(self, *_):
         self.close()
 
-    def close(self):
+    def cut_power(self):
+        """And boots again, from the same disk."""
+        self._end()
+        self._start(*self._boot)
+
+    def _end(self):
         self._timer.cancel()
         self.process.kill()
         self.process.wait()
         self._port.close()
+
+    def close(self):
+        self._end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def wait_end(self, timeout=60):

@@ -29,7 +29,7 @@ def tools(kernel):
     busybox = parts.program("busybox")
 
     def make(image):
-        with tempfile.TemporaryDirectory(prefix="causeway-tools-") as root:
+        with tempfile.TemporaryDirectory(prefix="causeway-tools-", dir="/var/tmp") as root:
             parts.make_root(root)
             for program in (_PYTHON, docker, busybox):
                 parts.copy_program(root, program)
@@ -54,7 +54,7 @@ def machine_root(agent):
     busybox = parts.program("busybox")
 
     def make(image):
-        with tempfile.TemporaryDirectory(prefix="causeway-root-") as outer:
+        with tempfile.TemporaryDirectory(prefix="causeway-root-", dir="/var/tmp") as outer:
             root = f"{outer}/versions/{VERSION}"
             parts.make_root(outer)
             os.makedirs(f"{outer}/data")

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The first process of the guest: loads what the disks need, starts the tests' driver in a mount namespace of its own,
-# and becomes the product's PID 1. The kernel's command line names what to run: causeway.init=FILE, one argument a line.
+# and becomes what /command says, an argument a line: the product's PID 1.
 export PATH=/bin
 echo "initramfs started"
 fail() {
@@ -17,9 +17,12 @@ for module in /modules/*.ko; do
   insmod "$module" || fail "insmod $module"
 done
 mount -t ext4 -o ro "$(disk tools)" /tools || fail "mount the disk tools"
+mkfifo /entered
 unshare -m /bin/sh -c '
   cd /tools && mount -t proc proc proc && mount -t sysfs sys sys && mount -t devtmpfs dev dev && mount -t tmpfs tmp tmp &&
-    mount -t tmpfs run run && exec chroot /tools /usr/bin/python3 /inside/driver.py' </dev/null &
+    mount -t tmpfs run run
+  echo >/entered
+  exec chroot . /usr/bin/python3 /inside/driver.py' </dev/null &
 mount -t ext4 "$(disk root)" /root || fail "mount the disk root"
 if [ -d /overlay ]; then cp -a /overlay/. /root/ || fail "copy the overlay"; fi
 mkdir -p /root/lib/modules && mount --bind /tools/lib/modules /root/lib/modules || fail "mount the modules"
@@ -28,6 +31,7 @@ for hierarchy in $(cat /hierarchies); do
 done
 set --
 while read -r argument; do set -- "$@" "$argument"; done </command
+read -r _ </entered  # the driver has its own view of the disk by now
 # Init finds nothing mounted, as when the kernel starts it without an initramfs.
 umount /tools /sys /proc && umount -l /dev || fail "unmount"
 echo "initramfs done"

@@ -1,7 +1,7 @@
 """Boots the product in a guest: `causeway init` as PID 1, the engine behind it, AF_VSOCK in front.
 
 The root file system is made of this machine's engine, or is a folder with a whole root as it is shipped: /usr/bin/causeway,
-/versions/<v> and /data. CAUSEWAY_ROOTFS names such a folder for the tests.
+/versions/<v> and /data.
 """
 
 import json
@@ -30,12 +30,16 @@ def boot(folder=None, hierarchies=(), peer_cid=1, agent=None, seconds=400):
         settings = os.readlink(folder + settings)  # into /data, which is in every version what it is outside
     guest = Guest(root, init(version), files={settings: settings_text(peer_cid)}, hierarchies=hierarchies, seconds=seconds)
     try:
-        _, found = guest.console.wait("service.(ready) service=dockerd|service=dockerd state=failed|initramfs: .*", _ENGINE_SECONDS)
-        assert found[1], guest.console.text()
+        wait_engine(guest)
     except BaseException:
         guest.close()
         raise
     return guest
+
+
+def wait_engine(guest):
+    _, found = guest.console.wait("service.(ready) service=dockerd|service=dockerd state=failed|initramfs: .*", _ENGINE_SECONDS)
+    assert found[1], guest.console.text()
 
 
 def init(version, *more):

@@ -12,6 +12,7 @@
 //   what
 //             comes until the end
 //   finish    as ask, and half-closes behind what it writes
+//   drip      as finish, with half a second before each of the BYTES
 //   sum       as ask, but prints the sum of all bytes instead of them
 //   deaf      writes TEXT and reads nothing
 //   hold      as ask, and says "connected" first: for what happens meanwhile
@@ -184,9 +185,15 @@ bool run(const Job& job, unsigned seed) {
     Sleep(INFINITE);
   }
   DWORD write_error = ERROR_SUCCESS;
-  const bool finishes = echoes || job.mode == "finish";
+  const bool drips = job.mode == "drip";
+  const bool finishes = echoes || drips || job.mode == "finish";
   std::thread writer([&] {
-    write_error = write_all(pipe, sent);
+    const auto at_once = drips ? job.text.size() : sent.size();
+    write_error = write_all(pipe, std::string_view(sent).substr(0, at_once));
+    for (auto at = at_once; at < sent.size() && write_error == ERROR_SUCCESS; ++at) {
+      Sleep(500);
+      write_error = write_all(pipe, std::string_view(sent).substr(at, 1));
+    }
     if (finishes && write_error == ERROR_SUCCESS) write_error = end_write(pipe);
   });
   const auto heard = read_all(pipe, job.mode == "slow");
