@@ -5,8 +5,18 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "support"))
 import pytest  # noqa: E402
+import shipped_root  # noqa: E402
 from qemu import guest  # noqa: E402
 from vm_fixtures import *  # noqa: E402, F403: the fixtures
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """(report of rootfs/build, folder of the unpacked root file system), built once."""
+    lacks = shipped_root.missing()
+    if lacks:
+        pytest.skip("can't build the root file system: missing " + ", ".join(lacks))
+    return shipped_root.build_for_session()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import re
 import subprocess
 
 import pytest
-import shipped_root
 from qemu import guest, images, parts, product
 
 
@@ -14,9 +13,7 @@ def machine(request, guests):
     is shipped. The last test powers it off."""
     shipped = None
     if request.param == "shipped":
-        if shipped_root.missing():
-            pytest.skip("the root file system as it is shipped can't be built: missing " + ", ".join(shipped_root.missing()))
-        shipped = shipped_root.build_for_session()[1]
+        shipped = request.getfixturevalue("shipped")[1]
     with product.boot(shipped, product.HYBRID if request.param == "hybrid" else ()) as booted:
         booted.groups = "hybrid" if request.param == "hybrid" else "v2"
         booted.call(import_image)

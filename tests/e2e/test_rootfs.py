@@ -30,18 +30,13 @@ BUSYBOX = "/bin/busybox"
 
 
 @pytest.fixture(scope="session")
-def built():
-    return shipped_root.build_for_session()
+def report(shipped):
+    return shipped[0]
 
 
 @pytest.fixture(scope="session")
-def report(built):
-    return built[0]
-
-
-@pytest.fixture(scope="session")
-def distro(built):
-    return built[1]
+def distro(shipped):
+    return shipped[1]
 
 
 @pytest.fixture(scope="session")
@@ -231,9 +226,9 @@ def left_in(folder):
 
 
 @pytest.fixture
-def out(built, tmp_path):
+def out(report, tmp_path):
     """An output folder with somebody's earlier build in it, and the arguments to use it."""
-    name = f"causeway-{built[0]['version']}-{built[0]['architecture']}.tar.gz"
+    name = f"causeway-{report['version']}-{report['architecture']}.tar.gz"
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("the last good build")
     yield tmp_path / "out"
@@ -268,7 +263,7 @@ def test_a_file_with_another_hash_is_refused(out, tmp_path, name):
         assert hashlib.sha256(b"not what was meant").hexdigest() in done.stderr
 
 
-def test_k3s_and_kubectl_come_from_where_they_are_told(tmp_path, built):
+def test_k3s_and_kubectl_come_from_where_they_are_told(tmp_path, report):
     """Any program does as k3s: what it is, is its hash's business."""
     with open(shipped_root.AGENT, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
@@ -276,7 +271,7 @@ def test_k3s_and_kubectl_come_from_where_they_are_told(tmp_path, built):
     with served(tmp_path) as url:
         shipped_root.build(*offline(tmp_path / "out"), "--no-archive", "--directory", str(tmp_path / "tree"), "--k3s", f"{url}/k3s", "--k3s-sha256",
                            digest, "--kubectl", shipped_root.AGENT, "--kubectl-sha256", digest.upper())
-    root = f"{tmp_path}/tree/versions/{built[0]['version']}"
+    root = f"{tmp_path}/tree/versions/{report['version']}"
     for path in ("usr/local/bin/k3s", f"{TOOLS}/libexec/kubectl"):
         with open(f"{root}/{path}", "rb") as file:
             assert hashlib.sha256(file.read()).hexdigest() == digest
