@@ -358,9 +358,36 @@ def test_a_version_is_added_and_undone(versions):
 
 def test_the_same_version_again_replaces_it(versions):
     (versions.folder / "1.0.0/old").touch()
-    assert versions.run("add", archive=shipped_root.distro_archive("1.0.0"))[0] == 0
-    assert versions.state() == (["1.0.0", "current"], "1.0.0")
-    assert not (versions.folder / "1.0.0/old").exists()
+    (versions.folder / ".discarded-7").mkdir()  # of one that was killed
+    for name in ("1.0.0-2", "1.0.0", "1.0.0-2"):
+        code, told, error = versions.run("add", archive=shipped_root.distro_archive("1.0.0"))
+        assert (code, told) == (0, name + "\n"), error
+        assert versions.state() == ([name, "current"], name)
+        assert not (versions.folder / name / "old").exists()
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_there_is_a_version_to_start_at_every_moment(versions, version):
+    """Whenever it is killed, the next start finds one: what the distro's own links go through is looked at all the time."""
+    over, missing = threading.Event(), []
+    looks = 0
+
+    def look():
+        nonlocal looks
+        while not over.is_set():
+            looks += 1
+            if not os.path.exists(versions.folder / "current/usr/bin/causeway"):
+                missing.append(os.listdir(versions.folder))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        for _ in range(5):
+            assert versions.run("add", archive=shipped_root.distro_archive(version))[0] == 0
+    finally:
+        over.set()
+        watcher.join()
+    assert not missing and looks > 1000, (missing[:3], looks)
 
 
 @pytest.mark.parametrize("archive, said", [
