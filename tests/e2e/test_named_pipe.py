@@ -77,18 +77,18 @@ def test_100_clients_at_once(prefix, shim):
     code, lines = client(prefix, "echo", "echo\n", size=20_000, count=100, seconds=60)
     assert code == 0
     assert len(lines) == 100 and all(line["right"] and line["end"] == "message" for line in lines)
-    shim.wait(lambda event: event.get("clients") == 0 and event.get("streams") == 0, shim_status(shim))
+    ask_until(shim, clients=0, streams=0)
 
 
-def shim_status(shim):
-    """Asks for the status until clients and streams have gone: the last ends are on their way."""
-    since = shim.mark()
-    for _ in range(50):
-        status = shim.status()
-        if status["clients"] == 0 and status["streams"] == 0:
-            break
-        time.sleep(0.05)
-    return since
+def ask_until(shim, **wanted):
+    """Its status must become so; of clients and streams no event tells."""
+    status = {}
+
+    def reached():
+        status.update(shim.status())
+        return wanted.items() <= status.items()
+
+    poll(reached, lambda: f"{wanted}: {status}", timeout=20)
 
 
 def test_a_slow_reader_gets_everything(prefix, shim):
@@ -211,19 +211,10 @@ def test_while_it_starts_a_client_waits_bounded(prefix, peer):
         # The next one waits, too, and is served when the link comes.
         running = Client(prefix, "hold", "close\n")
         assert running.line() == {"connected": True}
-        shim.wait(lambda event: event["event"] == "status" and event["clients"] == 1, ask_until(shim, "clients", 1))
+        ask_until(shim, clients=1)
         peer.release()
         code, lines = running.end()
         assert code == 0 and lines[0]["text"] == "bye"
-
-
-def ask_until(shim, key, value):
-    since = shim.mark()
-    for _ in range(100):
-        if shim.status()[key] == value:
-            break
-        time.sleep(0.02)
-    return since
 
 
 # ---- the link ----------------------------------------------------------------------------------
@@ -308,7 +299,7 @@ def test_a_client_that_never_reads_does_not_hold_up_the_end(prefix, peer):
         shim.wait_state("connected")
         running = Client(prefix, "deaf", "source 200000\n", seconds=20)
         peer.wait(lambda: peer.records["ends"])
-        ask_until(shim, "clients", 0)
+        ask_until(shim, clients=0)
         begin = time.monotonic()
         shim.tell("stop")
         shim.wait(lambda event: event["event"] == "gone")
@@ -326,7 +317,7 @@ def test_cut_at_every_byte_of_a_conversation(prefix, peer):
         peer.wait(lambda: len(peer.records["carriers"]) > 2 * each_way - 2, timeout=60)
         code, lines = storm.end()
         assert code == 0 and lines[0]["right"] > 0 and lines[0]["failed"] > 0 and lines[0]["longest_ms"] < 5000, lines
-        ask_until(shim, "state", "connected")
+        ask_until(shim, state="connected")
         assert client(prefix, "echo", "echo\n", size=10)[0] == 0
 
 
@@ -364,7 +355,7 @@ def test_1000_cuts_leave_no_handle_and_no_memory(prefix, peer):
         cut(1000)
         code, lines = storm.end()
         assert code == 0 and lines[0]["right"] > 0 and lines[0]["failed"] > 0 and lines[0]["longest_ms"] < 5000, lines
-        shim_status(shim)
+        ask_until(shim, clients=0, streams=0)
         assert shim.status()["links_total"] >= 1100
         nothing_grew(shim, before)
 
@@ -445,7 +436,7 @@ def test_100_attaches_leave_no_handle_and_no_memory(prefix, peer):
         lose(10)
         before = look(shim)
         lose(100)
-        ask_until(shim, "state", "connected")
+        ask_until(shim, state="connected")
         nothing_grew(shim, before, 2 * MIB)  # a stack of that pool stays
         assert shim.status()["attach"]["starts"] >= 110
 
