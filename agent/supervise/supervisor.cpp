@@ -257,7 +257,14 @@ Result<std::shared_ptr<LogSubscription>> Supervisor::follow(
 
 std::vector<std::string> Supervisor::names() const {
   std::vector<std::string> out;
-  for (const auto& status : snapshot()) out.push_back(status.name);
+  for (const auto& [name, service] : services_) out.push_back(name);
+  return out;
+}
+
+std::vector<ServiceSummary> Supervisor::states() const {
+  std::vector<ServiceSummary> out;
+  for (const auto& [name, service] : services_)
+    out.push_back({name, service->state(), service->reason(), service->spec().needs});
   return out;
 }
 

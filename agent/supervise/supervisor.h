@@ -64,7 +64,9 @@ class Supervisor {
   // New lines from now on, while the subscription lives. `line` must not destroy the Supervisor.
   Result<std::shared_ptr<LogSubscription>> follow(std::string_view name,
                                                   std::function<void(std::string_view line)> line);
+  // All of them, by name.
   std::vector<std::string> names() const;
+  std::vector<ServiceSummary> states() const;
 
   // Stops all in the reverse order; `done` is called when none is left. Calling again does nothing.
   void shutdown(std::function<void()> done);

@@ -133,8 +133,16 @@ TEST_CASE("supervise/supervisor: a service starts when those it needs are ready"
   world.until_state("app", State::ready);
   CHECK(world.status("db").state == State::ready);
   CHECK(world.status("app").restarts == 0);
-  const auto order = world.supervisor->names();
-  CHECK(order == std::vector<std::string>{"db", "app"});
+  const auto shown = world.supervisor->snapshot();
+  REQUIRE(shown.size() == 2);
+  CHECK(shown[0].name == "db");
+  CHECK(shown[1].name == "app");
+  CHECK(world.supervisor->names() == std::vector<std::string>{"app", "db"});
+  const auto states = world.supervisor->states();
+  REQUIRE(states.size() == 2);
+  CHECK(states[0].name == "app");
+  CHECK(states[0].state == State::ready);
+  CHECK(states[0].needs == std::vector<std::string>{"db"});
 }
 
 TEST_CASE("supervise/supervisor: what can't work ends in failed, with reason and last lines") {
