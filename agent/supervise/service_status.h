@@ -16,7 +16,8 @@ namespace causeway::supervise {
 struct ServiceSummary {
   std::string name;
   State state = State::off;
-  std::string reason;  // why it is in this state; may be empty
+  std::string reason;   // why it is in this state; may be empty
+  bool asleep = false;  // off, until somebody needs it
   std::vector<std::string> needs;
 };
 
