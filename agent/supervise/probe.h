@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/lifetime.h"
+#include "base/result.h"
+#include "http_client/http_client.h"
 #include "io/loop.h"
 #include "io/path_watch.h"
 #include "io/timer.h"
@@ -32,10 +34,10 @@ class Probe {
   const std::string& finding() const { return finding_; }
 
  private:
-  class HttpGet;
-
   void look();
-  void look_at_socket(bool http);
+  void look_at_socket();
+  void ask();
+  void not_connected(const Error& error);
   void run_command();
   void again_later(std::string finding);
   void done();
@@ -50,7 +52,9 @@ class Probe {
   Lifetime lifetime_;
   io::Timer retry_;
   std::unique_ptr<io::PathWatch> watch_;
-  std::unique_ptr<HttpGet> get_;
+  bool asking_ = false;    // a GET is under way
+  bool appeared_ = false;  // since it began
+  http_client::HttpClient client_;
   std::unique_ptr<process::RunOnce> command_;
 };
 
