@@ -240,10 +240,8 @@ ServiceGroups service_groups(std::string_view mountinfo, std::string_view self_c
     directory += service;
     make_parent(hierarchy, out.to_make);
     out.to_make.push_back(step(Step::Kind::make_directory, directory));
-    out.to_remove.push_back(step(Step::Kind::remove_groups, directory));
     if (membership.has("memory")) out.memory_file = directory + "/memory.usage_in_bytes";
     if (membership.v2() && !v1) out.memory_file = directory + "/memory.current";
-    if (membership.v2()) out.kill_file = directory + "/cgroup.kill";
     out.directories.push_back(directory);
   }
   return out;

@@ -43,9 +43,7 @@ struct ServiceGroups {
   // cgroup.procs; the first lists the members of all.
   std::vector<std::string> directories;
   std::string memory_file;    // bytes in use: memory.usage_in_bytes or memory.current; may be empty
-  std::string kill_file;      // "1" written here kills all members (v2); empty on v1
   std::vector<Step> to_make;  // idempotent, also without init (tests): carry_out() these, then join
-  std::vector<Step> to_remove;  // when no process is left
 };
 
 // Nothing for a name that can't be a directory ("", ".", "..", or with a slash or control

@@ -127,7 +127,7 @@ void add_check_config(CLI::App& app, Parsed& p) {
   auto* cmd = app.add_subcommand(
       "check-config", "look for mistakes in service files, settings and the engine's daemon.json");
   directory_options(*cmd, p.check.run, p.check.data, p.check.etc);
-  path_option(*cmd, "--user-file", p.check.user_file, "the user\'s engine settings", "FILE");
+  path_option(*cmd, "--user-file", p.check.user_file, "the user's engine settings", "FILE");
   path_option(*cmd, "--dockerd", p.check.dockerd, "the engine, which checks its own settings",
               "FILE");
   cmd->add_flag("--json", p.check.json, "for programs");

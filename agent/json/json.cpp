@@ -198,16 +198,6 @@ std::optional<std::int64_t> Json::as_int() const {
   return value;
 }
 
-std::optional<double> Json::as_double() const {
-  const auto* number = std::get_if<Number>(&value_);
-  if (number == nullptr) return std::nullopt;
-  double value = 0;
-  const char* end = number->text.data() + number->text.size();
-  const auto parsed = std::from_chars(number->text.data(), end, value);
-  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
-  return value;
-}
-
 std::string Json::string_or(std::string_view otherwise) const {
   const auto* value = as_string();
   return value == nullptr ? std::string(otherwise) : *value;

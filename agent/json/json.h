@@ -52,7 +52,6 @@ class Json {
   // The value, or nothing when this is another kind (or a number that doesn't fit).
   std::optional<bool> as_bool() const;
   std::optional<std::int64_t> as_int() const;
-  std::optional<double> as_double() const;
   const std::string* as_string() const { return std::get_if<std::string>(&value_); }
   std::string string_or(std::string_view otherwise) const;
   std::int64_t int_or(std::int64_t otherwise) const { return as_int().value_or(otherwise); }

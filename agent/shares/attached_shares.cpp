@@ -319,11 +319,6 @@ bool AttachedShares::usable(std::string_view name) const {
 }
 bool AttachedShares::present(std::string_view name) const { return find(name) != nullptr; }
 
-std::uint64_t AttachedShares::generation(std::string_view name) const {
-  const Share* share = find(name);
-  return share == nullptr ? 0 : share->generation;
-}
-
 int AttachedShares::pidfd(std::string_view name) const {
   const Share* share = find(name);
   return share == nullptr || share->detaching ? -1 : share->pidfd.get();

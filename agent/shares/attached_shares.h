@@ -80,7 +80,6 @@ class AttachedShares {
 
   bool usable(std::string_view distro) const;   // attached, and not detaching
   bool present(std::string_view distro) const;  // attached or detaching
-  std::uint64_t generation(std::string_view distro) const;
   // Of a usable share; -1 without one.
   int pidfd(std::string_view distro) const;
   std::string path_of(std::string_view distro) const {

@@ -39,8 +39,6 @@ class ShareTree {
   Status remove(const std::string& point);
   // Removes the mounts of ours that aren't in `points`.
   void keep_only(const std::vector<std::string>& points);
-  // What `add` would do to the record, so that it can be saved before.
-  void record(const std::string& point, const SharedMount& what);
 
   // The engine's /dev, /proc, /sys and <wsl> over the distro's empty directories: a container that
   // mounts the share's root finds them. `wsl` as the distro names it, or empty. Problems are
@@ -57,6 +55,7 @@ class ShareTree {
   Result<UniqueFd> open_root() const;
 
  private:
+  void record(const std::string& point, const SharedMount& what);
   const paths::MountEntry* entry_of(int mount_id, bool read_again);
   std::optional<SharedMount> shown_by(int fd, const SharedMount* expected);
 

@@ -389,10 +389,6 @@ std::vector<Note> Shares::notes() const {
 
 bool Shares::known(std::string_view distro) const { return parts_->known.has(distro); }
 bool Shares::attached(std::string_view distro) const { return parts_->attached.usable(distro); }
-std::uint64_t Shares::generation(std::string_view distro) const {
-  return parts_->attached.usable(distro) ? parts_->attached.generation(distro) : 0;
-}
-
 void Shares::request(std::string_view distro) { parts_->request(std::string(distro)); }
 
 std::vector<std::string> Shares::wanted() const {

@@ -111,8 +111,6 @@ class Shares {
 
   bool known(std::string_view distro) const;
   bool attached(std::string_view distro) const;
-  // Grows with each time that its share is attached; 0: not in this agent's life.
-  std::uint64_t generation(std::string_view distro) const;
 
   // Asks whoever starts distros (Windows) for this one: all subscribers are told. Nothing happens
   // for a distro that is attached, unknown or disabled.

@@ -130,7 +130,6 @@ TEST_CASE("cgroups/cgroup: a service's groups on v1") {
                                       "/sys/fs/cgroup/unified/causeway/dockerd"});
   CHECK(groups.memory_file ==
         "/sys/fs/cgroup/memory/process_api/a935/causeway/dockerd/memory.usage_in_bytes");
-  CHECK(groups.kill_file == "/sys/fs/cgroup/unified/causeway/dockerd/cgroup.kill");
   // The cpuset's parent is filled before the service's group copies it.
   const auto steps = lines(groups.to_make);
   const auto clone = std::find(steps.begin(), steps.end(),
@@ -139,21 +138,18 @@ TEST_CASE("cgroups/cgroup: a service's groups on v1") {
                               "make directory /sys/fs/cgroup/cpuset/causeway/dockerd");
   REQUIRE(made != steps.end());
   CHECK(clone < made);
-  CHECK(groups.to_remove.size() == groups.directories.size());
 }
 
 TEST_CASE("cgroups/cgroup: a service's groups on v2") {
   const auto groups = service_groups(samples::kWsl, samples::kWslGroup, "dockerd");
   CHECK(groups.directories == Strings{"/sys/fs/cgroup/causeway/dockerd"});
   CHECK(groups.memory_file == "/sys/fs/cgroup/causeway/dockerd/memory.current");
-  CHECK(groups.kill_file == "/sys/fs/cgroup/causeway/dockerd/cgroup.kill");
 }
 
 TEST_CASE("cgroups/cgroup: a bind of a part of the tree is honoured, one that misses us left out") {
   const auto groups = service_groups(samples::kContainerV1, samples::kContainerV1Group, "dockerd");
   CHECK(groups.directories == Strings{"/sys/fs/cgroup/cpu,cpuacct/inner/causeway/dockerd"});
   CHECK(groups.memory_file.empty());
-  CHECK(groups.kill_file.empty());
   // Outside of the cgroup namespace: not reachable.
   CHECK(service_groups(samples::kWsl, "0::/../other\n", "dockerd").directories.empty());
 }
@@ -164,7 +160,6 @@ TEST_CASE("cgroups/cgroup: names that are no directory, and texts that are none"
     const auto groups = service_groups(samples::kV1, samples::kV1Group, bad);
     CHECK(groups.directories.empty());
     CHECK(groups.to_make.empty());
-    CHECK(groups.to_remove.empty());
   }
   CHECK(service_groups("", "", "a").directories.empty());
   CHECK(plan_groups("rubbish", "more:rubbish", "cpu").empty());
