@@ -15,7 +15,9 @@ namespace causeway {
 
 struct Error {
   std::string message;  // without a trailing full stop or newline
-  int code = 0;         // errno value where a system call failed, else 0
+  // The system's own number where a call of it failed, else 0: errno, and on Windows what
+  // GetLastError() or WSAGetLastError() says. To be compared on the system that it came from.
+  int code = 0;
 
   // The same error with `context` in front: "context: message".
   Error with(std::string_view context) && {

@@ -51,10 +51,10 @@ void ControlServer::accepted(UniqueFd connection) {
   begin(std::make_unique<io::Stream>(loop_, std::move(connection), nullptr));
 }
 
-bool ControlServer::serve(std::unique_ptr<io::ByteStream>& client) {
-  if (sessions_.size() >= limits_.sessions) return false;
+std::unique_ptr<io::ByteStream> ControlServer::serve(std::unique_ptr<io::ByteStream> client) {
+  if (sessions_.size() >= limits_.sessions) return client;
   begin(std::move(client));
-  return true;
+  return nullptr;
 }
 
 void ControlServer::begin(std::unique_ptr<io::ByteStream> client) {

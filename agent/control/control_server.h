@@ -27,8 +27,8 @@ class ControlServer final : private Session::Owner {
                 uid_t allowed_uid = 0);
   ~ControlServer() override;
 
-  // A client whose right to be here was checked. False, and it isn't taken: there are too many.
-  bool serve(std::unique_ptr<io::ByteStream>& client);
+  // A client whose right to be here was checked. It is given back when there are too many.
+  std::unique_ptr<io::ByteStream> serve(std::unique_ptr<io::ByteStream> client);
 
   // What the outside must tell: something in the status has changed (many calls in one turn of the
   // loop count as one), and each line a service prints.

@@ -42,10 +42,12 @@ Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
   if (const auto bytes = wire::nonce_from_hex(nonce_)) options.session.nonce = *bytes;
 
   link::LinkServer::Events events;
-  events.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) {
+  events.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream> stream) {
     control::ControlServer* const control = control_();
-    if (channel == wire::Channel::engine) return proxy_.serve(endpoint_, stream);
-    return channel == wire::Channel::control && control != nullptr && control->serve(stream);
+    if (channel == wire::Channel::engine) return proxy_.serve(endpoint_, std::move(stream));
+    if (channel == wire::Channel::control && control != nullptr)
+      return control->serve(std::move(stream));
+    return stream;
   };
   events.connected = [this] { ask_windows(); };
   events.changed = [this] { changed(); };

@@ -63,9 +63,10 @@ void LinkServer::opened(LinkSession& session) {
   events_.changed();
 }
 
-bool LinkServer::serve(wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) {
+std::unique_ptr<io::ByteStream> LinkServer::serve(wire::Channel channel,
+                                                  std::unique_ptr<io::ByteStream> stream) {
   had_streams_ = true;
-  return events_.serve(channel, stream);
+  return events_.serve(channel, std::move(stream));
 }
 
 void LinkServer::refused(LinkSession& session, const std::string& reason) {

@@ -39,8 +39,9 @@ class LinkServer : private LinkSession::Owner {
     LinkListener::Delays delays;
   };
   struct Events {
-    // A channel that Windows opened. False, and `stream` isn't taken: it is answered with RST.
-    std::function<bool(wire::Channel, std::unique_ptr<io::ByteStream>& stream)> serve;
+    // A channel that Windows opened. What is not served is given back, and answered with RST.
+    std::function<std::unique_ptr<io::ByteStream>(wire::Channel, std::unique_ptr<io::ByteStream>)>
+        serve;
     std::function<void()> connected;  // a session is open
     std::function<void()> changed;    // something that status() shows, but for numbers of streams
   };
@@ -75,7 +76,8 @@ class LinkServer : private LinkSession::Owner {
   void note_refusal(const std::string& reason);
 
   void opened(LinkSession& session) override;
-  bool serve(wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) override;
+  std::unique_ptr<io::ByteStream> serve(wire::Channel channel,
+                                        std::unique_ptr<io::ByteStream> stream) override;
   void over(LinkSession& session, const std::string& reason) override;
   void refused(LinkSession& session, const std::string& reason) override;
   std::span<char> output() override;

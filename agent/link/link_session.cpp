@@ -183,9 +183,8 @@ void LinkSession::dispatch(Id id, std::string_view bytes) {
   }
   auto stream = std::make_unique<ChannelStream>(static_cast<ChannelStream::Carrier&>(*this), id);
   streams_[id] = stream.get();
-  std::unique_ptr<io::ByteStream> given = std::move(stream);
-  if (!owner_.serve(channel, given)) {
-    static_cast<ChannelStream&>(*given).abort();
+  if (const auto refused = owner_.serve(channel, std::move(stream))) {
+    static_cast<ChannelStream&>(*refused).abort();
     return;
   }
   bytes.remove_prefix(1);

@@ -39,8 +39,9 @@ class LinkSession : private io::ByteStream::Handler,
     virtual ~Owner() = default;
     // The nonce was right.
     virtual void opened(LinkSession& session) = 0;
-    // Windows opened a channel. False, and `stream` isn't taken: it is answered with RST.
-    virtual bool serve(wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) = 0;
+    // Windows opened a channel. What is not served is given back, and answered with RST.
+    virtual std::unique_ptr<io::ByteStream> serve(wire::Channel channel,
+                                                  std::unique_ptr<io::ByteStream> stream) = 0;
     // It is over, and to be destroyed, but not within this call.
     virtual void over(LinkSession& session, const std::string& reason) = 0;
     // The peer is sent away; over() follows when it has been told.

@@ -51,10 +51,11 @@ std::uint64_t ProxyServer::open(Identity identity) {
   return id;
 }
 
-bool ProxyServer::serve(std::uint64_t endpoint, std::unique_ptr<io::ByteStream>& client) {
-  if (!accepting_ || drained_) return false;
+std::unique_ptr<io::ByteStream> ProxyServer::serve(std::uint64_t endpoint,
+                                                   std::unique_ptr<io::ByteStream> client) {
+  if (!accepting_ || drained_) return client;
   begin(endpoint, std::move(client));
-  return true;
+  return nullptr;
 }
 
 ProxyServer::Users ProxyServer::users(std::uint64_t endpoint) const {

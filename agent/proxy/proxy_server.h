@@ -48,9 +48,10 @@ class ProxyServer : private Session::Host {
 
   // An endpoint without a socket, for good: a number for serve() and users().
   std::uint64_t open(Identity identity);
-  // A client of that endpoint. False, and it isn't taken: there are too many, or it is the end.
-  // Nobody waits here as in a listener's backlog.
-  bool serve(std::uint64_t endpoint, std::unique_ptr<io::ByteStream>& client);
+  // A client of that endpoint. It is given back when there are too many, or at the end: nobody waits
+  // here as in a listener's backlog.
+  std::unique_ptr<io::ByteStream> serve(std::uint64_t endpoint,
+                                        std::unique_ptr<io::ByteStream> client);
 
   const Counters& counters() const { return counters_; }
   // Of the clients that came in by this endpoint.

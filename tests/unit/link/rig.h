@@ -126,15 +126,15 @@ class Rig {
     path = directory + "/link.sock";
     options.session.nonce = kAgents;
     LinkServer::Events events;
-    events.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) {
-      if (refuse) return false;
+    events.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream> stream) {
+      if (refuse) return stream;
       served.emplace_back();
       served.back().channel = channel;
       served.back().stream = std::move(stream);
       served.back().stream->set_handler(&served.back());
       served.back().stream->watch_hangup(watch);
       if (start) served.back().stream->resume(io::ByteStream::not_started);
-      return true;
+      return std::unique_ptr<io::ByteStream>();
     };
     events.connected = [this] { ++connected; };
     events.changed = [this] { ++changed; };

@@ -55,8 +55,7 @@ struct StreamFixture {
   // A client, which may be refused.
   Far& client() {
     far.emplace_back();
-    std::unique_ptr<io::ByteStream> stream = std::make_unique<TestStream>(far.back());
-    taken = f.server.serve(endpoint, stream);
+    taken = f.server.serve(endpoint, std::make_unique<TestStream>(far.back())) == nullptr;
     return far.back();
   }
   // What the client has got so far.
