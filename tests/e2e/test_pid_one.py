@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from qemu import guest, images, parts, product
+from repository import BINARY
 
 
 @pytest.fixture(scope="module", params=["v2", "hybrid", "shipped"])
@@ -213,7 +214,7 @@ def test_it_powers_off_in_order(machine):
 @pytest.mark.usefixtures("guests")
 def test_a_failed_start_says_why_and_powers_off(command, said):
     """PID 1 must not exit: that would be a panic."""
-    with guest.Guest(images.machine_root(product.agent_binary()), command, seconds=60) as machine:
+    with guest.Guest(images.machine_root(BINARY), command, seconds=60) as machine:
         machine.console.wait(said)
         assert machine.wait_end() == 0
         assert machine.console.find("reboot: Power down") and not machine.console.find("panic"), machine.console.text()

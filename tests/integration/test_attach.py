@@ -10,8 +10,8 @@ import subprocess
 import time
 
 import pytest
-from vm_fixtures import BINARY
-from wslvm_engine import poll
+from polling import poll
+from repository import BINARY
 
 ATTACH = ["/usr/bin/causeway", "attach", "--mode", "wsl"]
 MAGIC = b"CAUSEWAY"

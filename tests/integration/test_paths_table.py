@@ -6,7 +6,8 @@ import re
 import stat
 
 import pytest
-from sharing import IMAGE, fresh_folder, fresh_name, identity, query
+from wslvm.api import IMAGE, fresh_name, identity, query
+from wslvm.folders import fresh_folder
 
 # What the container finds at /w, in a form that shows type, owner and content.
 LOOK = ["sh", "-c", "if [ -d /w ]; then stat -c '%F %u:%g %a' /w; ls -A /w; cat /w/f; elif [ -e /w ]; then stat -c '%F %u:%g %a' /w; cat /w; "

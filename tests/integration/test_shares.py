@@ -5,8 +5,10 @@ import os
 import textwrap
 
 import pytest
-from sharing import IMAGE, eventually, fresh_name, identity, mount_table
-from test_engine_api import engine_shell
+from polling import poll
+from wslvm.api import IMAGE, fresh_name, identity
+from wslvm.clients import engine_shell
+from wslvm.folders import mount_table
 
 SLEEP = "exec sleep 1000000"
 
@@ -179,34 +181,34 @@ def test_sub_mounts_made_after_the_start(vm, folder):
             api.running(SLEEP, binds=[f"{folder.path}:/w"]) as private:
         vm.exec(folder.distro, ["sh", "-c", f"mount -t tmpfs none {sub} && echo late >{sub}/f && mkdir {sub}/deeper && "
                                             f"mount -t tmpfs none {sub}/deeper && echo later >{sub}/deeper/f"])
-        eventually(lambda: vm.docker("exec", container, "cat", "/w/sub/f", "/w/sub/deeper/f", check=False).stdout == "late\nlater\n",
+        poll(lambda: vm.docker("exec", container, "cat", "/w/sub/f", "/w/sub/deeper/f", check=False).stdout == "late\nlater\n",
                    "the running container sees the new mounts")
-        eventually(lambda: api.run("cat /w/sub/f /w/sub/deeper/f 2>&1; true", binds=[f"{folder.path}:/w"]) == "late\nlater\n",
+        poll(lambda: api.run("cat /w/sub/f /w/sub/deeper/f 2>&1; true", binds=[f"{folder.path}:/w"]) == "late\nlater\n",
                    "a new container sees them")
         assert vm.docker("exec", private, "ls", "/w/sub") == ""  # docker's default is rprivate
         vm.docker("exec", container, "sh", "-c", "echo back >/w/sub/back")
         assert vm.exec(folder.distro, ["cat", f"{sub}/back"]).stdout == "back\n"
         vm.exec(folder.distro, ["sh", "-c", f"umount {sub}/deeper && umount {sub}"])
-        eventually(lambda: vm.docker("exec", container, "ls", "/w/sub") == "", "the mounts are gone in the container")
-        eventually(lambda: api.run("ls /w/sub", binds=[f"{folder.path}:/w"]) == "", "and for new ones")
+        poll(lambda: vm.docker("exec", container, "ls", "/w/sub") == "", "the mounts are gone in the container")
+        poll(lambda: api.run("ls /w/sub", binds=[f"{folder.path}:/w"]) == "", "and for new ones")
 
 
 def test_a_mount_that_covers_another(vm, folder):
     sub = folder.make("sub")
     vm.exec(folder.distro, ["sh", "-c", f"mount -t tmpfs none {sub} && echo below >{sub}/f"])
     api = identity(vm, folder.distro)
-    eventually(lambda: api.run("cat /w/f 2>&1; true", binds=[f"{sub}:/w"]) == "below\n", "the first mount is seen")
+    poll(lambda: api.run("cat /w/f 2>&1; true", binds=[f"{sub}:/w"]) == "below\n", "the first mount is seen")
     vm.exec(folder.distro, ["sh", "-c", f"mount -t tmpfs none {sub} && echo above >{sub}/f"])
-    eventually(lambda: api.run("cat /w/f 2>&1; true", binds=[f"{sub}:/w"]) == "above\n", "the one over it is seen")
+    poll(lambda: api.run("cat /w/f 2>&1; true", binds=[f"{sub}:/w"]) == "above\n", "the one over it is seen")
     vm.exec(folder.distro, ["umount", sub])
-    eventually(lambda: api.run("cat /w/f 2>&1; true", binds=[f"{sub}:/w"]) == "below\n", "the first one is seen again")
+    poll(lambda: api.run("cat /w/f 2>&1; true", binds=[f"{sub}:/w"]) == "below\n", "the first one is seen again")
 
 
 def test_read_only_mounts_of_the_distro_stay_read_only(vm, folder):
     sub = folder.make("sub")
     vm.exec(folder.distro, ["sh", "-c", f"mount -t tmpfs none {sub} && echo x >{sub}/f && mount -o remount,ro {sub}"])
     api = identity(vm, folder.distro)
-    eventually(lambda: api.run("cat /w/sub/f 2>&1; true", binds=[f"{folder.path}:/w"]) == "x\n", "the mount is seen")
+    poll(lambda: api.run("cat /w/sub/f 2>&1; true", binds=[f"{folder.path}:/w"]) == "x\n", "the mount is seen")
     assert "Read-only" in api.run("echo y 2>&1 >/w/sub/f; true", binds=[f"{folder.path}:/w"])
 
 

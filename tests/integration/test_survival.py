@@ -7,9 +7,9 @@ import signal
 import threading
 
 import pytest
-
-from test_engine_api import IMAGE, docker, engine_shell
-from wslvm_engine import poll
+from polling import poll
+from wslvm.api import IMAGE
+from wslvm.clients import docker
 
 KILLS = 20
 

@@ -5,12 +5,12 @@ import re
 import shutil
 import subprocess
 
-from wine import WINE
-from wslvm_engine import poll
+from polling import poll
+from repository import REPOSITORY
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-SHIM = f"{REPOSITORY}/build/windows/host-shim"
-RECORDER = f"{REPOSITORY}/build/windows/tests/support/programs/windows/wsl_recorder.exe"
+from .wine import PROGRAMS, WINE
+
+RECORDER = f"{PROGRAMS}/wsl_recorder.exe"
 PROGRAM = r"C:\users\root\AppData\Local\Programs\Causeway"
 DATA = r"C:\users\root\AppData\Local\Causeway"
 DISTRO_DIR = DATA + r"\distro"

@@ -1,11 +1,9 @@
-#!/usr/bin/python3
 """The VM itself: process 1 of the VM's PID namespace, which holds its mounts and starts its distros.
 
-Started by wslvm_vm.py inside fresh mount, PID, network, UTS, IPC and cgroup namespaces. When it ends,
-however it ends, the kernel ends every process of the VM and drops all its mounts and loop devices.
+`python3 -m wslvm.holder STATE_DIR READY_FD ALIVE_LOCK_FD`, started by vm.py inside fresh mount, PID, network, UTS, IPC and
+cgroup namespaces. When it ends, however it ends, the kernel ends every process of the VM and drops all its mounts and
+loop devices.
 Requests come as one JSON line per connection on STATE/control.sock, in order.
-
-argv: STATE_DIR READY_FD ALIVE_LOCK_FD
 """
 
 import json
@@ -17,11 +15,8 @@ import subprocess
 import sys
 import time
 
-import wslvm_cgroups as cgroups
-import wslvm_distro as distro
-import wslvm_enter as enter
-import wslvm_kernel as kernel
-from wslvm_starter import Helpers
+from . import cgroups, distro, enter, kernel
+from .starter import Helpers
 
 _DISK_RELEASE_SECONDS = 3.0
 _KILL_SECONDS = 10.0

@@ -7,7 +7,7 @@ it outlives stop() but an empty folder; it ends with its distro in any case.
 import os
 import subprocess
 
-from wslvm_engine import poll
+from polling import poll
 
 FOLDER = "/run/plain-docker"  # in the distro; its socket is there
 

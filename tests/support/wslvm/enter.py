@@ -1,28 +1,15 @@
 """Running a command inside a distro, as `wsl.exe -d DISTRO` does."""
 
-import contextlib
 import os
 import signal
 
-import wslvm_cgroups as cgroups
-import wslvm_kernel as kernel
+from . import cgroups, kernel
 
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ALL_BUT_PID = (kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWNET
                 | kernel.CLONE_NEWCGROUP)
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT)
 _FORWARDED_WITHOUT_TERMINAL = (signal.SIGINT, signal.SIGQUIT)  # a terminal sends these to the child itself
-
-
-@contextlib.contextmanager
-def short_path(path):
-    """A path of the same file that fits into a unix socket's address (107 bytes), whatever the length of `path`. Changes nothing of
-    the process: several threads may connect at once."""
-    folder = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
-    finally:
-        os.close(folder)
 
 
 class Session:

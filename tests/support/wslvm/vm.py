@@ -1,4 +1,4 @@
-"""A simulated WSL 2 VM on this Linux machine: the Python interface (README.md beside this file).
+"""A simulated WSL 2 VM on this Linux machine: the Python interface (see tests/support/README.md).
 
     vm = Vm("/var/tmp/my-vm"); vm.up(["docker-desktop", "Ubuntu"], causeway="build/agent/causeway")
     vm.exec("Ubuntu", ["docker", "version"]); vm.stop("Ubuntu"); vm.down()
@@ -11,22 +11,16 @@ import secrets
 import select
 import shutil
 import signal
-import socket
 import subprocess
-import time
 
-import wslvm_cgroups as cgroups
-import wslvm_distro as distro
-import wslvm_enter as enter
-import wslvm_kernel as kernel
-import wslvm_marks as marks
-import wslvm_roots as roots
+from repository import REPOSITORY, SUPPORT
+from unix_socket import dial
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-COMMAND = os.path.join(HERE, "wslvm")
-_REPOSITORY = os.path.dirname(os.path.dirname(HERE))
-PRODUCT_ETC = os.path.join(_REPOSITORY, "rootfs", "overlay", "etc")
-BOOTSTRAP = os.path.join(_REPOSITORY, "agent", "distro", "bootstrap.sh")
+from . import cgroups, enter, kernel, marks, roots
+
+COMMAND = os.path.join(REPOSITORY, "tests", "wslvm")
+PRODUCT_ETC = os.path.join(REPOSITORY, "rootfs", "overlay", "etc")
+BOOTSTRAP = os.path.join(REPOSITORY, "agent", "distro", "bootstrap.sh")
 DEFAULT_STATE = "/var/tmp/causeway-vm"
 DEFAULT_DISTROS = ("docker-desktop", "Ubuntu")
 _DISK_BYTES = 64 << 30  # sparse
@@ -303,16 +297,13 @@ class Vm:
         return users
 
     def _ask(self, request):
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(_START_SECONDS)
+        try:
+            connection = dial(f"{self.state_dir}/control.sock", _START_SECONDS)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
+                raise VmError(f"no VM runs in {self.state_dir}: start one with `up`") from error
+            raise
         with connection:
-            try:
-                with enter.short_path(f"{self.state_dir}/control.sock") as path:
-                    connection.connect(path)
-            except OSError as error:
-                if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
-                    raise VmError(f"no VM runs in {self.state_dir}: start one with `up`") from error
-                raise
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as stream:
                 line = stream.readline()
@@ -355,8 +346,8 @@ def _fork_holder(vm_id, state_dir, alive):
             if os.fork() == 0:
                 os.set_inheritable(ready_write, True)
                 os.set_inheritable(alive, True)
-                os.execv("/usr/bin/python3", ["python3", f"{HERE}/wslvm_holder.py", state_dir,
-                                              str(ready_write), str(alive)])
+                os.chdir(SUPPORT)  # where -m finds the package
+                os.execv("/usr/bin/python3", ["python3", "-m", "wslvm.holder", state_dir, str(ready_write), str(alive)])
             os._exit(0)
         except BaseException as error:  # pylint: disable=broad-except
             os.write(ready_write, f"error {error}\n".encode())
@@ -373,7 +364,7 @@ def _is_holder(pid):
     numbers = kernel.namespace_pids(pid)
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return len(numbers) == 2 and numbers[1] == 1 and b"wslvm_holder.py" in file.read()
+            return len(numbers) == 2 and numbers[1] == 1 and b"\0wslvm.holder\0" in file.read()
     except OSError:
         return False
 

@@ -1,4 +1,4 @@
-"""What stands behind wsl.exe for a Wine prefix: the simulated VM's side of programs/windows/wsl_stand_in.cpp.
+"""What stands behind wsl.exe for a Wine prefix: the simulated VM's side of tests/support/programs/windows/wsl_stand_in.cpp.
 
     with WslService(vm) as wsl:
         wsl.install(prefix.drive_c)     # C:\\windows\\system32\\wsl.exe is the stand-in, and finds us
@@ -17,9 +17,10 @@ import socket
 import subprocess
 import threading
 
-import wslvm_kernel as kernel
-import wslvm_vm as wslvm
-from wine import PROGRAMS
+from wslvm import kernel
+from wslvm.vm import VmError
+
+from .wine import PROGRAMS
 
 _PIECE = 1 << 18
 PLACE = "windows/system32/wsl_stand_in.txt"  # on C:, beside the stand-in
@@ -139,7 +140,7 @@ class WslService:
                 code = 0
             else:
                 code = self._run(distro, user, command, talk, data)
-        except (wslvm.VmError, ValueError, OSError) as error:
+        except (VmError, ValueError, OSError) as error:
             with contextlib.suppress(OSError):
                 _frame(talk, f"wsl.exe stand-in: {error}\n".encode())
             code = _FAILED
@@ -233,7 +234,7 @@ def _connect_inside(vm, port):
 
 
 def _quiet(action):
-    with contextlib.suppress(OSError, ValueError, wslvm.VmError):  # ValueError: of a file that was closed
+    with contextlib.suppress(OSError, ValueError, VmError):  # ValueError: of a file that was closed
         action()
 
 

@@ -1,15 +1,12 @@
-"""What the tests of shares, paths and integration have in common: API clients by identity, containers, folders."""
+"""The Docker API as a client with a certain identity meets it, and containers made through it."""
 
 import contextlib
 import itertools
 import json
 import os
-import shutil
 import urllib.parse
 
-import wslvm_http
-import wslvm_kernel as kernel
-from wslvm_engine import poll
+from unix_http import HttpConnection
 
 IMAGE = "busybox"
 API = "/v1.41"
@@ -41,7 +38,7 @@ class Api:
 
     def __call__(self, method, target, body=None, data=None, headers=None):
         """`body` is sent as JSON, `data` as it is."""
-        connection = wslvm_http.Connection(self.find(), 120)
+        connection = HttpConnection(self.find(), 120)
         try:
             sent = json.dumps(body) if body is not None else data
             connection.request(method, API + target, sent,
@@ -116,73 +113,9 @@ def identity(vm, name):
     return Api(lambda: f"{vm.root(name)}/run/docker.sock", name)
 
 
-class Folder:
-    """A folder in a distro. `path` is the distro's name of it, `host` the machine's (no links are followed on its way)."""
-
-    def __init__(self, vm, distro, path, owner=1000):
-        self.vm, self.distro, self.path = vm, distro, path
-        os.makedirs(self.host)
-        os.chown(self.host, owner, owner)
-        self.owner = owner
-
-    @property
-    def host(self):
-        return self.vm.root(self.distro) + self.path
-
-    def write(self, name, text):
-        """Makes folders on the way; returns the file's path in the distro."""
-        path = f"{self.host}/{name}"
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chown(path, self.owner, self.owner)
-        return f"{self.path}/{name}"
-
-    def make(self, name):
-        os.makedirs(f"{self.host}/{name}")
-        return f"{self.path}/{name}"
-
-    def link(self, target, name):
-        os.symlink(target, f"{self.host}/{name}")
-        return f"{self.path}/{name}"
-
-    def read(self, name):
-        with open(f"{self.host}/{name}", encoding="utf-8") as file:
-            return file.read()
-
-    def names(self):
-        return sorted(os.listdir(self.host))
-
-    def remove(self):
-        self.vm.exec(self.distro, ["sh", "-c", f"""grep -o ' {self.path}/[^ ]*' /proc/self/mountinfo | sort -r |
-            while read -r point; do umount -l "$point"; done"""], check=False)
-        shutil.rmtree(self.host, ignore_errors=True)
-
-
 def fresh_name(prefix="t"):
     return f"{prefix}{os.getpid()}-{next(_numbers)}"
 
 
-def fresh_folder(vm, distro, parent="/home/dev"):
-    return Folder(vm, distro, f"{parent}/{fresh_name('folder-')}")
-
-
-def engine_mounts(vm, below="/mnt/distro"):
-    """The engine's mounts there, as (id, point): one that was attached again has another id."""
-    return sorted((m["id"], m["point"]) for m in kernel.mount_points(vm.init_pid())
-                  if m["point"] == below or m["point"].startswith(below + "/"))
-
-
-def mount_table(vm, distro):
-    """All of a distro's own mount table, as the kernel prints it."""
-    with open(f"/proc/{vm.distro_pid(distro)}/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        return file.read().splitlines()
-
-
 def query(**parameters):
     return "?" + urllib.parse.urlencode({k: v if isinstance(v, str) else json.dumps(v) for k, v in parameters.items()})
-
-
-def eventually(condition, what, timeout=20.0):
-    """poll() with a longer bound: what crosses the namespaces as an event has none that a test could wait for."""
-    return poll(condition, what, timeout)

@@ -5,8 +5,7 @@ As in WSL 2: own mount, PID, UTS and IPC namespaces; network and cgroup namespac
 
 import os
 
-import wslvm_kernel as kernel
-import wslvm_roots as roots
+from . import kernel, roots
 
 KINDS = ("docker-desktop", "ubuntu", "minimal")
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -1,5 +1,4 @@
-#!/usr/bin/python3
-"""A simulated WSL 2 VM on this Linux machine: the command (README.md beside this file)."""
+"""The command tests/wslvm: its options, and what each does."""
 
 import argparse
 import json
@@ -8,9 +7,8 @@ import signal
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
-import wslvm_marks as marks  # noqa: E402
-import wslvm_vm as wslvm  # noqa: E402
+from . import marks
+from .vm import DEFAULT_DISTROS, DEFAULT_STATE, Vm, VmError, sweep
 
 
 def parse():
@@ -20,12 +18,12 @@ def parse():
 
     def add(name, text):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--state", default=os.environ.get("WSLVM_STATE", wslvm.DEFAULT_STATE), metavar="DIR",
-                             help=f"the VM's folder (default {wslvm.DEFAULT_STATE}, or $WSLVM_STATE)")
+        command.add_argument("--state", default=os.environ.get("WSLVM_STATE", DEFAULT_STATE), metavar="DIR",
+                             help=f"the VM's folder (default {DEFAULT_STATE}, or $WSLVM_STATE)")
         return command
 
     up = add("up", "start the VM and its distros, or join the one that runs in DIR")
-    up.add_argument("--distros", default=",".join(wslvm.DEFAULT_DISTROS), metavar="A,B",
+    up.add_argument("--distros", default=",".join(DEFAULT_DISTROS), metavar="A,B",
                     help="docker-desktop, minimal* (busybox only), any other name: a full one (default %(default)s)")
     up.add_argument("--causeway", metavar="BINARY", help="the agent to install in docker-desktop and to boot")
     up.add_argument("--wsl-root", default="/mnt/wsl", choices=("/mnt/wsl", "/wsl"))
@@ -55,20 +53,26 @@ def parse():
     add("load-busybox", "import this machine's static busybox as the image busybox, if it is not there")
     down = add("down", "end the VM and remove all it took from this machine")
     down.add_argument("--keep-disks", action="store_true", help="the next `up` finds the distros as they are")
+    windows = add("windows", "Windows beside the VM, under Wine: start or join it, print exports for programs that use its pipe, end it")
+    windows.add_argument("action", choices=("up", "env", "down", "serve"), metavar="up|env|down")
+    windows.add_argument("ready", nargs="?", type=int, help=argparse.SUPPRESS)  # of `serve`, which `up` starts
     add("sweep", "remove what killed VMs left on this machine, disks too")
     return parser.parse_args()
 
 
 def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     options = parse()
-    vm = wslvm.Vm(options.state)
+    vm = Vm(options.state)
     try:
         if os.geteuid() != 0:
-            raise wslvm.VmError("needs root (namespaces, mounts, loop devices)")
+            raise VmError("needs root (namespaces, mounts, loop devices)")
         return globals()["do_" + options.command.replace("-", "_")](vm, options) or 0
-    except wslvm.VmError as error:
+    except VmError as error:
         print(f"wslvm: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def do_up(vm, options):
@@ -80,7 +84,7 @@ def do_up(vm, options):
 def do_exec(vm, options):
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     if not argv:
-        raise wslvm.VmError("exec: no command given")
+        raise VmError("exec: no command given")
     environment = dict(pair.partition("=")[::2] for pair in options.env)
     session = vm.session(options.distro, argv, user=options.user, folder=options.workdir,
                          environment=environment, engine_namespace=options.engine_namespace)
@@ -116,8 +120,8 @@ def do_status(vm, options):
 
 
 def do_wait(_vm, options):
-    import wslvm_engine  # here: it would double the start-up time of `exec`
-    vm = wslvm_engine.EngineVm(options.state)
+    from .engine import EngineVm  # here: it would double the start-up time of `exec`
+    vm = EngineVm(options.state)
     begun = time.monotonic()
     terminal = sys.stderr.isatty()
 
@@ -134,8 +138,13 @@ def do_wait(_vm, options):
 
 
 def do_load_busybox(_vm, options):
-    import wslvm_engine
-    wslvm_engine.EngineVm(options.state).load_busybox()
+    from .engine import EngineVm
+    EngineVm(options.state).load_busybox()
+
+
+def do_windows(_vm, options):
+    from windows import beside_vm
+    return beside_vm.run(options.action, options.state, options.ready)
 
 
 def do_down(vm, options):
@@ -145,16 +154,8 @@ def do_down(vm, options):
 def do_sweep(_vm, _options):
     failed = False
     with marks.exclusive():
-        for dead in wslvm.sweep():
+        for dead in sweep():
             print(f"swept VM {dead['id']} of {dead['state']}" + "".join(f"\n  {line}" for line in dead["left"]))
             failed = failed or bool(dead["left"])
         marks.tidy_folder()
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)

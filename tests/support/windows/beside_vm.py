@@ -1,9 +1,6 @@
-#!/usr/bin/python3
 """Windows beside a simulated VM that runs: causeway.exe in a Wine prefix, with wsl.exe's stand-in. For `packaging/try windows`.
 
-    wslvm_windows.py up|env|down STATE
-
-STATE is the VM's folder. What it makes lies in STATE/windows; `down` ends and removes all of it. Exit codes: 0 done, 1 failed.
+What it makes lies in the VM's folder, in `windows`; `down` ends and removes all of it.
 """
 
 import contextlib
@@ -13,11 +10,12 @@ import socket
 import subprocess
 import sys
 
-import wine
-import wslvm_vm as wslvm
-from causeway_exe import ELEVATED, Causeway, add_distro
-from wsl_service import PLACE, WslService
-from wslvm_engine import poll
+from polling import poll
+from wslvm.vm import COMMAND, Vm
+
+from . import wine
+from .causeway_exe import ELEVATED, Causeway, add_distro
+from .wsl_service import PLACE, WslService
 
 _CONNECT_SECONDS = 90  # the engine may just be starting
 
@@ -33,7 +31,7 @@ def folder(state):
 def up(state):
     for path in (*wine.missing(), *(path for path in (wine.PRODUCT, wine.PROGRAMS) if not os.path.exists(path))):
         raise Failed(f"{path} is missing")
-    vm = wslvm.Vm(state)
+    vm = Vm(state)
     distros = vm.status()["distros"]
     fresh = not os.path.isdir(folder(state))
     os.makedirs(folder(state), mode=0o700, exist_ok=True)
@@ -69,7 +67,7 @@ def down(state):
 
 
 def serve(state, ready):
-    service = WslService(wslvm.Vm(state))
+    service = WslService(Vm(state))
     service.install(wine.Prefix(folder(state)).drive_c)
     os.write(ready, b"ready")
     os.close(ready)
@@ -80,7 +78,7 @@ def serve(state, ready):
 def _start_service(state):
     read, write = os.pipe()
     with open(os.path.join(folder(state), "wsl.log"), "ab") as log:
-        subprocess.Popen([sys.executable, os.path.realpath(__file__), "serve", state, str(write)], pass_fds=[write], start_new_session=True,
+        subprocess.Popen([COMMAND, "windows", "--state", state, "serve", str(write)], pass_fds=[write], start_new_session=True,
                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     os.close(write)
     with os.fdopen(read, "rb") as ready:
@@ -99,18 +97,14 @@ def _asks_service(prefix, word):
     return False
 
 
-def main():
-    command, state, *more = sys.argv[1:]
+def run(action, state, ready=None):
+    """What tests/wslvm does for `windows`. Exit code: 0 done, 1 failed."""
     try:
-        if command == "serve":
-            serve(state, int(more[0]))
+        if action == "serve":
+            serve(state, ready)
         else:
-            {"up": up, "env": env, "down": down}[command](state)
-    except (Failed, wslvm.VmError, AssertionError) as error:
-        print(f"packaging/try windows: {error}", file=sys.stderr)
+            {"up": up, "env": env, "down": down}[action](state)
+    except (Failed, AssertionError) as error:
+        print(f"wslvm windows: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,11 +12,12 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
-import wine
-import wslvm_marks as marks
-import wslvm_vm as wslvm
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.realpath(__file__)), "support"))
+from repository import REPOSITORY  # noqa: E402
+from windows import wine  # noqa: E402
+from wslvm import marks  # noqa: E402
+from wslvm.vm import Vm  # noqa: E402
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.path.join(REPOSITORY, "build")
 BUILDS = {
     "release": [],
@@ -216,7 +217,7 @@ def end_lost_vms():
         owner = re.fullmatch(r"/var/tmp/causeway-test-(?:plain-)?(\d+)(?:-.*)?", mark["state"])
         if owner and not os.path.exists(f"/proc/{owner.group(1)}"):
             print(f"ending the VM {mark['state']} of a test run that is gone", flush=True)
-            wslvm.Vm(mark["state"]).down()
+            Vm(mark["state"]).down()
 
 
 if __name__ == "__main__":

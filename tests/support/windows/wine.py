@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import tempfile
 
+from repository import WINDOWS_BUILD
+
 WINE = "/usr/lib/wine/wine64"
 SERVER = "/usr/lib/wine/wineserver64"
-_BUILD = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "build", "windows")
-PROGRAMS = os.path.join(_BUILD, "tests", "support", "programs", "windows")
-PRODUCT = os.path.join(_BUILD, "host-shim", "causeway.exe")
+PROGRAMS = os.path.join(WINDOWS_BUILD, "tests", "support", "programs", "windows")
+PRODUCT = os.path.join(WINDOWS_BUILD, "host-shim", "causeway.exe")
 
 
 class Prefix:

@@ -11,8 +11,7 @@ import json
 import os
 import shutil
 
-import wslvm_cgroups as cgroups
-import wslvm_kernel as kernel
+from . import cgroups, kernel
 
 FOLDER = "/run/causeway-vm"
 

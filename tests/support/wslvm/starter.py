@@ -8,8 +8,7 @@ changes in `<wsl>/docker-desktop`; one that ended with 0 has been told to (`caus
 import os
 import time
 
-import wslvm_enter as enter
-import wslvm_kernel as kernel
+from . import enter, kernel
 
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0

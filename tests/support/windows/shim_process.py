@@ -1,11 +1,11 @@
-"""The shim's core in a Windows process of its own (programs/windows/shim_harness.cpp), and clients of its pipe."""
+"""The shim's core in a Windows process of its own (tests/support/programs/windows/shim_harness.cpp), and clients of its pipe."""
 
 import json
 import os
 import subprocess
 import threading
 
-from wine import PROGRAMS
+from .wine import PROGRAMS
 
 PIPE, PRIVATE = r"\\.\pipe\test_engine", r"\\.\pipe\test_private"
 

@@ -1,16 +1,16 @@
 """A simulated VM whose docker-desktop runs the agent: what the integration tests ask of it."""
 
 import json
-import os
-import socket
 import subprocess
 import time
 
-import wslvm_enter as enter
-import wslvm_http
-import wslvm_kernel as kernel
-import wslvm_vm as wslvm
-from wslvm_distro import kind_of
+from polling import poll
+from unix_http import HttpConnection, request, request_json
+from unix_socket import dial
+
+from . import kernel
+from .distro import kind_of
+from .vm import Vm, VmError, wait_readable
 
 DOCKER = "/usr/bin/docker"  # the distro's package, whatever else is in PATH
 
@@ -26,19 +26,6 @@ rm -r "$folder"
 """
 
 
-def poll(condition, what, timeout=10.0):
-    """Returns the first true value of condition(). Only where no event tells of the change. `what` may be a function, asked when the
-    time is over."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout} s: {what() if callable(what) else what}")
-        time.sleep(0.01)
-
-
 def _cli(distro):
     """A minimal distro has none but the integration's."""
     return "docker" if kind_of(distro) == "minimal" else DOCKER
@@ -51,7 +38,7 @@ def _is_integrated(entry):
         item["what"] == "link" or (item["what"] == "tools" and item["state"] != "added") for item in items)
 
 
-class EngineVm(wslvm.Vm):
+class EngineVm(Vm):
     # The docker CLI in a distro, through our endpoint ------------------------------------------------
 
     def docker(self, *arguments, distro="Ubuntu", **options):
@@ -69,7 +56,7 @@ class EngineVm(wslvm.Vm):
         """The image `busybox`, made of the distro's own static busybox: nothing is pulled. `host`: DOCKER_HOST."""
         done = self.exec(distro, ["sh", "-c", _LOAD_BUSYBOX], check=False, environment={"DOCKER_HOST": host} if host else None)
         if done.returncode != 0:
-            raise wslvm.VmError(f"the image busybox can't be imported: {done.stderr.strip()}")
+            raise VmError(f"the image busybox can't be imported: {done.stderr.strip()}")
 
     # The agent --------------------------------------------------------------------------------------
 
@@ -79,18 +66,11 @@ class EngineVm(wslvm.Vm):
 
     def control(self, path, method="GET"):
         """One request to the control API. Returns (status code, decoded JSON or None)."""
-        connection = wslvm_http.Connection(self.socket_path("control.sock"), 30)
-        try:
-            connection.request(method, path)
-            answer = connection.getresponse()
-            body = answer.read()
-            return answer.status, json.loads(body) if body else None
-        finally:
-            connection.close()
+        return request_json(self.socket_path("control.sock"), path, method)
 
     def engine_connection(self, socket_name="engine.sock", timeout=30):
         """http.client connection to the endpoint, or with "dockerd.sock" to dockerd itself."""
-        return wslvm_http.Connection(self.socket_path(socket_name), timeout)
+        return HttpConnection(self.socket_path(socket_name), timeout)
 
     # Integrated distros -----------------------------------------------------------------------------
 
@@ -98,7 +78,7 @@ class EngineVm(wslvm.Vm):
         """What the agent tells of the distros, by name: state, reason, socket, helper, report."""
         code, told = self.control("/v1/distros")
         if code != 200:
-            raise wslvm.VmError(f"GET /v1/distros: {code} {told}")
+            raise VmError(f"GET /v1/distros: {code} {told}")
         return {entry["name"]: entry for entry in told["distros"]}
 
     def wait_distro(self, name, state="attached", timeout=30):
@@ -140,14 +120,14 @@ class EngineVm(wslvm.Vm):
     def wait_engine(self, timeout=90, progress=None, integrated=True):
         """Waits until the engine's API answers 200, and (`integrated`) every running distro that is to be integrated is. The
         agent holds a request until the engine is ready;
-        `progress(text)` is called about ten times a second meanwhile. wslvm.VmError with the reason when init
+        `progress(text)` is called about ten times a second meanwhile. VmError with the reason when init
         ends, a service has failed for good, or the time is over."""
         deadline = time.monotonic() + timeout
         reason = "the agent has not bound its socket yet"
         while time.monotonic() < deadline:
             boot = self.status()["distros"]["docker-desktop"]["boot"]
             if boot and not boot["running"]:
-                raise wslvm.VmError(f"`{' '.join(boot['argv'])}` ended with {boot['status']}:\n{self._log_end()}")
+                raise VmError(f"`{' '.join(boot['argv'])}` ended with {boot['status']}:\n{self._log_end()}")
             try:
                 code, text = self._ping(deadline, progress)
                 waited = self._not_integrated() if code == 200 and integrated else []
@@ -166,21 +146,18 @@ class EngineVm(wslvm.Vm):
             time.sleep(0.02)
         else:
             reason = f"not within {timeout:g} s: {reason}"
-        raise wslvm.VmError(f"the engine is not ready: {reason}\n{self._log_end()}")
+        raise VmError(f"the engine is not ready: {reason}\n{self._log_end()}")
 
     def _log_end(self):
         return "the end of its log:\n" + "".join(self.boot_log().splitlines(keepends=True)[-12:])
 
     def _ping(self, deadline, progress):
         """(status code, message) of GET /_ping."""
-        path = self.socket_path()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            with enter.short_path(path) as short:
-                connection.connect(short)
+        with dial(self.socket_path()) as connection:
             connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
             answer = b""
             while True:
-                if wslvm.wait_readable(connection.fileno(), 0.1):
+                if wait_readable(connection.fileno(), 0.1):
                     data = connection.recv(65536)
                     if not data:
                         break
@@ -206,7 +183,7 @@ class EngineVm(wslvm.Vm):
             return []
         try:
             shown = self.distros()
-        except (wslvm.VmError, ValueError, KeyError) as error:
+        except (VmError, ValueError, KeyError) as error:
             return [f"{', '.join(wanted)} ({error})"]
         return [f"{name} ({shown.get(name, {}).get('state', 'unknown')}: {shown.get(name, {}).get('reason') or 'no reason given'})"
                 for name in wanted
@@ -225,13 +202,7 @@ class EngineVm(wslvm.Vm):
 
     def http_get(self, path, socket_name="engine.sock", timeout=30):
         """GET over a socket of /run/causeway. Returns (status code, body)."""
-        connection = wslvm_http.Connection(self.socket_path(socket_name), timeout)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        return request(self.socket_path(socket_name), path, timeout=timeout)
 
     # Processes (host pids) --------------------------------------------------------------------------
 
@@ -259,5 +230,5 @@ class EngineVm(wslvm.Vm):
 
         poll(not_several, f"one process is `{' '.join(wanted)}`")
         if not pids:
-            raise wslvm.VmError(f"no process is `{' '.join(wanted)}`")
+            raise VmError(f"no process is `{' '.join(wanted)}`")
         return pids[0]

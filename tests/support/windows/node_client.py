@@ -7,11 +7,12 @@ import shutil
 import socket
 import subprocess
 
-from wine import windows_path
+from repository import REPOSITORY
 
-_REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-_SOURCE = os.path.join(_REPOSITORY, "tests", "e2e", "windows_clients")
-_INSTALLED = os.path.join(_REPOSITORY, "build", "windows-clients")
+from .wine import windows_path
+
+_SOURCE = os.path.join(REPOSITORY, "tests", "e2e", "windows_clients")
+_INSTALLED = os.path.join(REPOSITORY, "build", "windows-clients")
 _START_SECONDS, _STARTS = 20, 3
 _PINS = ("package.json", "package-lock.json")
 

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 
-from wine import PRODUCT
+from .wine import PRODUCT
 
 # What tests run as is an administrator for Wine, always: as one who works elevated only.
 ELEVATED = "--allow-elevated"

@@ -24,6 +24,8 @@ import json
 import struct
 import threading
 
+from repository import VERSION
+
 HELLO = struct.Struct("!8sHHBBHII16s16s")
 FRAME = struct.Struct("!BBHII")
 DATA, WINDOW, PING, GO_AWAY = range(4)
@@ -329,7 +331,7 @@ class AgentPeer:
     async def _accept(self, reader, writer, attach):
         if attach:
             self.recorded("attached", writer)
-            line = {"version": "0.1.0", "major": 1, "vm_id": self.vm_id, "port": self.port, "nonce": self.nonce.hex()}
+            line = {"version": VERSION, "major": 1, "vm_id": self.vm_id, "port": self.port, "nonce": self.nonce.hex()}
             writer.write(self.line if self.line is not None else b"CAUSEWAY/1 " + json.dumps(line).encode() + b"\n")
         elif not self.accepting:
             writer.transport.abort()

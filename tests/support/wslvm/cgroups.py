@@ -8,7 +8,7 @@ import os
 import signal
 import time
 
-import wslvm_kernel as kernel
+from . import kernel
 
 
 def hierarchies():
