@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """What tests/run does after the packages are there: build, run each kind of test, count.
 
 Counted are doctest's test cases, pytest's tests, and programs that are neither as one each.
