@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/text.h"
-#include "config/json.h"
 #include "containers/container_records.h"
+#include "json/json.h"
 
 namespace causeway::binds {
 namespace {
@@ -24,7 +24,7 @@ struct BindCheck::Job {
   void finish() { done(problem.empty() ? 0 : kConflict, problem); }
 };
 
-BindCheck::BindCheck(Distros& distros, engine_client::EngineClient& engine, std::string docker_root,
+BindCheck::BindCheck(Distros& distros, http_client::HttpClient& engine, std::string docker_root,
                      std::string mnt, Limits limits)
     : distros_(distros),
       engine_(engine),
@@ -45,7 +45,7 @@ void BindCheck::check(const std::string& container, Done done) {
 }
 
 void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& body) {
-  const auto container = config::Json::parse(body);
+  const auto container = json::Json::parse(body);
   if (!container) {
     job->problem =
         "the engine's description of the container can't be read: " + container.error().message;

@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "binds/source_mapper.h"
-#include "engine_client/engine_client.h"
+#include "http_client/http_client.h"
 
 namespace causeway::binds {
 
 class BindCheck {
  public:
   // All outlive it. `docker_root`: dockerd's data, for the devices of volumes.
-  BindCheck(Distros& distros, engine_client::EngineClient& engine, std::string docker_root,
+  BindCheck(Distros& distros, http_client::HttpClient& engine, std::string docker_root,
             std::string mnt, Limits limits = {});
 
   // `container`: an id, a part of one, or a name. `done` is called once, later: status 0, or 409
@@ -34,7 +34,7 @@ class BindCheck {
                 const std::vector<Result<std::string>>& found);
 
   Distros& distros_;
-  engine_client::EngineClient& engine_;
+  http_client::HttpClient& engine_;
   const std::string docker_root_;
   const std::string mnt_;
   const Limits limits_;

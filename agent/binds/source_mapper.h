@@ -2,8 +2,8 @@
 // resolved where they belong, in the distro; and it waits, within bounds, for a distro that is to
 // start first.
 //
-//   sources ── classify ──▶ absent? ask for the distro, wait ──▶ resolve, one question for each
-//   distro ──▶ place ──▶ engine paths, or one status and message for the client
+//   sources ── classify ──▶ absent? ask for the distro, wait ──▶ resolve, one question a distro
+//           ──▶ place ──▶ engine paths, or one status and message for the client
 #pragma once
 
 #include <cstdint>

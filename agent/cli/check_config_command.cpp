@@ -3,17 +3,17 @@
 
 #include <cstdio>
 
+#include "base/exit_code.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/config_check.h"
-#include "cli/exit_codes.h"
 #include "cli/terminal.h"
-#include "config/json.h"
+#include "json/json.h"
 
 namespace causeway::cli {
 namespace {
 
-using config::Json;
+using json::Json;
 
 Json entries(const std::vector<ConfigReport::Entry>& from) {
   Json out = Json::array();

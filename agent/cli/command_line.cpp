@@ -6,8 +6,8 @@
 #include <optional>
 #include <sstream>
 
+#include "base/exit_code.h"
 #include "base/text.h"
-#include "cli/exit_codes.h"
 
 namespace causeway::cli {
 namespace {
@@ -28,14 +28,14 @@ struct Parsed {
   ActOptions act;
   VersionOptions version;
   CheckConfigOptions check;
-  AgentOptions agent;
-  AttachOptions attach;
-  AwaitSharesOptions await_shares;
+  daemon::AgentOptions agent;
+  attach::AttachOptions attach;
+  engine_setup::AwaitSharesOptions await_shares;
   DistroOptions distro;
   distro::Options distro_helper;
-  config::EngineConfigOptions engine_config;
-  config::HostSetupOptions host_setup;
-  boot::InitOptions init;
+  engine_setup::EngineConfigOptions engine_config;
+  engine_setup::HostSetupOptions host_setup;
+  init::InitOptions init;
   std::string wait;
   std::string mode;
   std::string live_restore;
@@ -101,7 +101,7 @@ void add_logs(CLI::App& app, Parsed& p) {
 }
 
 void add_act(CLI::App& app, Parsed& p, const char* name, const char* about,
-             control::Action action) {
+             control_api::Action action) {
   auto* cmd = app.add_subcommand(name, about);
   run_option(*cmd, p.act.run);
   cmd->add_flag("!--no-wait", p.act.wait, "return at once, not when it is done");
@@ -153,7 +153,7 @@ void add_init(CLI::App& app, Parsed& p) {
   path_option(*cmd, "--agent", p.init.agent, "a program instead of the agent, for tests", "FILE");
   cmd->footer("SIGTERM stops all services in order. Exit code 69 when another init runs.");
   cmd->final_callback([&p] {
-    if (auto mode = boot::parse_mode(p.mode)) p.init.mode = *mode;
+    if (auto mode = init::parse_mode(p.mode)) p.init.mode = *mode;
     p.init.stop_timeout = std::chrono::seconds(p.stop_timeout);
     p.chosen = p.init;
   });
@@ -317,9 +317,9 @@ void build(CLI::App& app, Parsed& p) {
   app.require_subcommand(0, 1);
   add_status(app, p);
   add_logs(app, p);
-  add_act(app, p, "start", "start a service, wait until it is ready", control::Action::start);
-  add_act(app, p, "stop", "stop a service; it stays stopped", control::Action::stop);
-  add_act(app, p, "restart", "stop and start a service", control::Action::restart);
+  add_act(app, p, "start", "start a service, wait until it is ready", control_api::Action::start);
+  add_act(app, p, "stop", "stop a service; it stays stopped", control_api::Action::stop);
+  add_act(app, p, "restart", "stop and start a service", control_api::Action::restart);
   add_check_config(app, p);
   add_version(app, p);
   add_init(app, p);

@@ -7,11 +7,14 @@
 #include <string>
 #include <variant>
 
-#include "boot/init.h"
-#include "config/engine_config_command.h"
-#include "config/host_setup_command.h"
-#include "control/backend.h"
+#include "attach/attach_command.h"
+#include "control_api/action.h"
+#include "daemon/agent_command.h"
 #include "distro/run.h"
+#include "engine_setup/await_shares_command.h"
+#include "engine_setup/engine_config_command.h"
+#include "engine_setup/host_setup_command.h"
+#include "init/init.h"
 
 namespace causeway::cli {
 
@@ -30,7 +33,7 @@ struct LogsOptions {
 
 struct ActOptions {
   std::string run = "/run/causeway";
-  control::Action action = control::Action::start;
+  control_api::Action action = control_api::Action::start;
   std::string service;
   bool wait = true;
   std::uint64_t timeout_s = 120;
@@ -50,29 +53,6 @@ struct CheckConfigOptions {
   bool json = false;
 };
 
-struct AgentOptions {
-  std::string run = "/run/causeway";
-  std::string data = "/data";
-  std::string etc = "/etc/causeway";
-  std::string log_level = "info";
-};
-
-struct AttachOptions {
-  std::string run = "/run/causeway";
-  std::string data = "/data";
-  std::string etc = "/etc/causeway";
-  std::string versions = "/versions";
-  std::string version;  // empty: see current_version()
-  std::string mode = "auto";
-  bool shell = false;  // also without a terminal
-  std::uint64_t timeout_s = 60;
-};
-
-struct AwaitSharesOptions {
-  std::string run = "/run/causeway";
-  std::uint64_t timeout_s = 30;
-};
-
 struct DistroOptions {
   enum class Action { list, status, enable, disable };
   std::string run = "/run/causeway";
@@ -85,17 +65,15 @@ struct DistroOptions {
 
 using Command =
     std::variant<StatusOptions, LogsOptions, ActOptions, VersionOptions, CheckConfigOptions,
-                 AgentOptions, AttachOptions, AwaitSharesOptions, DistroOptions, distro::Options,
-                 config::EngineConfigOptions, config::HostSetupOptions, boot::InitOptions>;
+                 daemon::AgentOptions, attach::AttachOptions, engine_setup::AwaitSharesOptions,
+                 DistroOptions, distro::Options, engine_setup::EngineConfigOptions,
+                 engine_setup::HostSetupOptions, init::InitOptions>;
 
 int run_status(const StatusOptions& options);
 int run_logs(const LogsOptions& options);
 int run_act(const ActOptions& options);
 int run_version(const VersionOptions& options);
 int run_check_config(const CheckConfigOptions& options);
-int run_agent(const AgentOptions& options);
-int run_attach(const AttachOptions& options);
-int run_await_shares(const AwaitSharesOptions& options);
 int run_distro(const DistroOptions& options);
 
 int run(const Command& command);

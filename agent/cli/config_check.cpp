@@ -9,9 +9,9 @@
 #include "base/file.h"
 #include "base/scope_exit.h"
 #include "base/text.h"
-#include "config/engine_config.h"
-#include "config/run_command.h"
-#include "config/settings.h"
+#include "engine_setup/engine_config.h"
+#include "process/run_to_end.h"
+#include "settings/settings.h"
 #include "supervise/service_spec.h"
 
 namespace causeway::cli {
@@ -54,7 +54,7 @@ void check_services(const CheckConfigOptions& options, ConfigReport& report) {
 void check_settings(const CheckConfigOptions& options, ConfigReport& report) {
   const std::string path = options.etc + "/settings.json";
   if (::access(path.c_str(), F_OK) != 0) return;  // the defaults
-  if (const auto settings = config::load_settings(path); !settings) {
+  if (const auto settings = settings::load_settings(path); !settings) {
     report.problems.push_back({path, without_file(settings.error().message, path)});
   } else {
     report.good.push_back(path);
@@ -62,7 +62,7 @@ void check_settings(const CheckConfigOptions& options, ConfigReport& report) {
 }
 
 // What dockerd itself says about `effective`; empty when it has nothing to say.
-std::string ask_engine(const CheckConfigOptions& options, const config::Json& effective,
+std::string ask_engine(const CheckConfigOptions& options, const json::Json& effective,
                        ConfigReport& report) {
   if (::access(options.dockerd.c_str(), X_OK) != 0) {
     report.notes.push_back(
@@ -75,7 +75,7 @@ std::string ask_engine(const CheckConfigOptions& options, const config::Json& ef
   const ScopeExit remove([&] { ::unlink(candidate.c_str()); });
   if (!file::write_all(fd.get(), effective.dump())) return "";
   const auto outcome =
-      config::run_command({options.dockerd, "--validate", "--config-file=" + candidate});
+      process::run_to_end({options.dockerd, "--validate", "--config-file=" + candidate});
   if (outcome.success()) return "";
   // An engine before 23.0 doesn't know the flag.
   if (outcome.failure.empty() && !outcome.timed_out &&
@@ -94,7 +94,7 @@ void check_engine(const CheckConfigOptions& options, ConfigReport& report) {
     return;
   }
   std::vector<std::string> messages;
-  const auto merged = config::merge_engine_config(*content, true, messages);
+  const auto merged = engine_setup::merge_engine_config(*content, true, messages);
   const std::string wrong = merged ? ask_engine(options, *merged, report) : merged.error().message;
   if (wrong.empty()) {
     report.good.push_back(options.user_file);

@@ -4,17 +4,17 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/exit_code.h"
 #include "base/text.h"
-#include "cli/agent_contact.h"
 #include "cli/commands.h"
 #include "cli/distro_view.h"
-#include "cli/exit_codes.h"
-#include "control/status.h"
+#include "control_api/status.h"
+#include "control_client/agent_contact.h"
 
 namespace causeway::cli {
 namespace {
 
-using control::DistroStatus;
+using control_api::DistroStatus;
 
 constexpr std::uint64_t kAnswerMs = 10'000;
 
@@ -32,8 +32,8 @@ const DistroStatus* find(const std::vector<DistroStatus>& distros, const std::st
 }
 
 int unknown(const std::vector<DistroStatus>& distros, const std::string& name) {
-  return report({kNo, "causeway: no distro " + text::printable(name) + " is known\n  " +
-                          known_distros(distros) + ".\n"});
+  return control_client::report({kNo, "causeway: no distro " + text::printable(name) +
+                                          " is known\n  " + known_distros(distros) + ".\n"});
 }
 
 // Enabling has an end only when the distro runs: it is started by Windows, not by us.
@@ -42,24 +42,25 @@ bool reached(const DistroStatus& distro, bool enable) {
   return distro.state == "disabled" && !distro.helper && distro.mounts == 0;
 }
 
-int show(const DistroOptions& options, ControlClient& client, const std::string& socket) {
+int show(const DistroOptions& options, control_client::ControlClient& client,
+         const std::string& socket) {
   auto reply = client.request("GET", "/v1/distros", kAnswerMs);
-  if (!reply) return report(explain(reply.error(), socket));
-  if (reply->status != 200) return report(explain(*reply));
+  if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
+  if (reply->status != 200) return control_client::report(control_client::explain(*reply));
   if (options.json && options.name.empty()) {
     std::printf("%s\n", reply->body.c_str());
     return kDone;
   }
-  auto distros = control::distros_from_json(reply->body);
+  auto distros = control_api::distros_from_json(reply->body);
   if (!distros)
-    return report({kInternal, "causeway: the agent's answer: " +
-                                  text::printable(distros.error().message) + "\n"});
+    return control_client::report({kInternal, "causeway: the agent's answer: " +
+                                                  text::printable(distros.error().message) + "\n"});
   if (!options.name.empty()) {
     const auto* one = find(*distros, options.name);
     if (one == nullptr) return unknown(*distros, options.name);
     distros = std::vector<DistroStatus>{*one};
     if (options.json) {
-      std::printf("%s\n", control::to_json((*distros)[0]).c_str());
+      std::printf("%s\n", control_api::to_json((*distros)[0]).c_str());
       return (*distros)[0].state == "attached" ? kDone : kNo;
     }
   }
@@ -72,26 +73,27 @@ int show(const DistroOptions& options, ControlClient& client, const std::string&
   return one_away ? kNo : kDone;
 }
 
-int change(const DistroOptions& options, ControlClient& client, const std::string& socket) {
+int change(const DistroOptions& options, control_client::ControlClient& client,
+           const std::string& socket) {
   const bool enable = options.action == DistroOptions::Action::enable;
   auto reply = client.request(
       "POST",
       "/v1/distros/" + text::percent_encoded(options.name) + (enable ? "/enable" : "/disable"),
       kAnswerMs);
-  if (!reply) return report(explain(reply.error(), socket));
+  if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
   if (reply->status == 404) {
     auto list = client.request("GET", "/v1/distros", kAnswerMs);
     auto distros =
-        list ? control::distros_from_json(list->body) : Result(std::vector<DistroStatus>{});
+        list ? control_api::distros_from_json(list->body) : Result(std::vector<DistroStatus>{});
     return unknown(distros ? *distros : std::vector<DistroStatus>{}, options.name);
   }
-  if (reply->status != 204) return report(explain(*reply));
+  if (reply->status != 204) return control_client::report(control_client::explain(*reply));
   if (!options.wait) return kDone;
   DistroStatus last;
   bool done = false;
-  auto events = client.lines("/v1/events", steady_ms() + options.timeout_s * 1000,
+  auto events = client.lines("/v1/events", control_client::steady_ms() + options.timeout_s * 1000,
                              [&](std::string_view line) {
-                               const auto status = control::status_from_json(line);
+                               const auto status = control_api::status_from_json(line);
                                if (!status) return false;
                                const auto* one = find(status->distros, options.name);
                                if (one == nullptr) return true;
@@ -100,10 +102,11 @@ int change(const DistroOptions& options, ControlClient& client, const std::strin
                                return !done;
                              });
   if (!done) {
-    if (!events && events.error().code != ETIMEDOUT) return report(explain(events.error(), socket));
-    return report({kTimedOut, "causeway: " + text::printable(options.name) +
-                                  " did not get there within " + std::to_string(options.timeout_s) +
-                                  " s; it goes on\n"});
+    if (!events && events.error().code != ETIMEDOUT)
+      return control_client::report(control_client::explain(events.error(), socket));
+    return control_client::report(
+        {kTimedOut, "causeway: " + text::printable(options.name) + " did not get there within " +
+                        std::to_string(options.timeout_s) + " s; it goes on\n"});
   }
   std::printf("%s %s%s\n", text::printable(last.name).c_str(), last.state.c_str(),
               last.reason.empty() ? "" : (": " + text::printable(last.reason)).c_str());
@@ -116,9 +119,9 @@ int change(const DistroOptions& options, ControlClient& client, const std::strin
 }  // namespace
 
 int run_distro(const DistroOptions& options) {
-  const std::string socket = control_socket(options.run);
-  auto client = ControlClient::connect(socket);
-  if (!client) return report(explain(client.error(), socket));
+  const std::string socket = control_client::control_socket(options.run);
+  auto client = control_client::ControlClient::connect(socket);
+  if (!client) return control_client::report(control_client::explain(client.error(), socket));
   switch (options.action) {
     case DistroOptions::Action::list:
     case DistroOptions::Action::status:

@@ -13,7 +13,7 @@ Colour colour_of(std::string_view state) {
   return Colour::dim;
 }
 
-void add_item(Table& table, const control::DistroItem& item, bool every_item) {
+void add_item(Table& table, const control_api::DistroItem& item, bool every_item) {
   const bool failed = item.state == "failed";
   const bool notable = failed || item.state == "left_alone";
   if (!notable && !every_item) return;
@@ -26,7 +26,7 @@ void add_item(Table& table, const control::DistroItem& item, bool every_item) {
 
 }  // namespace
 
-std::string distro_table(const std::vector<control::DistroStatus>& distros, bool every_item,
+std::string distro_table(const std::vector<control_api::DistroStatus>& distros, bool every_item,
                          const Terminal& terminal) {
   Table table({{"DISTRO", false, 8}, {"STATE"}, {"MOUNTS", true}, {"DOCKER.SOCK", false, 8}});
   for (const auto& distro : distros) {

@@ -11,14 +11,20 @@ int start(const LogsOptions& options) { return run_logs(options); }
 int start(const ActOptions& options) { return run_act(options); }
 int start(const VersionOptions& options) { return run_version(options); }
 int start(const CheckConfigOptions& options) { return run_check_config(options); }
-int start(const AgentOptions& options) { return run_agent(options); }
-int start(const AttachOptions& options) { return run_attach(options); }
-int start(const AwaitSharesOptions& options) { return run_await_shares(options); }
+int start(const daemon::AgentOptions& options) { return daemon::run_agent(options); }
+int start(const attach::AttachOptions& options) { return attach::run_attach(options); }
+int start(const engine_setup::AwaitSharesOptions& options) {
+  return engine_setup::run_await_shares(options);
+}
 int start(const DistroOptions& options) { return run_distro(options); }
 int start(const distro::Options& options) { return distro::run(options); }
-int start(const config::EngineConfigOptions& options) { return config::run_engine_config(options); }
-int start(const config::HostSetupOptions& options) { return config::run_host_setup(options); }
-int start(const boot::InitOptions& options) { return boot::run_init(options); }
+int start(const engine_setup::EngineConfigOptions& options) {
+  return engine_setup::run_engine_config(options);
+}
+int start(const engine_setup::HostSetupOptions& options) {
+  return engine_setup::run_host_setup(options);
+}
+int start(const init::InitOptions& options) { return init::run_init(options); }
 
 }  // namespace
 

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/exit_code.h"
 #include "base/text.h"
-#include "cli/agent_contact.h"
 #include "cli/commands.h"
-#include "cli/exit_codes.h"
 #include "cli/terminal.h"
-#include "config/json.h"
-#include "control/status.h"
+#include "control_api/status.h"
+#include "control_client/agent_contact.h"
+#include "json/json.h"
 
 namespace causeway::cli {
 namespace {
@@ -19,13 +19,13 @@ constexpr std::uint64_t kAnswerMs = 10'000;
 // How long a follower waits for init to start the agent again: its longest back-off is 5 s.
 constexpr std::uint64_t kReconnectMs = 15'000;
 
-std::string verb(control::Action action) {
+std::string verb(control_api::Action action) {
   switch (action) {
-    case control::Action::start:
+    case control_api::Action::start:
       return "start";
-    case control::Action::stop:
+    case control_api::Action::stop:
       return "stop";
-    case control::Action::restart:
+    case control_api::Action::restart:
       return "restart";
   }
   return "";
@@ -36,7 +36,7 @@ class LogPrinter {
   explicit LogPrinter(bool names) : names_(names) {}
 
   bool print(std::string_view json_line) {
-    const auto json = config::Json::parse(json_line);
+    const auto json = json::Json::parse(json_line);
     if (!json) return true;
     const std::string service = (*json)["service"].string_or("");
     if (const auto dropped = (*json)["dropped"].as_int()) {
@@ -77,10 +77,10 @@ std::string logs_target(const LogsOptions& options, bool again) {
 }
 
 // "there are: containerd, dockerd", for somebody who mistyped.
-std::string known_services(ControlClient& client) {
+std::string known_services(control_client::ControlClient& client) {
   auto reply = client.request("GET", "/v1/status", kAnswerMs);
   if (!reply || reply->status != 200) return "";
-  auto status = control::status_from_json(reply->body);
+  auto status = control_api::status_from_json(reply->body);
   if (!status) return "";
   std::string out;
   for (const auto& service : status->services)
@@ -88,22 +88,23 @@ std::string known_services(ControlClient& client) {
   return out.empty() ? "  No services are configured.\n" : "  There are: " + out + ".\n";
 }
 
-int fail(ControlClient& client, const ControlClient::Reply& reply) {
-  auto failure = explain(reply);
+int fail(control_client::ControlClient& client, const control_client::ControlClient::Reply& reply) {
+  auto failure = control_client::explain(reply);
   if (reply.status == 404) failure.text += known_services(client);
-  return report(failure);
+  return control_client::report(failure);
 }
 
 }  // namespace
 
 int run_logs(const LogsOptions& options) {
-  const std::string socket = control_socket(options.run);
+  const std::string socket = control_client::control_socket(options.run);
   LogPrinter printer(options.service.empty());
   bool again = false;
   for (;;) {
-    auto client = again ? connect_when_there(socket, steady_ms() + kReconnectMs)
-                        : ControlClient::connect(socket);
-    if (!client) return report(explain(client.error(), socket));
+    auto client = again ? control_client::connect_when_there(
+                              socket, control_client::steady_ms() + kReconnectMs)
+                        : control_client::ControlClient::connect(socket);
+    if (!client) return control_client::report(control_client::explain(client.error(), socket));
     bool printing = true;
     auto reply =
         client->lines(logs_target(options, again), std::nullopt, [&](std::string_view line) {
@@ -113,18 +114,19 @@ int run_logs(const LogsOptions& options) {
         });
     if (reply && reply->status != 200) return fail(*client, *reply);
     if (!printing) return kDone;  // nobody reads any more
-    if (!options.follow) return reply ? kDone : report(explain(reply.error(), socket));
+    if (!options.follow)
+      return reply ? kDone : control_client::report(control_client::explain(reply.error(), socket));
     if (!reply && reply.error().code != ECONNRESET && reply.error().code != ETIMEDOUT)
-      return report(explain(reply.error(), socket));
+      return control_client::report(control_client::explain(reply.error(), socket));
     // The agent restarts; what the services print meanwhile waits in their FIFOs for it.
     again = true;
   }
 }
 
 int run_act(const ActOptions& options) {
-  const std::string socket = control_socket(options.run);
-  auto client = ControlClient::connect(socket);
-  if (!client) return report(explain(client.error(), socket));
+  const std::string socket = control_client::control_socket(options.run);
+  auto client = control_client::ControlClient::connect(socket);
+  if (!client) return control_client::report(control_client::explain(client.error(), socket));
   std::string target =
       "/v1/services/" + text::percent_encoded(options.service) + "/" + verb(options.action);
   if (options.wait) target += "?wait=1&timeout_s=" + std::to_string(options.timeout_s);
@@ -133,16 +135,17 @@ int run_act(const ActOptions& options) {
                  verb(options.action).c_str());
   auto reply =
       client->request("POST", target, kAnswerMs + (options.wait ? options.timeout_s * 1000 : 0));
-  if (!reply) return report(explain(reply.error(), socket));
+  if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
   if (reply->status != 200 && reply->status != 202) {
     const int code = fail(*client, *reply);
     if (reply->status == 500)
       std::fprintf(stderr, "  See `causeway logs %s`.\n", text::printable(options.service).c_str());
     return code;
   }
-  const auto service = control::service_from_json(reply->body);
+  const auto service = control_api::service_from_json(reply->body);
   if (!service)
-    return report({kInternal, "causeway: the agent's answer: " + service.error().message + "\n"});
+    return control_client::report(
+        {kInternal, "causeway: the agent's answer: " + service.error().message + "\n"});
   std::printf("%s %s%s\n", text::printable(service->name).c_str(),
               std::string(name_of(service->state)).c_str(),
               service->pid ? (", pid " + std::to_string(*service->pid)).c_str() : "");

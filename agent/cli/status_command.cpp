@@ -4,12 +4,12 @@
 #include <cstdio>
 #include <optional>
 
+#include "base/exit_code.h"
 #include "base/text.h"
-#include "cli/agent_contact.h"
 #include "cli/commands.h"
-#include "cli/exit_codes.h"
 #include "cli/status_view.h"
-#include "config/json.h"
+#include "control_client/agent_contact.h"
+#include "json/json.h"
 
 namespace causeway::cli {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint64_t kAnswerMs = 10'000;
 constexpr std::uint64_t kVersionAnswerMs = 1'000;
 
-int show(const std::string& body, const control::ProductStatus& status, bool json) {
+int show(const std::string& body, const control_api::ProductStatus& status, bool json) {
   const std::string text = json ? body + "\n" : status_screen(status, Terminal::of(STDOUT_FILENO));
   std::fputs(text.c_str(), stdout);
   return is_ready(status) ? kDone : kNo;
@@ -46,16 +46,16 @@ class Progress {
 // What the events have told so far.
 struct Wait {
   std::string body;
-  std::optional<control::ProductStatus> status;
+  std::optional<control_api::ProductStatus> status;
   bool ended = false;  // ready, or hopeless
   std::string malformed;
 };
 
 // Follows one connection's events to its end. An agent that restarts ends it, too.
-Status follow_events(ControlClient& client, std::uint64_t deadline, Wait& wait,
+Status follow_events(control_client::ControlClient& client, std::uint64_t deadline, Wait& wait,
                      Progress& progress) {
   auto reply = client.lines("/v1/events", deadline, [&](std::string_view line) {
-    auto status = control::status_from_json(line);
+    auto status = control_api::status_from_json(line);
     if (!status) {
       wait.malformed = status.error().message;
       return false;
@@ -69,30 +69,33 @@ Status follow_events(ControlClient& client, std::uint64_t deadline, Wait& wait,
   if (!reply) return std::move(reply).error();
   if (!wait.malformed.empty()) return make_error("the agent's status: " + wait.malformed);
   if (reply->status != 200 && reply->status != 0) {
-    auto failure = explain(*reply);
+    auto failure = control_client::explain(*reply);
     return Error{reply->message(), failure.exit_code == kNotAllowed ? EACCES : 0};
   }
   return Ok{};
 }
 
 int wait_for_ready(const StatusOptions& options) {
-  const std::string socket = control_socket(options.run);
-  const auto deadline = steady_ms() + *options.wait_s * 1000;
+  const std::string socket = control_client::control_socket(options.run);
+  const auto deadline = control_client::steady_ms() + *options.wait_s * 1000;
   Wait wait;
   Progress progress;
   while (!wait.ended) {
     progress.show("waiting: the agent is not there yet");
-    auto client = connect_when_there(socket, deadline);
+    auto client = control_client::connect_when_there(socket, deadline);
     if (client) {
       auto done = follow_events(*client, deadline, wait, progress);
       if (done || done.error().code == ECONNRESET) continue;
       client = std::move(done).error();
     }
     progress.show("");
-    if (client.error().code != ETIMEDOUT) return report(explain(client.error(), socket));
+    if (client.error().code != ETIMEDOUT)
+      return control_client::report(control_client::explain(client.error(), socket));
     std::fprintf(stderr, "causeway: not ready within %llu s\n",
                  static_cast<unsigned long long>(*options.wait_s));
-    if (!wait.status) return report({kTimedOut, explain(client.error(), socket).text});
+    if (!wait.status)
+      return control_client::report(
+          {kTimedOut, control_client::explain(client.error(), socket).text});
     show(wait.body, *wait.status, options.json);
     return kTimedOut;
   }
@@ -104,28 +107,29 @@ int wait_for_ready(const StatusOptions& options) {
 
 int run_status(const StatusOptions& options) {
   if (options.wait_s) return wait_for_ready(options);
-  const std::string socket = control_socket(options.run);
-  auto client = ControlClient::connect(socket);
-  if (!client) return report(explain(client.error(), socket));
+  const std::string socket = control_client::control_socket(options.run);
+  auto client = control_client::ControlClient::connect(socket);
+  if (!client) return control_client::report(control_client::explain(client.error(), socket));
   auto reply = client->request("GET", "/v1/status", kAnswerMs);
-  if (!reply) return report(explain(reply.error(), socket));
-  if (reply->status != 200) return report(explain(*reply));
-  auto status = control::status_from_json(reply->body);
+  if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
+  if (reply->status != 200) return control_client::report(control_client::explain(*reply));
+  auto status = control_api::status_from_json(reply->body);
   if (!status)
-    return report({kInternal, "causeway: the agent's status: " +
-                                  text::printable(status.error().message) + "\n"});
+    return control_client::report({kInternal, "causeway: the agent's status: " +
+                                                  text::printable(status.error().message) + "\n"});
   return show(reply->body, *status, options.json);
 }
 
 int run_version(const VersionOptions& options) {
   std::string agent;
-  if (auto client = ControlClient::connect(control_socket(options.run)))
+  if (auto client =
+          control_client::ControlClient::connect(control_client::control_socket(options.run)))
     if (auto reply = client->request("GET", "/v1/version", kVersionAnswerMs);
         reply && reply->status == 200)
-      if (auto json = config::Json::parse(reply->body)) agent = (*json)["version"].string_or("");
+      if (auto json = json::Json::parse(reply->body)) agent = (*json)["version"].string_or("");
   if (options.json) {
-    const auto json = config::Json::object(
-        {{"version", CAUSEWAY_VERSION}, {"agent", agent.empty() ? config::Json() : agent}});
+    const auto json = json::Json::object(
+        {{"version", CAUSEWAY_VERSION}, {"agent", agent.empty() ? json::Json() : agent}});
     std::printf("%s\n", json.dump().c_str());
     return kDone;
   }

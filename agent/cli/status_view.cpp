@@ -10,10 +10,10 @@
 namespace causeway::cli {
 namespace {
 
-using control::EngineState;
-using control::ProductStatus;
-using control::ServiceState;
-using control::ServiceStatus;
+using control_api::EngineState;
+using control_api::ProductStatus;
+using control_api::ServiceState;
+using control_api::ServiceStatus;
 
 // Of a failed service: enough to see the cause, little enough for one screen.
 constexpr std::size_t kShownLines = 8;
@@ -136,12 +136,12 @@ std::string socket_table(const ProductStatus& status, const Terminal& terminal) 
   return table.text(terminal);
 }
 
-Colour colour_of(const control::LinkListener& listener) {
+Colour colour_of(const control_api::LinkListener& listener) {
   if (listener.state == "listening") return Colour::green;
   return listener.state == "failed" ? Colour::red : Colour::dim;
 }
 
-std::string link_table(const control::LinkStatus& link, const Terminal& terminal) {
+std::string link_table(const control_api::LinkStatus& link, const Terminal& terminal) {
   Table table({{"LINK", false, 4}, {"ADDRESS", false, 12}, {"STATE"}});
   for (const auto& listener : link.listeners) {
     table.add({{text::printable(listener.carrier)},

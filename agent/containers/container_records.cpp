@@ -6,12 +6,12 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "config/json.h"
+#include "json/json.h"
 
 namespace causeway::containers {
 namespace {
 
-using config::Json;
+using json::Json;
 
 // Labels and environment can be long; 8 MiB is beyond what dockerd's own clients send.
 constexpr std::size_t kMostRecord = std::size_t{8} << 20;

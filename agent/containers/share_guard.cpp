@@ -5,13 +5,13 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "config/json.h"
+#include "json/json.h"
 
 namespace causeway::containers {
 namespace {
 
-using config::Json;
-using engine_client::Reply;
+using http_client::Reply;
+using json::Json;
 
 constexpr std::uint64_t kListMs = 5'000;
 // One second of grace is in the call itself: the distro is gone already, and its disk is to be free
@@ -27,7 +27,7 @@ constexpr std::uint64_t kStartMs = 120'000;
 
 }  // namespace
 
-ShareGuard::ShareGuard(io::Loop& loop, engine_client::EngineClient& engine, Attached attached,
+ShareGuard::ShareGuard(io::Loop& loop, http_client::HttpClient& engine, Attached attached,
                        Check check, Options options)
     : loop_(loop),
       engine_(engine),

@@ -20,7 +20,7 @@
 
 #include "base/result.h"
 #include "containers/container_records.h"
-#include "engine_client/engine_client.h"
+#include "http_client/http_client.h"
 #include "io/loop.h"
 
 namespace causeway::containers {
@@ -38,7 +38,7 @@ class ShareGuard {
   using Checked = std::function<void(const std::string& problem)>;
   using Check = std::function<void(const std::string& id, Checked checked)>;
   // `loop` and `engine` outlive the guard.
-  ShareGuard(io::Loop& loop, engine_client::EngineClient& engine, Attached attached, Check check,
+  ShareGuard(io::Loop& loop, http_client::HttpClient& engine, Attached attached, Check check,
              Options options);
 
   // Reads the list. One that can't be read is an error for the log, and an empty list.
@@ -70,7 +70,7 @@ class ShareGuard {
   Status save() const;
 
   io::Loop& loop_;
-  engine_client::EngineClient& engine_;
+  http_client::HttpClient& engine_;
   const Attached attached_;
   const Check check_;
   const Options options_;

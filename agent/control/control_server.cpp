@@ -16,7 +16,7 @@ namespace {
 // The whole answer fits into an empty socket buffer; a client that never reads it loses nothing
 // else.
 void turn_away(UniqueFd connection, int status, std::string_view message) {
-  const std::string body = error_json(message);
+  const std::string body = control_api::error_json(message);
   http::Response response;
   response.status = status;
   response.body = body;
@@ -84,8 +84,8 @@ void ControlServer::tell_status() {
   bool wanted = false;
   for (const auto& entry : sessions_) wanted = wanted || entry.second->follows_status();
   if (!wanted) return;
-  const ProductStatus status = backend_.status();
-  const std::string body = to_json(status);
+  const control_api::ProductStatus status = backend_.status();
+  const std::string body = control_api::to_json(status);
   for (const auto& entry : sessions_) entry.second->status_changed(status, body);
 }
 

@@ -33,7 +33,7 @@ struct Route {
   std::string_view method;
   std::string_view path;  // as in openapi.json; {name} stands for one segment
   Call call;
-  Action action;                          // of Call::act
+  control_api::Action action;             // of Call::act
   std::span<const Parameter> parameters;  // of the query
 };
 

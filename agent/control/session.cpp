@@ -23,25 +23,26 @@ http::Limits parser_limits(const Limits& limits) {
 }
 
 // How a wait ends: an empty text when what was asked for is reached, else why it never will be.
-std::optional<std::string> outcome(Action action, const ServiceStatus& service) {
+std::optional<std::string> outcome(control_api::Action action,
+                                   const control_api::ServiceStatus& service) {
   switch (service.state) {
-    case ServiceState::ready:
-      if (action == Action::stop) return std::nullopt;
+    case control_api::ServiceState::ready:
+      if (action == control_api::Action::stop) return std::nullopt;
       return "";
-    case ServiceState::failed:
-    case ServiceState::invalid:
-      if (action == Action::stop) return "";
+    case control_api::ServiceState::failed:
+    case control_api::ServiceState::invalid:
+      if (action == control_api::Action::stop) return "";
       return service.name + ": " + (service.reason.empty() ? "failed" : service.reason);
-    case ServiceState::off:
-      if (action == Action::stop) return "";
+    case control_api::ServiceState::off:
+      if (action == control_api::Action::stop) return "";
       // Between the halves of a restart it may be seen off.
-      if (action == Action::restart) return std::nullopt;
+      if (action == control_api::Action::restart) return std::nullopt;
       return service.name + " was stopped meanwhile";
-    case ServiceState::waiting:
-    case ServiceState::starting:
-    case ServiceState::stopping:
-    case ServiceState::killing:
-    case ServiceState::backing_off:
+    case control_api::ServiceState::waiting:
+    case control_api::ServiceState::starting:
+    case control_api::ServiceState::stopping:
+    case control_api::ServiceState::killing:
+    case control_api::ServiceState::backing_off:
       return std::nullopt;
   }
   return std::nullopt;
@@ -92,12 +93,13 @@ void Session::handle() {
   deadline_.stop();
   keep_alive_ = parser_.keep_alive();
   const Match match = control::match(parser_.head().method, parser_.head().target);
-  if (match.route == nullptr) return answer(match.refusal, error_json(match.message), match.allow);
+  if (match.route == nullptr)
+    return answer(match.refusal, control_api::error_json(match.message), match.allow);
   switch (match.route->call) {
     case Call::status:
-      return answer(200, to_json(owner_.backend().status()));
+      return answer(200, control_api::to_json(owner_.backend().status()));
     case Call::version:
-      return answer(200, version_json(CAUSEWAY_VERSION));
+      return answer(200, control_api::version_json(CAUSEWAY_VERSION));
     case Call::logs:
       return start_logs(match);
     case Call::events:
@@ -105,67 +107,68 @@ void Session::handle() {
     case Call::act:
       return act(match);
     case Call::distros:
-      return answer(200, distros_json(owner_.backend().status()));
+      return answer(200, control_api::distros_json(owner_.backend().status()));
     case Call::enable_distro:
       return enable_distro(match, true);
     case Call::disable_distro:
       return enable_distro(match, false);
     case Call::link:
-      return answer(200, to_json(owner_.backend().link_contact()));
+      return answer(200, control_api::to_json(owner_.backend().link_contact()));
     case Call::clock:
       return step_clock();
   }
 }
 
 void Session::step_clock() {
-  const auto unix_ms = unix_ms_from_json(body_);
-  if (!unix_ms) return answer(400, error_json(unix_ms.error().message));
+  const auto unix_ms = control_api::unix_ms_from_json(body_);
+  if (!unix_ms) return answer(400, control_api::error_json(unix_ms.error().message));
   const auto step = owner_.backend().step_clock(*unix_ms);
-  if (step) return answer(200, to_json(*step));
-  answer(step.error().code == EINVAL ? 400 : 409, error_json(step.error().message));
+  if (step) return answer(200, control_api::to_json(*step));
+  answer(step.error().code == EINVAL ? 400 : 409, control_api::error_json(step.error().message));
 }
 
 void Session::enable_distro(const Match& match, bool enabled) {
   log::info("control.distro", {{"distro", match.name}, {"enabled", enabled}});
   const auto done = owner_.backend().enable_distro(match.name, enabled);
   if (done) return answer(204, {});
-  answer(done.error().code == ENOENT ? 404 : 409, error_json(done.error().message));
+  answer(done.error().code == ENOENT ? 404 : 409, control_api::error_json(done.error().message));
 }
 
 void Session::act(const Match& match) {
   if (!owner_.backend().has_service(match.name))
-    return answer(404, error_json("no such service: " + match.name));
-  const Action action = match.route->action;
+    return answer(404, control_api::error_json("no such service: " + match.name));
+  const control_api::Action action = match.route->action;
   log::info("control.action", {{"service", match.name}, {"path", match.route->path}});
   if (auto begun = owner_.backend().perform(action, match.name); !begun)
-    return answer(409, error_json(begun.error().message));
-  const ProductStatus status = owner_.backend().status();
+    return answer(409, control_api::error_json(begun.error().message));
+  const control_api::ProductStatus status = owner_.backend().status();
   if (match.number("wait", 0) == 0) {
     const auto* service = status.find(match.name);
-    return answer(202, service == nullptr ? "{}" : to_json(*service));
+    return answer(202, service == nullptr ? "{}" : control_api::to_json(*service));
   }
   action_ = action;
   awaited_ = match.name;
   phase_ = Phase::waiting;
   const auto seconds = match.number("timeout_s", owner_.limits().wait_s);
   deadline_.start(seconds * 1000, [this, seconds] {
-    answer(504, error_json(awaited_ + " did not get there within " + std::to_string(seconds) +
-                           " s; it goes on"));
+    answer(504, control_api::error_json(awaited_ + " did not get there within " +
+                                        std::to_string(seconds) + " s; it goes on"));
     consume();
   });
   check_wait(status);
 }
 
-void Session::check_wait(const ProductStatus& status) {
+void Session::check_wait(const control_api::ProductStatus& status) {
   const auto* service = status.find(awaited_);
-  if (service == nullptr) return answer(404, error_json("the service is gone: " + awaited_));
+  if (service == nullptr)
+    return answer(404, control_api::error_json("the service is gone: " + awaited_));
   const auto end = outcome(action_, *service);
   if (!end) return;
-  if (end->empty()) return answer(200, to_json(*service));
-  answer(500, error_json(*end));
+  if (end->empty()) return answer(200, control_api::to_json(*service));
+  answer(500, control_api::error_json(*end));
 }
 
-void Session::status_changed(const ProductStatus& status, const std::string& body) {
+void Session::status_changed(const control_api::ProductStatus& status, const std::string& body) {
   if (retired_) return;
   if (phase_ == Phase::waiting) {
     check_wait(status);
@@ -180,14 +183,14 @@ void Session::start_logs(const Match& match) {
   const auto named = match.query.find("service");
   const std::string service = named == match.query.end() ? "" : named->second;
   if (!service.empty() && !owner_.backend().has_service(service))
-    return answer(404, error_json("no such service: " + service));
+    return answer(404, control_api::error_json("no such service: " + service));
   follow_ = match.number("follow", 0) == 1;
   if (!start_stream()) return;
   followed_ = service;
   const std::uint64_t tail = match.number("tail", follow_ ? 100 : 1000);
   lines_limit_ = 0;
   for (const auto& line : owner_.backend().logs(service, tail, match.number("fresh", 0) == 1))
-    queue_line(to_json(line) + '\n');
+    queue_line(control_api::to_json(line) + '\n');
   // What is kept in memory anyway may be asked for; only what comes later can be dropped.
   lines_limit_ = lines_bytes_ + owner_.limits().follower_bytes;
   pump();
@@ -197,13 +200,13 @@ void Session::start_events() {
   follow_ = true;
   if (!start_stream()) return;
   events_ = true;
-  newest_status_ = to_json(owner_.backend().status()) + '\n';
+  newest_status_ = control_api::to_json(owner_.backend().status()) + '\n';
   pump();
 }
 
 bool Session::start_stream() {
   if (parser_.head().version < 11) {
-    answer(400, error_json("an answer in pieces needs HTTP/1.1"));
+    answer(400, control_api::error_json("an answer in pieces needs HTTP/1.1"));
     return false;
   }
   phase_ = Phase::streaming;
@@ -214,7 +217,8 @@ bool Session::start_stream() {
 void Session::log_line(std::string_view service, std::string_view line) {
   if (retired_ || phase_ != Phase::streaming || !follow_ || events_) return;
   if (!followed_.empty() && followed_ != service) return;
-  queue_line(to_json(LogLine{std::string(service), std::string(line)}) + '\n');
+  queue_line(control_api::to_json(control_api::LogLine{std::string(service), std::string(line)}) +
+             '\n');
   if (stream_->queued() == 0) pump();
 }
 
@@ -232,7 +236,8 @@ void Session::queue_line(std::string line) {
 void Session::pump() {
   while (phase_ == Phase::streaming && !retired_ && stream_->queued() == 0) {
     std::string batch = std::exchange(newest_status_, {});
-    if (dropped_ > 0) batch += dropped_json(followed_, std::exchange(dropped_, 0)) + '\n';
+    if (dropped_ > 0)
+      batch += control_api::dropped_json(followed_, std::exchange(dropped_, 0)) + '\n';
     while (!lines_.empty() && batch.size() < kBatchBytes) {
       batch += lines_.front();
       lines_bytes_ -= lines_.front().size();
@@ -265,7 +270,7 @@ void Session::answer(int status, std::string_view body, std::string_view allow) 
 
 void Session::refuse(int status, std::string_view message) {
   keep_alive_ = false;
-  answer(status, error_json(message));
+  answer(status, control_api::error_json(message));
 }
 
 void Session::next_request() {

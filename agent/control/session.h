@@ -51,7 +51,7 @@ class Session final : public io::ByteStream::Handler {
   Session(Owner& owner, io::Loop& loop, std::unique_ptr<io::ByteStream> connection);
 
   // The product's status is now `status`, `body` as JSON.
-  void status_changed(const ProductStatus& status, const std::string& body);
+  void status_changed(const control_api::ProductStatus& status, const std::string& body);
   bool follows_status() const { return phase_ == Phase::waiting || events_; }
   // A service has printed a line.
   void log_line(std::string_view service, std::string_view line);
@@ -74,7 +74,7 @@ class Session final : public io::ByteStream::Handler {
   void start_events();
   void answer(int status, std::string_view body, std::string_view allow = {});
   void refuse(int status, std::string_view message);  // and close
-  void check_wait(const ProductStatus& status);
+  void check_wait(const control_api::ProductStatus& status);
   bool start_stream();
   void queue_line(std::string line);
   void pump();
@@ -92,7 +92,7 @@ class Session final : public io::ByteStream::Handler {
   bool retired_ = false;
 
   // waiting
-  Action action_ = Action::start;
+  control_api::Action action_ = control_api::Action::start;
   std::string awaited_;
 
   // streaming

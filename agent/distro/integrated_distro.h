@@ -1,7 +1,7 @@
 // IntegratedDistro is all that the helper does, on one loop: what the agent says, what happens to
 // mounts and files, and what is to be done then.
 //
-//   mountinfo ──▶ share_changes ──▶ mount, unmounted, table ──▶ AgentLink ──▶ agent
+//   mountinfo ──▶ share_changes ──▶ mount, unmounted, table ──▶ AgentConnection ──▶ agent
 //   /run, /usr/local/bin … ──▶ DockerSocket, ToolLinks ──▶ socket, report ──▶
 //
 // Nothing in the distro is touched before the agent has said welcome: it may be disabled.
@@ -16,7 +16,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "distro/account.h"
-#include "distro/agent_link.h"
+#include "distro/agent_connection.h"
 #include "distro/docker_socket.h"
 #include "distro/folder_watch.h"
 #include "distro/manifest.h"
@@ -32,7 +32,7 @@
 
 namespace causeway::distro {
 
-class IntegratedDistro : private AgentLink::Host {
+class IntegratedDistro : private AgentConnection::Host {
  public:
   // `options` with its name. `ended`: the integration is undone (`whole`), or as far as it can be.
   IntegratedDistro(io::Loop& loop, const RootFiles& files, Options options,
@@ -108,7 +108,7 @@ class IntegratedDistro : private AgentLink::Host {
   std::string watched_links_;  // which directories these are
   io::Timer undo_timer_;
   Resolver resolver_;
-  AgentLink link_;
+  AgentConnection link_;
   std::unique_ptr<io::Poll> mountinfo_poll_;
 };
 

@@ -6,14 +6,14 @@
 #include <limits>
 #include <utility>
 
-#include "config/json.h"
 #include "handover/message.h"
+#include "json/json.h"
 
 namespace causeway::distro {
 namespace {
 
-using config::Json;
-using config::ObjectReader;
+using json::Json;
+using json::ObjectReader;
 using Kind = Addition::Kind;
 
 constexpr std::int64_t kVersion = 1;

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/exit_code.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "distro/integrated_distro.h"
@@ -20,14 +21,6 @@
 
 namespace causeway::distro {
 namespace {
-
-// As in agent/README.md.
-constexpr int kDone = 0;
-constexpr int kNo = 1;
-constexpr int kNotAllowed = 4;
-constexpr int kUsage = 64;
-constexpr int kRuns = 69;
-constexpr int kSetUpFailed = 71;
 
 constexpr const char* kEngineDistro = "docker-desktop";
 
@@ -82,7 +75,7 @@ int run(Options options) {
 
   const auto locked = lock(options.root);
   if (!locked && locked.error().code == EWOULDBLOCK)
-    return fail(kRuns, "another helper runs in this distro");
+    return fail(kOtherRuns, "another helper runs in this distro");
   if (!locked) return fail(kSetUpFailed, locked.error().message);
   const auto files = RootFiles::open(options.root);
   if (!files) return fail(kSetUpFailed, files.error().message);

@@ -3,13 +3,13 @@
 #include <array>
 #include <utility>
 
-#include "config/json.h"
+#include "json/json.h"
 
 namespace causeway::handover {
 namespace {
 
-using config::Json;
-using config::ObjectReader;
+using json::Json;
+using json::ObjectReader;
 using State = DistroReport::State;
 
 constexpr std::array kStates{State::added, State::kept, State::left_alone, State::failed};

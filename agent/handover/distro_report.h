@@ -7,10 +7,10 @@
 
 #include "base/result.h"
 
-namespace causeway::config {
+namespace causeway::json {
 class Json;
 class ObjectReader;
-}  // namespace causeway::config
+}  // namespace causeway::json
 
 namespace causeway::handover {
 
@@ -37,9 +37,9 @@ struct DistroReport {
 std::string_view name_of(DistroReport::State state);  // "left_alone"
 
 // {"items":[{"what","path","state","reason"?}],"notes":[…]}
-config::Json to_json(const DistroReport& report);
-Result<DistroReport> report_from_json(const config::Json& json);
+json::Json to_json(const DistroReport& report);
+Result<DistroReport> report_from_json(const json::Json& json);
 // The same inside another object.
-void read_report(config::ObjectReader& in, DistroReport& report);
+void read_report(json::ObjectReader& in, DistroReport& report);
 
 }  // namespace causeway::handover

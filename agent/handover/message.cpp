@@ -5,14 +5,14 @@
 #include <type_traits>
 #include <utility>
 
-#include "config/json.h"
+#include "json/json.h"
 #include "paths/unix_path.h"
 
 namespace causeway::handover {
 namespace {
 
-using config::Json;
-using config::ObjectReader;
+using json::Json;
+using json::ObjectReader;
 
 constexpr std::int64_t kMaxTicket = std::numeric_limits<std::int64_t>::max();
 // Of a datagram's text, for all that isn't the list: type, ticket, brackets.
@@ -217,7 +217,7 @@ bool has_descriptor(const Body& body) {
 
 bool json_can_carry(std::string_view text) {
   std::string quoted;
-  config::append_quoted(quoted, text);
+  json::append_quoted(quoted, text);
   const auto back = Json::parse(quoted);
   return back.ok() && *back->as_string() == text;
 }

@@ -3,8 +3,7 @@
 // What the closing rules of wire/yamux.h become:
 //   the peer's FIN              on_eof
 //   the peer's RST behind FIN   hang-up: what has arrived is delivered, then it is as a socket
-//   whose
-//                               peer has closed (see watch_hangup)
+//                               whose peer has closed (see watch_hangup)
 //   the peer's RST alone        on_read_error with ECONNABORTED at once; the link's end, too
 //   destroyed, all was sent     FIN and RST: closed
 //   destroyed, bytes queued     RST alone: what the peer has is not all

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "config/json.h"
+#include "json/json.h"
 
 namespace causeway::link {
 namespace {
@@ -17,7 +17,7 @@ class DistroStarts::Question final : private io::ByteStream::Handler {
   Question(DistroStarts& owner, std::string distro, std::unique_ptr<io::ByteStream> stream)
       : owner_(owner), distro_(std::move(distro)), limit_(owner.loop_), stream_(std::move(stream)) {
     stream_->set_handler(this);
-    stream_->write(config::Json::object({{"distro", distro_}}).dump() + "\n");
+    stream_->write(json::Json::object({{"distro", distro_}}).dump() + "\n");
     limit_.start(owner_.answer_ms_, [this] { done("Windows gave no answer"); });
     stream_->resume(io::ByteStream::not_started);
   }
@@ -37,7 +37,7 @@ class DistroStarts::Question final : private io::ByteStream::Handler {
   void on_write_error(const Error&) override { done({}); }
 
   void answered(std::string_view line) {
-    const auto json = config::Json::parse(line);
+    const auto json = json::Json::parse(line);
     const auto started = json ? (*json)["started"].as_bool() : std::nullopt;
     if (!started) return done("Windows gave an answer that makes no sense");
     if (*started) return done({});

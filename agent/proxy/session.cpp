@@ -188,8 +188,7 @@ void Session::on_drained() {
 void Session::on_read_error(const Error&) { end(); }
 void Session::on_write_error(const Error&) { end(); }
 
-// ---- exchanges
-// -------------------------------------------------------------------------------------
+// ---- exchanges ----
 
 void Session::begin_exchange() {
   Counters& counters = host_.tally();

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "boot/sockets.h"
+#include "fd_store/sockets.h"
 #include "paths/path_mapper.h"
 #include "shares/share_record.h"
 
@@ -21,7 +21,7 @@ constexpr mode_t kMode = 0600;
 
 }  // namespace
 
-ApiSockets::ApiSockets(boot::StoreClient& store, std::string run)
+ApiSockets::ApiSockets(fd_store::StoreClient& store, std::string run)
     : store_(store), run_(std::move(run)) {}
 
 std::string ApiSockets::path_of(const paths::Identity& identity) const {
@@ -53,7 +53,7 @@ Result<UniqueFd> ApiSockets::open(const paths::Identity& identity) {
                                : std::string(kWindowsSlot);
   if (auto inherited = store_.take(slot)) return inherited;
   if (auto made = file::make_directories(run_ + "/api"); !made) return std::move(made).error();
-  auto bound = boot::bind_socket(path, kMode, 0);
+  auto bound = fd_store::bind_socket(path, kMode, 0);
   if (bound && store_.has_init())
     if (auto put = store_.put(slot, bound->get()); !put)
       log::warning("shares.socket_not_stored", {{"slot", slot}, {"error", put.error().message}});

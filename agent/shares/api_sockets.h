@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "boot/store_client.h"
+#include "fd_store/store_client.h"
 #include "paths/identity.h"
 
 namespace causeway::shares {
@@ -19,7 +19,7 @@ namespace causeway::shares {
 class ApiSockets {
  public:
   // `store` outlives it.
-  ApiSockets(boot::StoreClient& store, std::string run);
+  ApiSockets(fd_store::StoreClient& store, std::string run);
 
   // The distros that sockets of this life stand for, by their files: also those that nobody else
   // remembers.
@@ -31,7 +31,7 @@ class ApiSockets {
   std::string path_of(const paths::Identity& identity) const;
 
  private:
-  boot::StoreClient& store_;
+  fd_store::StoreClient& store_;
   const std::string run_;
   std::set<std::string> open_;  // paths
 };

@@ -63,14 +63,14 @@ Status check_socket(int fd) {
   return Ok{};
 }
 
-AttachedShares::AttachedShares(io::Loop& loop, boot::StoreClient& store, Places places,
+AttachedShares::AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Places places,
                                Events events)
     : loop_(loop), store_(store), places_(std::move(places)), events_(std::move(events)) {}
 
 AttachedShares::~AttachedShares() = default;
 
 Status AttachedShares::start() {
-  auto placeholder = Placeholder::at(places_.mnt);
+  auto placeholder = mounts::Placeholder::at(places_.mnt);
   if (!placeholder) return std::move(placeholder).error();
   placeholder_ = std::move(*placeholder);
   auto text = file::read(places_.record, 16 << 20);

@@ -21,12 +21,12 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "boot/store_client.h"
+#include "fd_store/store_client.h"
 #include "io/loop.h"
 #include "io/poll.h"
 #include "io/timer.h"
+#include "mounts/placeholder.h"
 #include "paths/mount_table.h"
-#include "shares/placeholder.h"
 #include "shares/share_record.h"
 #include "shares/share_tree.h"
 
@@ -63,7 +63,7 @@ class AttachedShares {
     std::function<void()> changed;
   };
   // `loop` and `store` outlive it.
-  AttachedShares(io::Loop& loop, boot::StoreClient& store, Places places, Events events);
+  AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Places places, Events events);
   ~AttachedShares();
 
   // The placeholder, and everything that is there from before. After an error nothing can be
@@ -124,10 +124,10 @@ class AttachedShares {
   const Share* find(std::string_view name) const;
 
   io::Loop& loop_;
-  boot::StoreClient& store_;
+  fd_store::StoreClient& store_;
   const Places places_;
   Events events_;
-  std::optional<Placeholder> placeholder_;
+  std::optional<mounts::Placeholder> placeholder_;
   ShareRecords records_;
   std::uint64_t generations_ = 0;
   std::uint64_t listeners_ = 0;

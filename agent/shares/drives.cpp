@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "mounts/mount_calls.h"
 #include "paths/mount_table.h"
 #include "paths/unix_path.h"
-#include "shares/mount_calls.h"
 
 namespace causeway::shares {
 
@@ -26,7 +26,7 @@ std::map<char, const paths::MountEntry*> choose_drives(const std::vector<paths::
 }
 
 Result<Drives> Drives::at(const std::string& path) {
-  auto place = Placeholder::at(path);
+  auto place = mounts::Placeholder::at(path);
   if (!place) return std::move(place).error();
   auto names = place->names();
   if (!names) return std::move(names).error();
@@ -42,9 +42,9 @@ Result<Drives> Drives::at(const std::string& path) {
 }
 
 Status Drives::attach(char letter, const paths::MountEntry& from) {
-  auto tree = clone_mount(from.mount_point, false);
+  auto tree = mounts::clone_mount(from.mount_point, false);
   if (!tree) return std::move(tree).error();
-  if (auto done = receive_only(tree->get(), false); !done) return done;
+  if (auto done = mounts::receive_only(tree->get(), false); !done) return done;
   return place_.attach(tree->get(), std::string(1, letter));
 }
 

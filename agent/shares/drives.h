@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "mounts/placeholder.h"
 #include "paths/mount_info.h"
-#include "shares/placeholder.h"
 
 namespace causeway::shares {
 
@@ -31,10 +31,10 @@ class Drives {
   const std::set<char>& letters() const { return letters_; }
 
  private:
-  explicit Drives(Placeholder place) : place_(std::move(place)) {}
+  explicit Drives(mounts::Placeholder place) : place_(std::move(place)) {}
   Status attach(char letter, const paths::MountEntry& from);
 
-  Placeholder place_;
+  mounts::Placeholder place_;
   std::set<char> letters_;
   std::map<char, std::string> failed_;  // what was logged
 };

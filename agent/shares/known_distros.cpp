@@ -3,12 +3,12 @@
 #include <cerrno>
 
 #include "base/file.h"
-#include "config/json.h"
+#include "json/json.h"
 #include "paths/path_mapper.h"
 
 namespace causeway::shares {
 
-using config::Json;
+using json::Json;
 
 Result<KnownDistros::Enabled> KnownDistros::parse(std::string_view text) {
   const auto document = Json::parse(text);
@@ -18,7 +18,7 @@ Result<KnownDistros::Enabled> KnownDistros::parse(std::string_view text) {
   for (const auto& member : document->members()) {
     if (!paths::valid_distro_name(member.key)) return make_error("a name that no distro can have");
     bool enabled = true;
-    config::ObjectReader in(member.value);
+    json::ObjectReader in(member.value);
     in.read("enabled", enabled);
     if (auto done = in.finish(); !done) return std::move(done).error().with(member.key);
     out.emplace(member.key, enabled);

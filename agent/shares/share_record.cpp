@@ -4,14 +4,14 @@
 #include <cstdint>
 #include <cstdio>
 
-#include "config/json.h"
+#include "json/json.h"
 #include "paths/path_mapper.h"
 
 namespace causeway::shares {
 namespace {
 
-using config::Json;
-using config::ObjectReader;
+using json::Json;
+using json::ObjectReader;
 
 Json table_json(const paths::MountTable& table) {
   Json drives = Json::array();

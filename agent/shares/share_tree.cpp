@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "mounts/mount_calls.h"
 #include "paths/unix_path.h"
-#include "shares/mount_calls.h"
 
 namespace causeway::shares {
 
@@ -27,7 +27,7 @@ std::optional<SharedMount> ShareTree::root() const {
 
 const paths::MountEntry* ShareTree::entry_of(int mount_id, bool read_again) {
   if (read_again || seen_.empty()) {
-    auto mounts = own_mounts();
+    auto mounts = mounts::own_mounts();
     if (!mounts) return nullptr;
     seen_ = std::move(*mounts);
   }
@@ -40,7 +40,7 @@ const paths::MountEntry* ShareTree::entry_of(int mount_id, bool read_again) {
 // take most of the time of attaching them, so what was read last is good while it says what is
 // expected.
 std::optional<SharedMount> ShareTree::shown_by(int fd, const SharedMount* expected) {
-  const auto place = place_of(fd);
+  const auto place = mounts::place_of(fd);
   if (!place || !place->is_root) return std::nullopt;
   const auto* entry = entry_of(place->id, false);
   if (entry == nullptr || expected == nullptr ||
@@ -58,7 +58,7 @@ Result<bool> ShareTree::add(const std::string& point, const SharedMount& what, i
   if (point == "/") {
     target = std::move(*base);
   } else {
-    auto opened = open_below(base->get(), point);
+    auto opened = mounts::open_below(base->get(), point);
     if (!opened) return std::move(opened).error();
     target = std::move(*opened);
   }
@@ -71,13 +71,14 @@ Result<bool> ShareTree::add(const std::string& point, const SharedMount& what, i
     if (point == "/") return make_error("another root is shared already");
     if (known != mounts_.end() && *shown == known->second) {
       if (auto done = remove(point); !done) return std::move(done).error();
-      auto opened = open_below(base->get(), point);
+      auto opened = mounts::open_below(base->get(), point);
       if (!opened) return std::move(opened).error();
       target = std::move(*opened);
     }
   }
-  if (auto done = receive_only(tree, false); !done) return std::move(done).error().with(point);
-  if (auto done = attach_tree(tree, target.get()); !done)
+  if (auto done = mounts::receive_only(tree, false); !done)
+    return std::move(done).error().with(point);
+  if (auto done = mounts::attach_tree(tree, target.get()); !done)
     return std::move(done).error().with(point);
   record(point, what);
   return true;
@@ -97,11 +98,11 @@ Status ShareTree::remove(const std::string& point) {
                 [&](const auto& item) { return paths::is_at_or_below(item.first, point); });
   auto base = open_root();
   if (!base) return std::move(base).error();
-  const auto target = open_below(base->get(), point);
+  const auto target = mounts::open_below(base->get(), point);
   // Not to be reached: something is in its place, or its directory is gone with it.
   if (!target) return Ok{};
   if (shown_by(target->get(), nullptr) != ours) return Ok{};
-  if (auto done = detach_shown(target->get()); !done)
+  if (auto done = mounts::detach_shown(target->get()); !done)
     return std::move(done).error().with(paths::join(base_, point));
   return Ok{};
 }
@@ -126,15 +127,15 @@ std::vector<Error> ShareTree::add_engine_mounts(const std::string& engine_wsl,
   auto base = open_root();
   if (!base) return {std::move(base).error()};
   for (const auto& [from, point] : wanted) {
-    const auto target = open_below(base->get(), point, true);
+    const auto target = mounts::open_below(base->get(), point, true);
     if (!target) continue;  // this distro has no such directory
-    const auto place = place_of(target->get());
+    const auto place = mounts::place_of(target->get());
     if (place && place->is_root) continue;
-    auto tree = clone_mount(from, true);
+    auto tree = mounts::clone_mount(from, true);
     // Received only: a lazy unmount of the share takes this tree along, and from mounts shared with
     // the others it would take theirs, in every distro.
-    auto done = tree ? receive_only(tree->get(), true) : Status(tree.error());
-    if (done) done = attach_tree(tree->get(), target->get());
+    auto done = tree ? mounts::receive_only(tree->get(), true) : Status(tree.error());
+    if (done) done = mounts::attach_tree(tree->get(), target->get());
     if (!done) problems.push_back(std::move(done).error().with(paths::join(base_, point)));
   }
   return problems;

@@ -11,17 +11,17 @@
 #include "base/log.h"
 #include "handover/resolve.h"
 #include "io/timer.h"
+#include "mounts/mount_calls.h"
+#include "mounts/mount_watch.h"
 #include "paths/mount_table.h"
 #include "paths/unix_path.h"
 #include "shares/api_sockets.h"
 #include "shares/attached_shares.h"
 #include "shares/drives.h"
+#include "shares/helper_listener.h"
+#include "shares/helper_sessions.h"
 #include "shares/known_distros.h"
-#include "shares/mount_calls.h"
-#include "shares/mount_watch.h"
 #include "shares/plain_paths.h"
-#include "shares/share_server.h"
-#include "shares/share_table.h"
 
 namespace causeway::shares {
 namespace {
@@ -63,7 +63,8 @@ struct Shares::Parts {
     std::function<void(bool)> done;
   };
 
-  Parts(io::Loop& event_loop, boot::StoreClient& init_store, Options wanted_options, Events told);
+  Parts(io::Loop& event_loop, fd_store::StoreClient& init_store, Options wanted_options,
+        Events told);
 
   void start();
   void find_mounts();
@@ -82,7 +83,7 @@ struct Shares::Parts {
   DistroStatus describe(const std::string& name) const;
 
   io::Loop& loop;
-  boot::StoreClient& store;
+  fd_store::StoreClient& store;
   const Options options;
   const Events events;
   bool change_told = false;
@@ -99,14 +100,14 @@ struct Shares::Parts {
   KnownDistros known;
   ApiSockets api;
   AttachedShares attached;
-  ShareTable table;
+  HelperSessions table;
   std::optional<Drives> drives;
-  std::unique_ptr<ShareServer> server;
-  std::unique_ptr<MountWatch> watch;  // goes first
+  std::unique_ptr<HelperListener> server;
+  std::unique_ptr<mounts::MountWatch> watch;  // goes first
 };
 
-Shares::Parts::Parts(io::Loop& event_loop, boot::StoreClient& init_store, Options wanted_options,
-                     Events told)
+Shares::Parts::Parts(io::Loop& event_loop, fd_store::StoreClient& init_store,
+                     Options wanted_options, Events told)
     : loop(event_loop),
       store(init_store),
       options(std::move(wanted_options)),
@@ -169,7 +170,7 @@ void Shares::Parts::start() {
   else
     problems.push_back("no drives of Windows: " + host.error().message);
   find_mounts();
-  auto watching = MountWatch::start(loop, [this] { find_mounts(); });
+  auto watching = mounts::MountWatch::start(loop, [this] { find_mounts(); });
   if (watching)
     watch = std::move(*watching);
   else
@@ -207,7 +208,7 @@ std::vector<std::string> Shares::Parts::own_places() const {
 
 // After a change in our mount namespace: WSL's shared tmpfs, Windows' drives.
 void Shares::Parts::find_mounts() {
-  auto mounts = own_mounts();
+  auto mounts = mounts::own_mounts();
   if (!mounts) {
     log::error("shares.mounts", {{"error", mounts.error().message}});
     return;
@@ -230,8 +231,8 @@ void Shares::Parts::find_mounts() {
     wsl_mount = mount_id;
     world.wsl = wsl;
     table.set_engine_wsl(wsl);
-    server = std::make_unique<ShareServer>(
-        loop, ShareServer::Places{wsl, options.program},
+    server = std::make_unique<HelperListener>(
+        loop, HelperListener::Places{wsl, options.program},
         [this](UniqueFd connected) { table.accept(std::move(connected)); }, [this] { refresh(); });
     server->start();
   }
@@ -354,7 +355,7 @@ DistroStatus Shares::Parts::describe(const std::string& name) const {
   return out;
 }
 
-Shares::Shares(io::Loop& loop, boot::StoreClient& store, Options options, Events events)
+Shares::Shares(io::Loop& loop, fd_store::StoreClient& store, Options options, Events events)
     : parts_(std::make_unique<Parts>(loop, store, std::move(options), std::move(events))) {}
 
 Shares::~Shares() = default;

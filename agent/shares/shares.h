@@ -2,8 +2,9 @@
 // drives at /mnt/host/<letter>; and it knows the distros: which there are, which run, what is
 // integrated.
 //
-//   helper in a distro ── share.sock ──▶ ShareServer ──▶ ShareTable ──▶ mounts below /mnt/distro
-//                                                        │ events, world() ──▶ the program's wiring
+//   helper in a distro ── share.sock ──▶ HelperListener ──▶ HelperSessions ──▶ mounts below
+//                                                               │              /mnt/distro
+//                                                               └ events, world() ──▶ the wiring
 //
 // The one sign of a stopped distro is its PID 1's end. Everything is found again after the agent's
 // death: descriptors in init's store, RUN/shares.json, and the mounts themselves.
@@ -20,7 +21,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "boot/store_client.h"
+#include "fd_store/store_client.h"
 #include "handover/distro_report.h"
 #include "io/loop.h"
 #include "paths/identity.h"
@@ -93,7 +94,7 @@ class Shares {
   };
 
   // `loop` and `store` outlive it.
-  Shares(io::Loop& loop, boot::StoreClient& store, Options options, Events events);
+  Shares(io::Loop& loop, fd_store::StoreClient& store, Options options, Events events);
   ~Shares();
   Shares(const Shares&) = delete;
   Shares& operator=(const Shares&) = delete;

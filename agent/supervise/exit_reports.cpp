@@ -23,7 +23,7 @@ ExitReports::ExitReports(io::Loop& loop, UniqueFd pipe, std::function<void()> ar
 
 void ExitReports::read_now() {
   if (!pipe_) return;
-  auto reports = boot::read_exit_reports(pipe_.get());
+  auto reports = fd_store::read_exit_reports(pipe_.get());
   if (!reports) {
     log::error("exits.unreadable", {{"error", reports.error().message}});
     poll_->watch(0);

@@ -11,7 +11,7 @@
 #include <optional>
 
 #include "base/unique_fd.h"
-#include "boot/store_client.h"
+#include "fd_store/store_client.h"
 #include "io/loop.h"
 #include "io/poll.h"
 #include "process/pidfd.h"
@@ -32,7 +32,7 @@ class ExitReports {
  private:
   UniqueFd pipe_;
   std::function<void()> arrived_;
-  std::deque<boot::ExitReport> reports_;
+  std::deque<fd_store::ExitReport> reports_;
   std::unique_ptr<io::Poll> poll_;
 };
 

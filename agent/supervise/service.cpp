@@ -52,7 +52,7 @@ Service::Service(Surroundings& around, LoadedService loaded)
   if (spec().cgroup) {
     const auto mountinfo = file::read("/proc/self/mountinfo", 16 << 20);
     const auto own = file::read("/proc/self/cgroup");
-    if (mountinfo && own) groups_ = boot::service_groups(*mountinfo, *own, spec().name);
+    if (mountinfo && own) groups_ = cgroups::service_groups(*mountinfo, *own, spec().name);
   }
   open_log();
 }
@@ -227,8 +227,8 @@ void Service::spawn() {
   child.pid_file = path(".pid");
   child.oom_score_adj = spec().oom_score_adj;
   if (spec().nofile) child.nofile = static_cast<std::uint64_t>(*spec().nofile);
-  (void)boot::carry_out(groups_.to_make,
-                        [&](const Error& error) { start_notes_.push_back(error.message); });
+  (void)cgroups::carry_out(groups_.to_make,
+                           [&](const Error& error) { start_notes_.push_back(error.message); });
   // Before the process: an agent that finds a process also finds what it was started with.
   auto saved = file::write_atomic(path(".spec.json"), loaded_.source);
   auto started = saved ? process::start_child(child) : Result<process::Child>(saved.error());

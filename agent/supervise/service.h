@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "boot/cgroup.h"
-#include "boot/store_client.h"
+#include "cgroups/cgroup.h"
+#include "fd_store/store_client.h"
 #include "io/loop.h"
 #include "io/path_watch.h"
 #include "io/poll.h"
@@ -37,7 +37,7 @@ namespace causeway::supervise {
 struct Surroundings {
   io::Loop& loop;
   process::Reaper& reaper;
-  boot::StoreClient& store;
+  fd_store::StoreClient& store;
   ExitReports& reports;
   Places places;
   LogLimits log_limits;
@@ -121,7 +121,7 @@ class Service {
   bool unsaved_ = false;
   std::vector<std::string> start_notes_;  // of the present process's set-up
   std::string side_note_;                 // of after_ready and before_shutdown
-  boot::ServiceGroups groups_;
+  cgroups::ServiceGroups groups_;
   std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
 
   // Stop first what can call back.

@@ -14,11 +14,12 @@
 // waiting      Its prepare commands run, and the services it needs become ready; both must be done.
 // starting     It runs and has not answered its probe. Too long: stopped, and counted as failed.
 // ready        It answered. Needs that are lost now are not its end: dockerd finds a new
-// containerd. stopping     It got its stop signal, for `after_stop`. killing      It outlived the
-// stop's deadline and got SIGKILL. No deadline of ours can help here. backing_off  It failed; a
-// timer brings the next try. failed       `limit` starts within the window never became ready. Only
-// a request starts it again. invalid      Its file is broken, or its needs can't be met. Only a new
-// file helps.
+//              containerd.
+// stopping     It got its stop signal, for `after_stop`.
+// killing      It outlived the stop's deadline and got SIGKILL. No deadline of ours can help here.
+// backing_off  It failed; a timer brings the next try.
+// failed       `limit` starts within the window never became ready. Only a request starts it again.
+// invalid      Its file is broken, or its needs can't be met. Only a new file helps.
 //
 // Only runs that never became ready count towards `failed`: the limit is for what can't work. A
 // daemon that worked and was killed is wanted back; its delay grows too, but stays short

@@ -10,13 +10,13 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "config/json.h"
+#include "json/json.h"
 
 namespace causeway::supervise {
 namespace {
 
-using config::Json;
-using config::ObjectReader;
+using json::Json;
+using json::ObjectReader;
 
 constexpr std::size_t kMaxName = 32;  // fits a cgroup, and with "log." a slot of init's store
 constexpr std::int64_t kDayS = 24 * 60 * 60;

@@ -2,11 +2,11 @@
 
 #include <limits>
 
-#include "config/json.h"
+#include "json/json.h"
 
 namespace causeway::supervise {
 
-using config::Json;
+using json::Json;
 
 std::string to_json(const SavedState& state) {
   Json notes = Json::array();
@@ -27,7 +27,7 @@ Result<SavedState> parse_saved_state(std::string_view content) {
   SavedState out;
   std::int64_t restarts = 0;
   bool wanted = false;
-  config::ObjectReader in(*document);
+  json::ObjectReader in(*document);
   in.read("restarts", restarts, 0, std::numeric_limits<unsigned>::max());
   in.read("started_at_ms", out.started_at_ms, 0, kMost);
   in.read("ready_at_ms", out.ready_at_ms, 0, kMost);

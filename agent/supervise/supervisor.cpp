@@ -33,7 +33,7 @@ std::vector<std::string> service_environment() {
 
 }  // namespace
 
-Supervisor::Supervisor(io::Loop& loop, boot::StoreClient& store, Options options)
+Supervisor::Supervisor(io::Loop& loop, fd_store::StoreClient& store, Options options)
     : loop_(loop),
       store_(store),
       options_(std::move(options)),

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "boot/store_client.h"
+#include "fd_store/store_client.h"
 #include "io/loop.h"
 #include "io/timer.h"
 #include "process/reaper.h"
@@ -34,7 +34,7 @@ class Supervisor {
 
   // Takes the slots `exits` and `log.*` out of `store`, and puts the FIFOs that it makes. `store`
   // and `loop` outlive it.
-  Supervisor(io::Loop& loop, boot::StoreClient& store, Options options);
+  Supervisor(io::Loop& loop, fd_store::StoreClient& store, Options options);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -80,7 +80,7 @@ class Supervisor {
   void start_with_needs(Service& service, unsigned depth);
 
   io::Loop& loop_;
-  boot::StoreClient& store_;
+  fd_store::StoreClient& store_;
   Options options_;
   process::Reaper reaper_;
   ExitReports reports_;

@@ -1,9 +1,8 @@
 // The hello with which both ends of a link begin, before yamux: who speaks, in which version, and
 // that both belong to the same boot.
 //
-//   shim ── hello: its own nonce, and as `expected` the agent's from the line CAUSEWAY/1 ──▶ agent
-//   shim ◀── hello: the agent's nonce, the shim's as `expected`; or a refusal with its text ──
-//   agent
+//   shim ── hello: its own nonce; as `expected` the agent's, from the line CAUSEWAY/1 ──▶ agent
+//   shim ◀── hello: the agent's nonce, the shim's as `expected`; or a refusal's text ── agent
 //
 // The shim speaks first, and the agent's nonce is told to nobody who doesn't know it: so a stale
 // peer (a distro made anew in a living VM) and a stranger are both found out.

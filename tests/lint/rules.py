@@ -106,6 +106,9 @@ def table_is_whole(tree):
                  for m in sorted(set(table) - folders - {"main"})]
     for module, used in sorted(table.items()):
         problems += [f"agent/README.md: {module} may use {u}, which has no row" for u in sorted(used - set(table))]
+    rows = list(table)
+    problems += [f"agent/README.md: {m} may use {u}, whose row stands below: arrows point down, towards the first row"
+                 for m in rows for u in sorted(table[m]) if u in table and rows.index(u) > rows.index(m)]
     done, on_path = set(), []
 
     def visit(module):
@@ -148,8 +151,41 @@ def layering(tree):
     return sorted(set(problems))
 
 
+# PID 1's folder is nobody's library: its options, for the command line, and no more.
+MOST_INCLUDES_OF_INIT = 2
+
+
+def processes(tree):
+    """`cli` may use at most half of the modules, and PID 1's folder is included from outside at most twice."""
+    try:
+        table = may_use(tree)
+    except ValueError as error:
+        return [str(error)]
+    problems = []
+    if 2 * len(table.get("cli", ())) > len(table):
+        problems.append(f"agent/README.md: cli may use {len(table['cli'])} of {len(table)} modules; it is only what people type")
+    from_outside = [f"{path}:{line}" for path in tree.sources("agent") if not path.startswith("agent/init/")
+                    for line, name, quoted in includes(tree.text(path)) if quoted and name.startswith("init/")]
+    if len(from_outside) > MOST_INCLUDES_OF_INIT:
+        problems.append("agent/init/ is PID 1's alone, and is included by " + ", ".join(from_outside))
+    return problems
+
+
+COMMENT_COLUMNS = 100
+
+
+def comments(tree):
+    """No comment line is longer than 100 columns: the formatter leaves comments alone, so that tables and diagrams survive."""
+    problems = []
+    for path in tree.sources("agent", "host-shim", "tests"):
+        for number, line in enumerate((tree.text(path) or "").splitlines(), 1):
+            if len(line) > COMMENT_COLUMNS and line.lstrip().startswith(("//", "/*", "* ")):
+                problems.append(f"{path}:{number}: a comment line of {len(line)} columns; wrap it at {COMMENT_COLUMNS}")
+    return problems
+
+
 # A library, the one folder whose .cpp files include it, and whether headers there may.
-HIDDEN = (("uv.h", "io", False), ("nlohmann/", "config", False), ("spdlog/", "base", False), ("fmt/", "base", False),
+HIDDEN = (("uv.h", "io", False), ("nlohmann/", "json", False), ("spdlog/", "base", False), ("fmt/", "base", False),
           ("boost/", "http", False), ("CLI/", "cli", False))
 # The Windows program is one folder: there these stand behind its own headers.
 SHIM_LIBRARIES = ("nlohmann/", "CLI/")
@@ -246,6 +282,8 @@ def text_files(tree):
 
 SNAKE = re.compile(r"_?[a-z0-9]+(?:_[a-z0-9]+)*(?:\.[a-z0-9]+)*|__init__\.py|README\.md|Dockerfile|package-lock\.json")  # the last one is npm's name
 EMPTY_WORDS = {"common", "util", "utils", "misc", "helper", "helpers", "manager", "impl", "stuff"}
+# In agent/ "the helper" is a process, `causeway distro`: a name may begin with it, not end.
+SUBJECTS = {"helper"}
 TOP = {"agent", "host-shim", "packaging", "rootfs", "tests", "meson.build", "meson_options.txt", "README.md", "LICENSE", "CONTRIBUTING.md",
        "SECURITY.md", "CHANGELOG.md"}
 
@@ -262,7 +300,10 @@ def names(tree):
         for part in parts[1:]:
             if not SNAKE.fullmatch(part):
                 problems.append(f"{path}: {part} is not snake_case")
-            if set(part.split(".")[0].split("_")) & EMPTY_WORDS:
+            words = part.split(".")[0].removesuffix("_test").split("_")
+            if len(words) > 1 and words[0] in SUBJECTS:
+                words = words[1:]
+            if set(words) & EMPTY_WORDS:
                 problems.append(f"{path}: {part} doesn't say what is in it")
     return sorted(set(problems))
 
@@ -336,5 +377,5 @@ def status_table(tree):
     return problems
 
 
-RULES = (table_is_whole, layering, shim_layering, hidden_libraries, headers, formatting, text_files, names, test_names, built, scripts, imports,
-         status_table)
+RULES = (table_is_whole, layering, processes, comments, shim_layering, hidden_libraries, headers, formatting, text_files, names, test_names, built, scripts,
+         imports, status_table)

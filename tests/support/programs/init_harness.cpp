@@ -31,10 +31,11 @@
 #include <string>
 #include <vector>
 
+#include "base/exit_code.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "boot/init.h"
-#include "boot/store_client.h"
+#include "fd_store/store_client.h"
+#include "init/init.h"
 
 using namespace causeway;
 
@@ -46,7 +47,7 @@ std::string quoted(std::string_view s) {
 
 class FakeAgent {
  public:
-  explicit FakeAgent(std::string run, boot::StoreClient client)
+  explicit FakeAgent(std::string run, fd_store::StoreClient client)
       : run_(std::move(run)), client_(std::move(client)) {}
 
   int serve() {
@@ -208,7 +209,7 @@ class FakeAgent {
   std::string exits() const {
     const auto pipe = client_.inherited().find("exits");
     if (pipe == client_.inherited().end()) return "no pipe";
-    const auto reports = boot::read_exit_reports(pipe->second.get());
+    const auto reports = fd_store::read_exit_reports(pipe->second.get());
     if (!reports) return reports.error().message;
     std::string out = "[";
     for (const auto& report : *reports) {
@@ -243,7 +244,7 @@ class FakeAgent {
 
  private:
   std::string run_;
-  boot::StoreClient client_;
+  fd_store::StoreClient client_;
   bool stubborn_ = false;
   int hangups_ = 0;
 };
@@ -254,7 +255,7 @@ int run_agent(const std::vector<std::string>& arguments) {
     if (arguments[i] == "--run") run = arguments[i + 1];
   if (auto code = file::read(run + "/agent.fail")) return std::atoi(code->c_str());
   if (const char* init = std::getenv("CAUSEWAY_INIT_FD")) FakeAgent::init_socket = std::atoi(init);
-  auto client = boot::StoreClient::from_environment();
+  auto client = fd_store::StoreClient::from_environment();
   if (!client) {
     std::fprintf(stderr, "%s\n", client.error().message.c_str());
     return 4;
@@ -263,13 +264,13 @@ int run_agent(const std::vector<std::string>& arguments) {
 }
 
 int run_init(const std::vector<std::string>& arguments) {
-  boot::InitOptions options;
+  init::InitOptions options;
   for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
     const auto& value = arguments[i + 1];
     const auto& name = arguments[i];
     if (name == "--mode") {
-      auto mode = boot::parse_mode(value);
-      if (!mode) return boot::kExitUsage;
+      auto mode = init::parse_mode(value);
+      if (!mode) return causeway::kUsage;
       options.mode = *mode;
     } else if (name == "--versions") {
       options.versions = value;
@@ -286,10 +287,10 @@ int run_init(const std::vector<std::string>& arguments) {
     } else if (name == "--stop-timeout") {
       options.stop_timeout = std::chrono::seconds(std::atoi(value.c_str()));
     } else {
-      return boot::kExitUsage;
+      return causeway::kUsage;
     }
   }
-  return boot::run_init(options);
+  return init::run_init(options);
 }
 
 }  // namespace

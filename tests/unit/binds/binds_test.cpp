@@ -152,7 +152,7 @@ struct CheckRig {
     return *got;
   }
   test::ScriptedEngine engine;
-  engine_client::EngineClient client{engine.loop, engine.socket()};
+  http_client::HttpClient client{engine.loop, engine.socket()};
   FakeDistros distros{engine.loop};
   binds::BindCheck checker{distros, client, engine.folder, "/mnt"};
 };

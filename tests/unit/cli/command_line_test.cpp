@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "cli/exit_codes.h"
+#include "base/exit_code.h"
 
 using namespace causeway;
 using namespace causeway::cli;
@@ -118,11 +118,12 @@ TEST_CASE("cli/command_line: status") {
 
 TEST_CASE("cli/command_line: relative paths become absolute, here") {
   const std::string here = std::filesystem::current_path().string();
-  const auto options = command_of<AgentOptions>({"agent", "--run", "x", "--data=./y/../z/"});
+  const auto options =
+      command_of<daemon::AgentOptions>({"agent", "--run", "x", "--data=./y/../z/"});
   CHECK(options.run == here + "/x");
   CHECK(options.data == here + "/z");
   CHECK(options.etc == "/etc/causeway");
-  CHECK(command_of<AgentOptions>({"agent", "--etc", "/"}).etc == "/");
+  CHECK(command_of<daemon::AgentOptions>({"agent", "--etc", "/"}).etc == "/");
 }
 
 TEST_CASE("cli/command_line: logs") {
@@ -136,10 +137,10 @@ TEST_CASE("cli/command_line: logs") {
 }
 
 TEST_CASE("cli/command_line: start, stop, restart") {
-  CHECK(command_of<ActOptions>({"start", "x"}).action == control::Action::start);
-  CHECK(command_of<ActOptions>({"stop", "x"}).action == control::Action::stop);
+  CHECK(command_of<ActOptions>({"start", "x"}).action == control_api::Action::start);
+  CHECK(command_of<ActOptions>({"stop", "x"}).action == control_api::Action::stop);
   const auto options = command_of<ActOptions>({"restart", "x", "--no-wait", "--timeout", "7"});
-  CHECK(options.action == control::Action::restart);
+  CHECK(options.action == control_api::Action::restart);
   CHECK(options.service == "x");
   CHECK(!options.wait);
   CHECK(options.timeout_s == 7);
@@ -147,22 +148,22 @@ TEST_CASE("cli/command_line: start, stop, restart") {
 }
 
 TEST_CASE("cli/command_line: init and agent") {
-  auto init = command_of<boot::InitOptions>({"init"});
+  auto init = command_of<init::InitOptions>({"init"});
   CHECK(!init.mode);
   CHECK(init.run == "/run/causeway");
   CHECK(init.stop_timeout.count() == 60);
   CHECK(init.agent.empty());
-  CHECK(!command_of<boot::InitOptions>({"init", "--mode", "auto"}).mode);
-  init = command_of<boot::InitOptions>({"init", "--mode=wsl", "--versions", "/versions",
+  CHECK(!command_of<init::InitOptions>({"init", "--mode", "auto"}).mode);
+  init = command_of<init::InitOptions>({"init", "--mode=wsl", "--versions", "/versions",
                                         "--version", "1.2", "--stop-timeout", "5", "--data", "/d",
                                         "--etc", "/e", "--run", "/r", "--agent", "/bin/a"});
-  CHECK(init.mode == boot::Mode::wsl);
+  CHECK(init.mode == init::Mode::wsl);
   CHECK(init.versions == "/versions");
   CHECK(init.version == "1.2");
   CHECK(init.stop_timeout.count() == 5);
   CHECK(init.data == "/d");
   CHECK(init.agent == "/bin/a");
-  const auto agent = command_of<AgentOptions>(
+  const auto agent = command_of<daemon::AgentOptions>(
       {"agent", "--run", "/r", "--data", "/d", "--etc", "/e", "--log-level", "debug"});
   CHECK(agent.run == "/r");
   CHECK(agent.data == "/d");
@@ -173,14 +174,14 @@ TEST_CASE("cli/command_line: init and agent") {
 TEST_CASE("cli/command_line: check-config, engine-config, version") {
   CHECK(command_of<CheckConfigOptions>({"check-config"}).etc == "/etc/causeway");
   CHECK(command_of<CheckConfigOptions>({"check-config", "--user-file", "/x"}).user_file == "/x");
-  CHECK(!command_of<config::EngineConfigOptions>({"engine-config"}).live_restore);
-  const auto options = command_of<config::EngineConfigOptions>(
+  CHECK(!command_of<engine_setup::EngineConfigOptions>({"engine-config"}).live_restore);
+  const auto options = command_of<engine_setup::EngineConfigOptions>(
       {"engine-config", "--live-restore=false", "--reload"});
   CHECK(options.live_restore == false);
   CHECK(options.reload);
   CHECK(!options.accept);
-  CHECK(command_of<config::EngineConfigOptions>({"engine-config", "--accept"}).accept);
-  CHECK(command_of<config::HostSetupOptions>({"host-setup", "--etc", "/e"}).etc == "/e");
+  CHECK(command_of<engine_setup::EngineConfigOptions>({"engine-config", "--accept"}).accept);
+  CHECK(command_of<engine_setup::HostSetupOptions>({"host-setup", "--etc", "/e"}).etc == "/e");
   CHECK(command_of<VersionOptions>({"version", "--json"}).json);
   CHECK(!command_of<VersionOptions>({"--version"}).json);
 }
@@ -207,7 +208,9 @@ TEST_CASE("cli/command_line: distros") {
   const auto options = command_of<DistroOptions>({"distro", "disable", "x", "--no-wait"});
   CHECK(options.action == Action::disable);
   CHECK(!options.wait);
-  CHECK(command_of<AwaitSharesOptions>({"await-shares", "--timeout", "3"}).timeout_s == 3);
+  CHECK(
+      command_of<engine_setup::AwaitSharesOptions>({"await-shares", "--timeout", "3"}).timeout_s ==
+      3);
   for (const char* action : {"enable", "disable", "nonsense"})
     CHECK(std::holds_alternative<Answer>(parse_command_line({"distro", action})));
 }

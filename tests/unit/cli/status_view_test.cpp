@@ -9,27 +9,28 @@
 #include "cli/table.h"
 
 using namespace causeway::cli;
-using namespace causeway::control;
+using namespace causeway;
 
 namespace {
 
-ServiceStatus service(const char* name, ServiceState state, std::vector<std::string> needs = {}) {
-  ServiceStatus out;
+control_api::ServiceStatus service(const char* name, control_api::ServiceState state,
+                                   std::vector<std::string> needs = {}) {
+  control_api::ServiceStatus out;
   out.name = name;
   out.state = state;
   out.needs = std::move(needs);
   return out;
 }
 
-ProductStatus healthy() {
-  ProductStatus out;
-  out.engine = {EngineState::ready, "", 754};
+control_api::ProductStatus healthy() {
+  control_api::ProductStatus out;
+  out.engine = {control_api::EngineState::ready, "", 754};
   out.agent = {"0.1.0", 7, 760, 1, 5'452'595};
-  auto containerd = service("containerd", ServiceState::ready);
+  auto containerd = service("containerd", control_api::ServiceState::ready);
   containerd.pid = 12;
   containerd.age_s = 759;
   containerd.memory_bytes = 36'805'017;
-  auto dockerd = service("dockerd", ServiceState::ready, {"containerd"});
+  auto dockerd = service("dockerd", control_api::ServiceState::ready, {"containerd"});
   dockerd.pid = 12'345;
   dockerd.age_s = 754;
   dockerd.restarts = 2;
@@ -47,8 +48,8 @@ bool has(const std::string& text, std::string_view part) {
 }  // namespace
 
 TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to be done") {
-  ProductStatus status = healthy();
-  DistroStatus ubuntu;
+  control_api::ProductStatus status = healthy();
+  control_api::DistroStatus ubuntu;
   ubuntu.name = "Ubuntu";
   ubuntu.state = "attached";
   ubuntu.mounts = 3;
@@ -56,7 +57,7 @@ TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to b
   ubuntu.items = {{"link", "/usr/local/bin/docker", "left_alone", "a file of yours is there"},
                   {"link", "/usr/local/bin/kubectl", "added", ""}};
   ubuntu.notes = {"open a new shell"};
-  DistroStatus old;
+  control_api::DistroStatus old;
   old.name = "old";
   old.state = "disabled";
   old.reason = "by `causeway distro disable old`";
@@ -72,7 +73,7 @@ TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to b
 }
 
 TEST_CASE("cli/status_view: the link, connected or not, and who was sent away") {
-  ProductStatus status = healthy();
+  control_api::ProductStatus status = healthy();
   status.link.listeners = {{"unix", "/run/causeway/link.sock", "listening", ""},
                            {"vsock", "port 1129775105", "failed", "bind: No such device"}};
   std::string screen = status_screen(status, {});
@@ -92,7 +93,7 @@ TEST_CASE("cli/status_view: the link, connected or not, and who was sent away") 
 }
 
 TEST_CASE("cli/distro_view: asked for in full, it shows what was added too") {
-  DistroStatus distro;
+  control_api::DistroStatus distro;
   distro.name = "Ubuntu";
   distro.state = "attached";
   distro.items = {{"link", "/usr/local/bin/kubectl", "added", ""},
@@ -123,9 +124,9 @@ TEST_CASE("cli/status_view: the screen, in full") {
 
 TEST_CASE("cli/status_view: why something doesn't run, with the end of its log") {
   auto status = healthy();
-  status.engine = {EngineState::down, "dockerd has failed", 3};
+  status.engine = {control_api::EngineState::down, "dockerd has failed", 3};
   status.agent.starts = 3;
-  status.services[1] = service("dockerd", ServiceState::failed, {"containerd"});
+  status.services[1] = service("dockerd", control_api::ServiceState::failed, {"containerd"});
   status.services[1].reason = "exited with code 1";
   for (int i = 0; i < 20; ++i) status.services[1].last_lines.push_back("line " + std::to_string(i));
   const auto screen = status_screen(status, {});
@@ -163,7 +164,7 @@ TEST_CASE("cli/status_view: nothing is wider than 80 columns, and no foreign byt
 }
 
 TEST_CASE("cli/status_view: no services, no engine") {
-  ProductStatus status;
+  control_api::ProductStatus status;
   status.agent.version = "0.1.0";
   const auto screen = status_screen(status, {});
   CHECK(screen.starts_with("engine not configured\n"));
@@ -171,52 +172,68 @@ TEST_CASE("cli/status_view: no services, no engine") {
 }
 
 TEST_CASE("cli/status_view: what a wait ends with") {
-  using S = ServiceState;
+  using S = control_api::ServiceState;
   struct Case {
     const char* name;
-    EngineState engine;
-    std::vector<ServiceStatus> services;
+    control_api::EngineState engine;
+    std::vector<control_api::ServiceStatus> services;
     bool ready;
     bool hopeless;
   };
   const Case cases[] = {
-      {"all is well", EngineState::ready, {service("dockerd", S::ready)}, true, false},
-      {"just begun", EngineState::starting, {}, false, false},
-      {"on its way", EngineState::starting, {service("dockerd", S::starting)}, false, false},
-      {"down, tried again", EngineState::down, {service("dockerd", S::backing_off)}, false, false},
-      {"given up", EngineState::down, {service("dockerd", S::failed)}, false, true},
-      {"stopped", EngineState::down, {service("dockerd", S::off)}, false, true},
+      {"all is well", control_api::EngineState::ready, {service("dockerd", S::ready)}, true, false},
+      {"just begun", control_api::EngineState::starting, {}, false, false},
+      {"on its way",
+       control_api::EngineState::starting,
+       {service("dockerd", S::starting)},
+       false,
+       false},
+      {"down, tried again",
+       control_api::EngineState::down,
+       {service("dockerd", S::backing_off)},
+       false,
+       false},
+      {"given up", control_api::EngineState::down, {service("dockerd", S::failed)}, false, true},
+      {"stopped", control_api::EngineState::down, {service("dockerd", S::off)}, false, true},
       {"waits for what has failed",
-       EngineState::down,
+       control_api::EngineState::down,
        {service("containerd", S::failed), service("dockerd", S::waiting, {"containerd"})},
        false,
        true},
       {"waits for what tries again",
-       EngineState::down,
+       control_api::EngineState::down,
        {service("containerd", S::backing_off), service("dockerd", S::waiting, {"containerd"})},
        false,
        false},
       {"prepares",
-       EngineState::down,
+       control_api::EngineState::down,
        {service("containerd", S::ready), service("dockerd", S::waiting, {"containerd"})},
        false,
        false},
       {"a circle",
-       EngineState::down,
+       control_api::EngineState::down,
        {service("a", S::waiting, {"b"}), service("b", S::waiting, {"a"})},
        false,
        true},
       {"no engine, all run",
-       EngineState::absent,
+       control_api::EngineState::absent,
        {service("x", S::ready), service("y", S::off)},
        true,
        false},
-      {"no engine, one starts", EngineState::absent, {service("x", S::starting)}, false, false},
-      {"no engine, one failed", EngineState::absent, {service("x", S::failed)}, false, true},
+      {"no engine, one starts",
+       control_api::EngineState::absent,
+       {service("x", S::starting)},
+       false,
+       false},
+      {"no engine, one failed",
+       control_api::EngineState::absent,
+       {service("x", S::failed)},
+       false,
+       true},
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
-    ProductStatus status;
+    control_api::ProductStatus status;
     status.engine.state = c.engine;
     status.services = c.services;
     CHECK(is_ready(status) == c.ready);
@@ -225,8 +242,9 @@ TEST_CASE("cli/status_view: what a wait ends with") {
 }
 
 TEST_CASE("cli/status_view: progress names what isn't there yet") {
-  ProductStatus status;
-  status.services = {service("containerd", ServiceState::ready),
-                     service("dockerd", ServiceState::starting), service("k3s", ServiceState::off)};
+  control_api::ProductStatus status;
+  status.services = {service("containerd", control_api::ServiceState::ready),
+                     service("dockerd", control_api::ServiceState::starting),
+                     service("k3s", control_api::ServiceState::off)};
   CHECK(progress_line(status) == "dockerd starting");
 }

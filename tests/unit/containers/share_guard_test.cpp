@@ -70,7 +70,7 @@ struct Rig {
   }
 
   test::ScriptedEngine engine;
-  engine_client::EngineClient client;
+  http_client::HttpClient client;
   std::set<std::string> attached;
   std::string bad;
   bool remembered_at_stop = false;

@@ -22,11 +22,11 @@ TEST_CASE("control/control_server: one connection, several requests") {
   REQUIRE(client.answer());
   CHECK(client.status() == 200);
   CHECK(client.field("content-type") == "application/json");
-  CHECK(client.body == to_json(rig.backend.now));
+  CHECK(client.body == control_api::to_json(rig.backend.now));
 
   client.request("GET", "/v1/version");
   REQUIRE(client.answer());
-  CHECK(client.body == version_json(CAUSEWAY_VERSION));
+  CHECK(client.body == control_api::version_json(CAUSEWAY_VERSION));
   CHECK(rig.server->sessions() == 1);
 
   client.close();
@@ -180,16 +180,17 @@ TEST_CASE("control/control_server: an action is answered with what it has begun"
   client.request("POST", "/v1/services/dockerd/start", "Content-Length: 0\r\n");
   REQUIRE(client.answer());
   CHECK(client.status() == 409);
-  CHECK(client.body == error_json(rig.backend.refusal));
+  CHECK(client.body == control_api::error_json(rig.backend.refusal));
 }
 
 TEST_CASE("control/control_server: wait=1 answers when the state is reached, or can't be") {
   struct Case {
     const char* action;
-    std::vector<ServiceState> states;  // after the command; all but the last leave it waiting
+    std::vector<control_api::ServiceState>
+        states;  // after the command; all but the last leave it waiting
     int status;
   };
-  using S = ServiceState;
+  using S = control_api::ServiceState;
   const Case cases[] = {
       {"start", {S::waiting, S::starting, S::backing_off, S::ready}, 200},
       {"start", {S::starting, S::failed}, 500},
@@ -334,9 +335,9 @@ TEST_CASE("control/control_server: events tell the status now and after changes,
   auto client = rig.connect();
   client.request("GET", "/v1/events");
   REQUIRE(client.lines(1));
-  CHECK(client.body == to_json(rig.backend.now) + "\n");
+  CHECK(client.body == control_api::to_json(rig.backend.now) + "\n");
   client.body.clear();
-  rig.backend.now.engine.state = EngineState::down;
+  rig.backend.now.engine.state = control_api::EngineState::down;
   rig.server->status_changed();
   rig.backend.now.engine.reason = "gone";
   rig.server->status_changed();
@@ -345,7 +346,7 @@ TEST_CASE("control/control_server: events tell the status now and after changes,
     rig.loop.turn();
     client.take_some();
   }
-  CHECK(client.body == to_json(rig.backend.now) + "\n");
+  CHECK(client.body == control_api::to_json(rig.backend.now) + "\n");
 }
 
 TEST_CASE("control/control_server: goes away under its clients") {

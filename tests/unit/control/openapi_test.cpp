@@ -5,15 +5,15 @@
 #include <string>
 
 #include "base/file.h"
-#include "config/json.h"
 #include "control/routes.h"
+#include "json/json.h"
 #include "rig.h"
 
 extern const char* const kOpenApiFile;
 
 using namespace causeway;
 using namespace causeway::control;
-using config::Json;
+using json::Json;
 
 namespace {
 
@@ -106,8 +106,8 @@ TEST_CASE("control/openapi: every documented operation answers as documented") {
         target.replace(at, 6, "dockerd");
       if (operation.value.find("requestBody") != nullptr) continue;  // tests of their own
       Rig rig;
-      rig.backend.behind_command =
-          target.ends_with("/stop") ? ServiceState::off : ServiceState::ready;
+      rig.backend.behind_command = target.ends_with("/stop") ? control_api::ServiceState::off
+                                                             : control_api::ServiceState::ready;
       const bool service = path.key.starts_with("/v1/services/");
       const int begun = service ? 202 : 204;
       check(api, rig, operation.key, path.key, target, operation.key == "post" ? begun : 200);
@@ -122,7 +122,7 @@ TEST_CASE("control/openapi: every documented operation answers as documented") {
     }
   }
   Rig rig;
-  rig.backend.behind_command = ServiceState::failed;
+  rig.backend.behind_command = control_api::ServiceState::failed;
   check(api, rig, "post", "/v1/services/{name}/start", "/v1/services/dockerd/start?wait=1", 500);
   check(api, rig, "get", "/v1/logs", "/v1/logs?service=nobody", 404);
   Limits limits;

@@ -20,32 +20,32 @@
 namespace causeway::control {
 
 struct ScriptedBackend final : ControlBackend {
-  ProductStatus now;
-  std::vector<LogLine> kept;
+  control_api::ProductStatus now;
+  std::vector<control_api::LogLine> kept;
   std::string refusal;  // what perform() answers, when not empty
   std::vector<std::string> performed;
   bool last_was_fresh = false;
-  ServiceState behind_command = ServiceState::starting;
+  control_api::ServiceState behind_command = control_api::ServiceState::starting;
 
   ScriptedBackend() {
-    now.engine = {EngineState::ready, "", 12};
+    now.engine = {control_api::EngineState::ready, "", 12};
     now.agent = {"9.8.7", 42, 100, 2, 5'000'000};
-    ServiceStatus containerd;
+    control_api::ServiceStatus containerd;
     containerd.name = "containerd";
-    containerd.state = ServiceState::ready;
+    containerd.state = control_api::ServiceState::ready;
     containerd.since = 1'700'000'000;
     containerd.pid = 7;
     containerd.memory_bytes = 1000;
-    ServiceStatus dockerd = containerd;
+    control_api::ServiceStatus dockerd = containerd;
     dockerd.name = "dockerd";
     dockerd.needs = {"containerd"};
-    ServiceStatus k3s;
+    control_api::ServiceStatus k3s;
     k3s.name = "k3s";
     k3s.reason = "disabled";
     k3s.last_lines = {"one", "two"};
     now.services = {containerd, dockerd, k3s};
     now.sockets = {{"/run/causeway/engine.sock", "Docker API", 3, 1}};
-    DistroStatus ubuntu;
+    control_api::DistroStatus ubuntu;
     ubuntu.name = "Ubuntu";
     ubuntu.state = "attached";
     ubuntu.mounts = 3;
@@ -59,35 +59,38 @@ struct ScriptedBackend final : ControlBackend {
     now.notes = {{true, "careful"}, {false, "by the way"}};
     kept = {{"containerd", "first"}, {"dockerd", "second"}, {"dockerd", "third"}};
   }
-  ServiceStatus& service(std::string_view name) {
+  control_api::ServiceStatus& service(std::string_view name) {
     for (auto& candidate : now.services)
       if (candidate.name == name) return candidate;
     std::abort();
   }
 
-  ProductStatus status() override { return now; }
+  control_api::ProductStatus status() override { return now; }
   bool has_service(std::string_view name) override { return now.find(name) != nullptr; }
-  std::vector<LogLine> logs(std::string_view name, std::size_t tail, bool fresh) override {
+  std::vector<control_api::LogLine> logs(std::string_view name, std::size_t tail,
+                                         bool fresh) override {
     last_was_fresh = fresh;
-    std::deque<LogLine> out;
+    std::deque<control_api::LogLine> out;
     for (const auto& line : kept)
       if (name.empty() || line.service == name) out.push_back(line);
     while (out.size() > tail) out.pop_front();
     return {out.begin(), out.end()};
   }
-  Status perform(Action action, std::string_view name) override {
+  Status perform(control_api::Action action, std::string_view name) override {
     if (!refusal.empty()) return make_error(refusal);
     constexpr std::array kNames = {"start ", "stop ", "restart "};
     performed.push_back(kNames.at(static_cast<std::size_t>(action)) + std::string(name));
     service(name).state = behind_command;
     return Ok{};
   }
-  LinkContact link_contact() override { return {"00112233445566778899aabbccddeeff", 5, 1}; }
-  Result<ClockStep> step_clock(std::int64_t unix_ms) override {
+  control_api::LinkContact link_contact() override {
+    return {"00112233445566778899aabbccddeeff", 5, 1};
+  }
+  Result<control_api::ClockStep> step_clock(std::int64_t unix_ms) override {
     if (!refusal.empty()) return make_error(refusal);
     if (unix_ms == 0) return Error{"1970 can't be meant", EINVAL};
     performed.push_back("clock " + std::to_string(unix_ms));
-    return ClockStep{true, -1500};
+    return control_api::ClockStep{true, -1500};
   }
   Status enable_distro(std::string_view distro, bool enabled) override {
     if (!refusal.empty()) return make_error(refusal);

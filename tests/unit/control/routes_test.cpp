@@ -8,7 +8,7 @@ TEST_CASE("control/routes: names are percent-decoded, and a slash in one isn't a
   const Match m = match("POST", "/v1/services/a%2Fb%20c/start");
   REQUIRE(m.route != nullptr);
   CHECK(m.name == "a/b c");
-  CHECK(m.route->action == Action::start);
+  CHECK(m.route->action == causeway::control_api::Action::start);
 }
 
 TEST_CASE("control/routes: query values") {

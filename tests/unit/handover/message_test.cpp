@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "config/json.h"
+#include "json/json.h"
 
 using namespace causeway;
 using namespace causeway::handover;

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "../boot/samples.h"
+#include "../cgroups/samples.h"
 
 namespace samples {
 

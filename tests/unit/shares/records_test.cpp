@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "sandbox.h"
+#include "../mounts/sandbox.h"
 #include "shares/drives.h"
 #include "shares/known_distros.h"
 #include "shares/share_record.h"
@@ -51,7 +51,7 @@ TEST_CASE("shares/share_record: slots are named by a hash, and the store takes t
   CHECK(SlotNames("foobar").api == "d.85944171f73967e8.api");
   for (const auto& name : {SlotNames("Ubuntu").pid, SlotNames("Ubuntu").sock, SlotNames("x").api,
                            std::string(kWindowsSlot)})
-    CHECK(boot::valid_store_name(name));
+    CHECK(fd_store::valid_store_name(name));
 }
 
 TEST_CASE("shares/known_distros: the file") {

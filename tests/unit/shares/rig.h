@@ -10,11 +10,11 @@
 #include <variant>
 #include <vector>
 
-#include "boot/sockets.h"
+#include "../mounts/sandbox.h"
+#include "fd_store/sockets.h"
 #include "handover/channel.h"
 #include "handover/share_socket.h"
-#include "sandbox.h"
-#include "shares/placeholder.h"
+#include "mounts/placeholder.h"
 #include "shares/share_record.h"
 #include "shares/shares.h"
 
@@ -73,7 +73,7 @@ class Helper {
 
 // A listening unix socket, as docker.sock is.
 inline UniqueFd listening(const std::string& path) {
-  return std::move(*boot::bind_socket(path, 0600, 0));
+  return std::move(*fd_store::bind_socket(path, 0600, 0));
 }
 inline ino_t inode(int fd) {
   struct stat info {};
@@ -166,7 +166,7 @@ struct Rig {
   std::uint64_t detach_ms = 8000;
   io::Loop loop;
   Store store;
-  boot::StoreClient client;
+  fd_store::StoreClient client;
   std::vector<std::string> attached;
   std::vector<std::pair<std::string, std::function<void()>>> detaching;
   std::vector<ApiListener> listeners;

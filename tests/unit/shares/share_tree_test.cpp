@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "sandbox.h"
+#include "../mounts/sandbox.h"
 
 using namespace causeway;
 using namespace causeway::shares;
@@ -179,7 +179,7 @@ TEST_CASE("shares/share_tree: the engine's own mounts lie over the distro's dire
   CHECK(mount_at(place.base + "/mnt/wsl/disk").fs_type == "tmpfs");
   // Lazily unmounting the whole share takes nothing away from where these came from.
   const auto before = mounts_below("/proc");
-  REQUIRE(detach_all(place.base));
+  REQUIRE(mounts::detach_all(place.base));
   CHECK(mounts_below(sandbox / "wsl") == ". /disk");
   CHECK(mounts_below("/proc") == before);
   CHECK(mounts_below(place.base).empty());

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "boot/sockets.h"
+#include "fd_store/sockets.h"
 #include "rig.h"
 
 using namespace causeway;
@@ -345,7 +345,7 @@ TEST_CASE("shares/shares: half done things of a killed agent" * needs_mounts) {
   rig.agent();
   const Process first;
   const Distro ubuntu(rig.sandbox / "ubuntu");
-  const auto place = Placeholder::at(rig.sandbox / "mnt/distro");
+  const auto place = mounts::Placeholder::at(rig.sandbox / "mnt/distro");
   const std::string record = rig.sandbox / "run/shares.json";
   const std::string good =
       R"({"distros":[{"name":"Ubuntu","socket":"","table":{"wsl":"","drives":[]},"mounts":[]}]})";
@@ -357,14 +357,14 @@ TEST_CASE("shares/shares: half done things of a killed agent" * needs_mounts) {
     REQUIRE(rig.client.put(SlotNames("Ubuntu").pid, first.pidfd().get()));
   }
   SUBCASE("a directory without its mount") {
-    const auto tree = clone_mount(ubuntu.path("/"), false);
+    const auto tree = mounts::clone_mount(ubuntu.path("/"), false);
     REQUIRE(place->attach(tree->get(), "Ubuntu"));
     REQUIRE(::umount2(rig.share("Ubuntu").c_str(), MNT_DETACH) == 0);
     CHECK(exists(rig.share("Ubuntu")));
     REQUIRE(rig.client.put(SlotNames("Ubuntu").pid, first.pidfd().get()));
   }
   SUBCASE("a mount whose distro nobody watches") {
-    const auto tree = clone_mount(ubuntu.path("/"), false);
+    const auto tree = mounts::clone_mount(ubuntu.path("/"), false);
     REQUIRE(place->attach(tree->get(), "Ubuntu"));
     detaches = true;
   }

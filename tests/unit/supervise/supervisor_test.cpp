@@ -18,7 +18,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "boot/store_client.h"
+#include "fd_store/store_client.h"
 #include "io/endpoint.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -113,7 +113,7 @@ class World {
   std::string root;
   std::string history;
   io::Loop loop;
-  boot::StoreClient store;
+  fd_store::StoreClient store;
   std::unique_ptr<Supervisor> supervisor;
 };
 
@@ -438,7 +438,7 @@ TEST_CASE("supervise/exit_reports: what init told is found by pid and start time
   int arrivals = 0;
   ExitReports reports(loop, UniqueFd(ends[0]), [&] { ++arrivals; });
   CHECK(reports.available());
-  const boot::ExitReport report{42, 3 << 8, 777};
+  const fd_store::ExitReport report{42, 3 << 8, 777};
   REQUIRE(file::write_all(write_end.get(), {reinterpret_cast<const char*>(&report), sizeof report})
               .ok());
   for (int i = 0; i < 5 && arrivals == 0; ++i) loop.turn();

@@ -5,12 +5,10 @@
 //   pipe_client PIPE MODE [SECONDS [COUNT [BYTES [TEXT]]]]
 //
 //   echo      COUNT clients at once: each writes TEXT and BYTES of a pattern, half-closes, and
-//   wants
-//             the same back, with the end behind it
+//             wants the same back, with the end behind it
 //   slow      the same, but reads 4 KiB every few milliseconds
 //   ask       writes TEXT (\n is a newline) and BYTES of the pattern, doesn't half-close; prints
-//   what
-//             comes until the end
+//             what comes until the end
 //   finish    as ask, and half-closes behind what it writes
 //   drip      as finish, with half a second before each of the BYTES
 //   sum       as ask, but prints the sum of all bytes instead of them

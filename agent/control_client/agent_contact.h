@@ -1,0 +1,31 @@
+// How the commands reach the agent, and what they tell a person when that fails: what, why, and
+// what to do.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "control_client/control_client.h"
+
+namespace causeway::control_client {
+
+struct Failure {
+  int exit_code = 0;
+  std::string text;  // for standard error, with newlines
+};
+
+std::string control_socket(const std::string& run);
+
+// Why the agent behind `socket` can't be asked.
+Failure explain(const Error& error, const std::string& socket);
+// An answer that isn't a success.
+Failure explain(const ControlClient::Reply& reply);
+// Prints it; returns its exit code.
+int report(const Failure& failure);
+
+// Connects; when nobody listens yet, waits for the socket until `deadline_ms` (as steady_ms()
+// counts), which gives ETIMEDOUT.
+Result<ControlClient> connect_when_there(const std::string& socket, std::uint64_t deadline_ms);
+
+}  // namespace causeway::control_client

@@ -1,0 +1,39 @@
+// SharesWait is the time between the agent's start and dockerd's: dockerd starts containers by
+// itself, and those whose distro is still on its way would fail. It asks for the distros that are
+// needed and makes RUN/shares.ready when all are there, or when it has waited long enough;
+// `causeway await-shares`, a step before dockerd, waits for that file.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "shares/shares.h"
+
+namespace causeway::daemon {
+
+class SharesWait {
+ public:
+  // Windows starts a distro in 1 to 3 s; a container that came too early is started again anyway.
+  static constexpr std::uint64_t kLimitMs = 8'000;
+
+  // `shares` outlives it. `over` is called once when it ends, if it had to wait.
+  SharesWait(shares::Shares& shares, std::string run, const std::string& docker_root,
+             const std::string& mnt, std::function<void()> over);
+
+  // The distros that are waited for; empty when it is over.
+  const std::set<std::string>& distros() const { return waiting_; }
+
+ private:
+  void ended(const std::string& distro, bool attached);
+  void finish();
+
+  const std::string run_;
+  std::function<void()> over_;
+  std::set<std::string> waiting_;
+  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+};
+
+}  // namespace causeway::daemon

@@ -1,0 +1,111 @@
+#include "daemon/windows_link.h"
+
+#include <utility>
+
+#include "link/nonce.h"
+#include "wire/hello.h"
+
+namespace causeway::daemon {
+namespace {
+
+constexpr std::string_view kVsock = "vsock";
+
+// Why nothing listens on AF_VSOCK; empty: it shall.
+std::string why_no_vsock(settings::LinkVsock wanted) {
+  switch (wanted) {
+    case settings::LinkVsock::on:
+      return {};
+    case settings::LinkVsock::off:
+      return "switched off in settings.json";
+    case settings::LinkVsock::automatic:
+      return link::is_wsl_kernel(link::kernel_release()) ? "" : "this is not a kernel of WSL";
+  }
+  return {};
+}
+
+}  // namespace
+
+WindowsLink::WindowsLink(io::Loop& loop, shares::Shares& shares, proxy::ProxyServer& proxy,
+                         std::function<control::ControlServer*()> control)
+    : loop_(loop),
+      shares_(shares),
+      proxy_(proxy),
+      control_(std::move(control)),
+      endpoint_(proxy.open({proxy::Identity::Kind::windows, "windows"})) {}
+
+Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
+                          const settings::Settings& settings) {
+  auto nonce = link::life_nonce(run, fresh);
+  if (!nonce) return std::move(nonce).error();
+  nonce_ = *std::move(nonce);
+  link::LinkServer::Options options;
+  if (const auto bytes = wire::nonce_from_hex(nonce_)) options.session.nonce = *bytes;
+
+  link::LinkServer::Events events;
+  events.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) {
+    control::ControlServer* const control = control_();
+    if (channel == wire::Channel::engine) return proxy_.serve(endpoint_, stream);
+    return channel == wire::Channel::control && control != nullptr && control->serve(stream);
+  };
+  events.connected = [this] { ask_windows(); };
+  events.changed = [this] { changed(); };
+  server_ = std::make_unique<link::LinkServer>(loop_, std::move(options), std::move(events));
+  starts_ = std::make_unique<link::DistroStarts>(
+      loop_, [this] { return server_->open(wire::Channel::distro_start); },
+      [this](const std::string& distro, const std::string& reason) {
+        shares_.not_started(distro, reason);
+      });
+  shares_.on_wanted([this](const std::string& distro) { starts_->ask(distro); });
+
+  server_->listen(link::unix_endpoint(run + "/link.sock", std::move(socket)));
+  vsock_reason_ = why_no_vsock(settings.link_vsock);
+  vsock_off_ = !vsock_reason_.empty();
+  if (!vsock_off_)
+    server_->listen(
+        link::vsock_endpoint(wire::kLinkPort, static_cast<std::uint32_t>(settings.link_peer_cid)));
+  if (settings.link_tcp_port != 0) server_->listen(link::tcp_endpoint(settings.link_tcp_port));
+  return Ok{};
+}
+
+// What was asked for while nobody was there to hear it.
+void WindowsLink::ask_windows() {
+  for (const auto& distro : shares_.wanted()) starts_->ask(distro);
+}
+
+void WindowsLink::changed() {
+  if (auto* const control = control_(); control != nullptr) control->status_changed();
+}
+
+control_api::LinkContact WindowsLink::contact() const {
+  control_api::LinkContact out;
+  out.nonce = nonce_;
+  out.major = wire::kMajor;
+  if (!server_) return out;
+  for (const auto& listener : server_->listeners())
+    if (listener.endpoint().carrier == kVsock && listener.listening()) out.port = wire::kLinkPort;
+  return out;
+}
+
+control_api::LinkStatus WindowsLink::status() const {
+  control_api::LinkStatus out;
+  if (!server_) return out;
+  const auto status = server_->status();
+  out.connected = status.sessions > 0;
+  out.carrier = status.carrier;
+  out.age_s = seconds_since(status.since_ms);
+  out.sessions = status.sessions;
+  out.streams = status.streams;
+  for (const auto& listener : server_->listeners())
+    out.listeners.push_back({listener.endpoint().carrier, listener.endpoint().address,
+                             listener.listening() ? "listening" : "failed", listener.reason()});
+  if (vsock_off_)
+    out.listeners.push_back(
+        {std::string(kVsock), "port " + std::to_string(wire::kLinkPort), "off", vsock_reason_});
+  if (status.refusal) {
+    out.refusal = status.refusal->reason;
+    out.refusal_age_s = seconds_since(status.refusal->at_ms);
+  }
+  return out;
+}
+
+}  // namespace causeway::daemon

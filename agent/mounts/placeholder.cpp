@@ -1,0 +1,140 @@
+#include "mounts/placeholder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/file.h"
+#include "mounts/mount_calls.h"
+
+namespace causeway::mounts {
+namespace {
+
+// The mounts' source, by which we know our own.
+constexpr const char* kSource = "causeway";
+constexpr unsigned kSafe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+// A tmpfs of a few directories as a detached mount.
+Result<UniqueFd> make_tmpfs(const char* mode, unsigned attributes) {
+  const UniqueFd context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+  if (!context) return errno_error("fsopen tmpfs");
+  const std::pair<const char*, const char*> options[] = {
+      {"source", kSource}, {"mode", mode}, {"size", "64k"}};
+  for (const auto& [key, value] : options)
+    if (::fsconfig(context.get(), FSCONFIG_SET_STRING, key, value, 0) != 0)
+      return errno_error(std::string("tmpfs option ") + key);
+  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return errno_error("make a tmpfs");
+  UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, attributes));
+  if (!mount) return errno_error("fsmount");
+  return mount;
+}
+
+Status attach_at(int tree, const std::string& path) {
+  const UniqueFd target(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!target) return errno_error("open " + path);
+  if (auto done = attach_tree(tree, target.get()); !done) return std::move(done).error().with(path);
+  return Ok{};
+}
+
+// Ours, somebody else's, or none.
+enum class There { none, ours, other };
+Result<There> what_is_at(const std::string& path) {
+  auto mounts = own_mounts();
+  if (!mounts) return std::move(mounts).error();
+  const auto* mount = paths::mounted_at(*mounts, path);
+  if (mount == nullptr) return There::none;
+  return mount->fs_type == "tmpfs" && mount->source == kSource ? There::ours : There::other;
+}
+
+}  // namespace
+
+Result<Placeholder> Placeholder::at(std::string path) {
+  auto there = what_is_at(path);
+  if (!there) return std::move(there).error();
+  if (*there == There::other) return make_error(path + ": something else is mounted there");
+  if (*there == There::none) {
+    if (auto made = file::make_directories(path); !made) return std::move(made).error();
+    auto mount = make_tmpfs("0755", kSafe | MOUNT_ATTR_RDONLY);
+    if (!mount) return std::move(mount).error().with(path);
+    if (auto done = attach_at(mount->get(), path); !done) return std::move(done).error();
+  }
+  return Placeholder(std::move(path));
+}
+
+Result<UniqueFd> Placeholder::writable() const {
+  auto copy = clone_mount(path_, false);
+  if (!copy) return copy;
+  mount_attr attributes{};
+  attributes.attr_clr = MOUNT_ATTR_RDONLY;
+  // Else what is attached to the visible one would propagate to the copy as well.
+  attributes.propagation = MS_PRIVATE;
+  if (::mount_setattr(copy->get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0)
+    return errno_error("make a copy of " + path_ + " writable");
+  return copy;
+}
+
+Status Placeholder::attach(int tree, const std::string& name) const {
+  {
+    auto copy = writable();
+    if (!copy) return std::move(copy).error();
+    if (::mkdirat(copy->get(), name.c_str(), 0755) != 0 && errno != EEXIST)
+      return errno_error("mkdir " + path_of(name));
+  }
+  auto done = attach_at(tree, path_of(name));
+  if (!done && !mounted(name)) (void)detach(name);
+  return done;
+}
+
+Status Placeholder::detach(const std::string& name) const {
+  if (auto done = detach_all(path_of(name)); !done) return done;
+  auto copy = writable();
+  if (!copy) return std::move(copy).error();
+  if (::unlinkat(copy->get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return errno_error("rmdir " + path_of(name));
+  return Ok{};
+}
+
+Result<std::vector<std::string>> Placeholder::names() const {
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path_.c_str()), ::closedir);
+  if (!directory) return errno_error("open " + path_);
+  std::vector<std::string> out;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") out.push_back(name);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+bool Placeholder::mounted(const std::string& name) const {
+  const UniqueFd fd(::open(path_of(name).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return false;
+  const auto place = place_of(fd.get());
+  return place && place->is_root;
+}
+
+Status make_staging(const std::string& path) {
+  if (auto made = file::make_directories(path, 0700); !made) return made;
+  auto there = what_is_at(path);
+  if (!there) return std::move(there).error();
+  if (*there == There::other) return make_error(path + ": something else is mounted there");
+  if (*there == There::ours)
+    if (auto done = detach_all(path); !done) return done;
+  auto mount = make_tmpfs("0700", kSafe);
+  if (!mount) return std::move(mount).error().with(path);
+  if (auto done = attach_at(mount->get(), path); !done) return done;
+  // Attached to a shared mount, it became one.
+  mount_attr attributes{};
+  attributes.propagation = MS_PRIVATE;
+  if (::mount_setattr(mount->get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0)
+    return errno_error("make " + path + " private");
+  return Ok{};
+}
+
+}  // namespace causeway::mounts

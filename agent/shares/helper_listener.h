@@ -1,0 +1,58 @@
+// HelperListener accepts the helpers: it keeps the meeting place in order and hands over each
+// connection whose other end is root's. What is wrong with the place, another agent there included,
+// is looked at again when something there changes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "handover/share_socket.h"
+#include "io/listener.h"
+#include "io/loop.h"
+#include "io/path_watch.h"
+#include "io/timer.h"
+#include "shares/meeting_place.h"
+
+namespace causeway::shares {
+
+class HelperListener {
+ public:
+  struct Places {
+    std::string wsl;
+    std::string program;  // to copy
+  };
+  // `accepted` and `changed` (problem() is another) are never called from within a call of the
+  // owner, but `changed` in start().
+  HelperListener(io::Loop& loop, Places places, std::function<void(UniqueFd)> accepted,
+                 std::function<void()> changed);
+
+  void start();
+  // Helpers that were refused say hello again.
+  void call_again();
+
+  const std::string& problem() const { return problem_; }  // empty: helpers can come
+  const Places& places() const { return places_; }
+
+ private:
+  void check();
+  bool check_once();
+  Status put_in_order();
+  Status listen(const MeetingPlace& place);
+  void on_connection(UniqueFd connected);
+
+  io::Loop& loop_;
+  const Places places_;
+  std::function<void(UniqueFd)> accepted_;
+  std::function<void()> changed_;
+  std::string problem_;
+  PlaceLock lock_;
+  handover::FileId socket_;
+  std::unique_ptr<io::Listener> listener_;
+  std::vector<std::unique_ptr<io::PathWatch>> watches_;
+  io::Timer after_close_;
+};
+
+}  // namespace causeway::shares

@@ -1,0 +1,379 @@
+#include "shares/helper_sessions.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "handover/share_socket.h"
+#include "mounts/mount_calls.h"
+#include "mounts/placeholder.h"
+#include "paths/path_mapper.h"
+
+namespace causeway::shares {
+namespace {
+
+// One helper a distro, and some that are just being replaced.
+constexpr std::size_t kMostSessions = 128;
+// An integration is some dozen files; a helper that takes longer is stuck.
+constexpr std::uint64_t kRemovalMs = 10'000;
+constexpr std::size_t kMostComplaints = 8;
+// More mounts than any distro has; each holds a descriptor while they are collected.
+constexpr std::size_t kMostMounts = 4096;
+
+constexpr const char* kDisabled =
+    "disabled with `causeway distro disable`; `causeway distro enable` integrates it again";
+
+Result<UniqueFd> clone_tools(const std::string& path) {
+  auto tree = mounts::clone_mount(path, false);
+  if (!tree) return tree;
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  attributes.propagation = MS_PRIVATE;
+  if (::mount_setattr(tree->get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0)
+    return errno_error("make a read-only copy of " + path);
+  return tree;
+}
+
+}  // namespace
+
+HelperSessions::HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known,
+                               Places places, Events events)
+    : loop_(loop),
+      attached_(attached),
+      known_(known),
+      places_(std::move(places)),
+      events_(std::move(events)) {}
+
+HelperSessions::~HelperSessions() = default;
+
+Status HelperSessions::start() {
+  if (auto made = mounts::make_staging(places_.staging); !made) return made;
+  staging_ready_ = true;
+  // Disabled, and the agent was killed before that was carried out.
+  for (const auto& [name, enabled] : known_.all())
+    if (!enabled) attached_.stop(name);
+  return Ok{};
+}
+
+void HelperSessions::accept(UniqueFd connected) {
+  if (sessions_.size() >= kMostSessions) {
+    log::warning("shares.connection_refused", {{"reason", "too many helpers"}});
+    return;
+  }
+  auto session = std::make_unique<HelperConnection>(loop_, std::move(connected),
+                                                    static_cast<HelperConnection::Host&>(*this));
+  auto* key = session.get();
+  sessions_.emplace(key, std::move(session));
+}
+
+// Why this helper can't be taken; empty when it can. A distro that was disabled is another matter.
+std::string HelperSessions::objection(const handover::Hello& hello, int pidfd) {
+  if (hello.version != handover::kVersion)
+    return "the helper speaks version " + std::to_string(hello.version) +
+           " of the hand-over, the agent version " + std::to_string(handover::kVersion);
+  if (!staging_ready_) return "the agent has no place to attach shares; see `causeway status`";
+  if (!is_pidfd(pidfd)) return "what came with the hello is no pidfd";
+  if (has_ended(pidfd)) return "its distro has ended";
+  // It may have ended without our having heard.
+  if (const int old = attached_.pidfd(hello.distro); old >= 0 && has_ended(old))
+    attached_.stop(hello.distro);
+  const auto helper = helpers_.find(hello.distro);
+  const int old = attached_.usable(hello.distro) ? attached_.pidfd(hello.distro)
+                  : helper != helpers_.end()     ? helper->second.pidfd.get()
+                                                 : -1;
+  if (old >= 0 && !has_ended(old) && same_process(old, pidfd) == SameProcess::no)
+    return "another distro of that name is integrated and runs";
+  return {};
+}
+
+void HelperSessions::on_hello(HelperConnection& session, handover::Hello hello, UniqueFd pidfd) {
+  const std::string name = hello.distro;
+  if (!paths::valid_distro_name(name) || name == handover::kPlace) {
+    complain("a helper said it was in distro '" + text::printable(name) + "', which can't be");
+    return session.refuse("no distro is called '" + name + "'", false);
+  }
+  if (known_.has(name) && !known_.enabled(name)) {
+    log::info("share.refused", {{"distro", name}, {"reason", "disabled"}});
+    return session.refuse(kDisabled, true);
+  }
+  if (auto why = objection(hello, pidfd.get()); !why.empty()) {
+    log::warning("share.refused", {{"distro", name}, {"reason", why}});
+    refusals_[name] = why;
+    session.refuse(std::move(why), false);
+    return events_.changed();
+  }
+  // The same distro's helper, started again before we heard of the old one's end.
+  if (const auto old = helpers_.find(name); old != helpers_.end())
+    end_session(*old->second.session);
+  greet(session, std::move(hello), std::move(pidfd));
+}
+
+void HelperSessions::greet(HelperConnection& session, handover::Hello hello, UniqueFd pidfd) {
+  const std::string name = hello.distro;
+  refusals_.erase(name);
+  const bool is_new = !known_.has(name);
+  if (auto done = known_.set(name, true); !done) complain(done.error().message);
+  session.set_distro(name);
+  log::info("share.helper_connected", {{"distro", name}, {"version", hello.helper_version}});
+  auto& helper = helpers_[name];
+  helper = {};
+  helper.session = &session;
+  helper.pidfd = std::move(pidfd);
+  helper.table = std::move(hello.table);
+  if (attached_.usable(name))
+    attached_.set_table(name, helper.table);
+  else
+    begin_staging(name, helper);
+  session.send(handover::Welcome{});
+  send_tools(session);
+  if (is_new) events_.integrated(name);
+  events_.changed();
+}
+
+void HelperSessions::send_tools(HelperConnection& session) {
+  if (places_.tools.empty()) return;
+  auto tree = clone_tools(places_.tools);
+  if (tree) return session.send(handover::Tools{}, std::move(*tree));
+  if (tree.error().code != ENOENT)
+    log::warning("share.no_tools", {{"error", tree.error().message}});
+}
+
+void HelperSessions::on_message(HelperConnection& session, handover::Message message) {
+  const std::string name = session.distro();
+  const auto found = helpers_.find(name);
+  if (found == helpers_.end() || found->second.session != &session) return;
+  auto& helper = found->second;
+  if (auto* report = std::get_if<handover::Report>(&message.body)) {
+    reports_[name] = std::move(report->report);
+    return events_.changed();
+  }
+  if (std::holds_alternative<handover::Removed>(message.body)) {
+    log::info("share.integration_removed", {{"distro", name}});
+    reports_.erase(name);
+    return end_session(session);
+  }
+  if (!known_.enabled(name)) return;  // said before it heard that it was disabled
+  if (auto* mount = std::get_if<handover::Mount>(&message.body))
+    on_mount(name, helper, std::move(*mount), std::move(message.fd));
+  else if (std::holds_alternative<handover::MountsDone>(message.body))
+    on_mounts_done(name, helper);
+  else if (auto* unmounted = std::get_if<handover::Unmounted>(&message.body))
+    on_unmounted(name, helper, unmounted->point);
+  else if (auto* changed = std::get_if<handover::TableChanged>(&message.body))
+    on_table(name, helper, std::move(changed->table));
+  else if (auto* socket = std::get_if<handover::Socket>(&message.body))
+    on_socket(name, helper, {std::move(socket->path), std::move(message.fd)});
+}
+
+void HelperSessions::on_mount(const std::string& name, Helper& helper, handover::Mount mount,
+                              UniqueFd tree) {
+  const SharedMount what{mount.device, mount.root};
+  if (!helper.arriving && !helper.synced) {
+    const auto* record = attached_.record(name);
+    const auto root =
+        record == nullptr ? SharedMounts::const_iterator() : record->mounts.find(mount.point);
+    // Where the kernel can't tell processes apart (before 6.9), two distros' disks tell.
+    if (mount.point == "/" && record != nullptr && root != record->mounts.end() &&
+        root->second != what)
+      return give_up(name, "another distro of that name is integrated and runs");
+    if (helper.sent.size() >= kMostMounts) return give_up(name, "it has too many mounts");
+    helper.sent.emplace_back(std::move(mount), std::move(tree));
+    return;
+  }
+  auto done = Status(Ok{});
+  if (helper.arriving) {
+    if (helper.arriving->tree.mounts().size() >= kMostMounts)
+      return give_up(name, "it has too many mounts");
+    if (auto added = helper.arriving->tree.add(mount.point, what, tree.get()); !added)
+      done = std::move(added).error();
+  } else {
+    done = attached_.add_mount(name, mount.point, what, tree.get());
+  }
+  if (done) return;
+  if (mount.point == "/") return give_up(name, done.error().message);
+  // The rest of the distro is worth more than nothing.
+  log::warning("share.mount_left_out",
+               {{"distro", name}, {"point", mount.point}, {"error", done.error().message}});
+}
+
+void HelperSessions::on_mounts_done(const std::string& name, Helper& helper) {
+  if (helper.arriving) {
+    helper.arriving->complete = true;
+    return try_attach(name);
+  }
+  if (std::exchange(helper.synced, true)) return;
+  // First what has gone, so that nothing is attached on it.
+  std::vector<std::string> points;
+  for (const auto& [mount, tree] : helper.sent) points.push_back(mount.point);
+  attached_.keep_mounts(name, points);
+  const auto* session = helper.session;
+  for (auto& [mount, tree] : std::exchange(helper.sent, {})) {
+    on_mount(name, helper, std::move(mount), std::move(tree));
+    if (this->helper(name) != session) return;  // it was given up
+  }
+}
+
+void HelperSessions::on_unmounted(const std::string& name, Helper& helper,
+                                  const std::string& point) {
+  auto done = Status(Ok{});
+  if (helper.arriving)
+    done = helper.arriving->tree.remove(point);
+  else if (helper.synced)
+    done = attached_.remove_mount(name, point);
+  else
+    std::erase_if(helper.sent, [&](const auto& sent) { return sent.first.point == point; });
+  if (!done)
+    log::warning("share.mount_not_removed", {{"distro", name}, {"error", done.error().message}});
+}
+
+void HelperSessions::on_table(const std::string& name, Helper& helper, paths::MountTable table) {
+  helper.table = std::move(table);
+  if (!helper.arriving) attached_.set_table(name, helper.table);
+}
+
+void HelperSessions::on_socket(const std::string& name, Helper& helper, DistroSocket socket) {
+  if (auto good = check_socket(socket.fd.get()); !good) {
+    log::warning("share.socket_refused",
+                 {{"distro", name}, {"path", socket.path}, {"error", good.error().message}});
+    return;
+  }
+  if (helper.arriving)
+    helper.arriving->socket = std::move(socket);
+  else
+    attached_.set_socket(name, std::move(socket));
+}
+
+void HelperSessions::try_attach(const std::string& name) {
+  const auto found = helpers_.find(name);
+  if (found == helpers_.end()) return;
+  auto& helper = found->second;
+  if (!helper.arriving || !helper.arriving->complete || attached_.present(name)) return;
+  if (has_ended(helper.pidfd.get())) return end_session(*helper.session);
+  auto& arriving = *helper.arriving;
+  if (!arriving.tree.root()) return give_up(name, "it has no root to share");
+  for (const auto& problem : arriving.tree.add_engine_mounts(engine_wsl_, helper.table.wsl))
+    log::warning("share.engine_mount", {{"distro", name}, {"error", problem.message}});
+  UniqueFd pidfd(::fcntl(helper.pidfd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!pidfd) return give_up(name, "no descriptor is free");
+  auto done = attached_.attach(name, std::move(pidfd), arriving.tree, helper.table,
+                               std::move(arriving.socket));
+  if (!done) return give_up(name, done.error().message);
+  helper.arriving.reset();
+  helper.synced = true;
+  discard_staging(name);
+  events_.attached(name);
+}
+
+void HelperSessions::detached(const std::string& name) {
+  const auto found = helpers_.find(name);
+  // A helper whose distro has ended, and which has not been heard to end: it can't come back.
+  if (found != helpers_.end() && !found->second.arriving && known_.enabled(name))
+    return end_session(*found->second.session);
+  try_attach(name);
+}
+
+// This helper's share can't be; it may come again.
+void HelperSessions::give_up(const std::string& name, std::string why) {
+  log::error("share.refused", {{"distro", name}, {"reason", why}});
+  const auto found = helpers_.find(name);
+  if (found == helpers_.end()) return;
+  refusals_[name] = why;
+  auto* session = found->second.session;
+  helpers_.erase(found);
+  discard_staging(name);
+  session->set_distro({});
+  session->refuse(std::move(why), false);
+  events_.changed();
+}
+
+void HelperSessions::disable(const std::string& name) {
+  refusals_.erase(name);
+  const auto found = helpers_.find(name);
+  if (found != helpers_.end()) {
+    auto& helper = found->second;
+    if (helper.arriving) {
+      helper.arriving.reset();
+      discard_staging(name);
+    }
+    helper.sent.clear();
+    helper.session->send(handover::Remove{});
+    helper.removal = std::make_unique<io::Timer>(loop_);
+    helper.removal->start(kRemovalMs, [this, name] {
+      log::warning("share.removal_overdue", {{"distro", name}});
+      if (const auto late = helpers_.find(name); late != helpers_.end())
+        end_session(*late->second.session);
+    });
+  }
+  attached_.stop(name);
+}
+
+void HelperSessions::end_session(HelperConnection& session) {
+  on_closed(session, make_error("closed by us"));
+}
+
+void HelperSessions::on_closed(HelperConnection& session, const Error& why) {
+  const auto kept = sessions_.find(&session);
+  if (kept == sessions_.end()) return;
+  const std::string name = session.distro();
+  const auto found = helpers_.find(name);
+  if (!name.empty()) log::info("share.helper_gone", {{"distro", name}, {"why", why.message}});
+  if (found != helpers_.end() && found->second.session == &session) {
+    const bool arriving = found->second.arriving.has_value();
+    helpers_.erase(found);
+    if (arriving) discard_staging(name);
+  }
+  sessions_.erase(kept);
+  events_.changed();
+}
+
+std::string HelperSessions::staging_of(const std::string& name) const {
+  return places_.staging + "/" + name;
+}
+
+void HelperSessions::begin_staging(const std::string& name, Helper& helper) {
+  discard_staging(name);
+  // An error shows at the first mount.
+  (void)::mkdir(staging_of(name).c_str(), 0700);
+  helper.arriving = Arriving{ShareTree(staging_of(name)), std::nullopt, false};
+}
+
+void HelperSessions::discard_staging(const std::string& name) {
+  if (auto done = mounts::detach_all(staging_of(name)); !done)
+    log::warning("share.staging", {{"distro", name}, {"error", done.error().message}});
+  (void)::rmdir(staging_of(name).c_str());
+}
+
+void HelperSessions::complain(std::string what) {
+  if (std::find(complaints_.begin(), complaints_.end(), what) != complaints_.end()) return;
+  if (complaints_.size() >= kMostComplaints) complaints_.erase(complaints_.begin());
+  complaints_.push_back(std::move(what));
+  events_.changed();
+}
+
+HelperConnection* HelperSessions::helper(std::string_view name) const {
+  const auto found = helpers_.find(name);
+  return found == helpers_.end() ? nullptr : found->second.session;
+}
+
+bool HelperSessions::arriving(std::string_view name) const {
+  const auto found = helpers_.find(name);
+  return found != helpers_.end() && found->second.arriving.has_value();
+}
+
+const paths::MountTable* HelperSessions::table(std::string_view name) const {
+  const auto found = helpers_.find(name);
+  return found == helpers_.end() ? nullptr : &found->second.table;
+}
+
+const handover::DistroReport* HelperSessions::report(std::string_view name) const {
+  const auto found = reports_.find(name);
+  return found == reports_.end() ? nullptr : &found->second;
+}
+
+}  // namespace causeway::shares

@@ -1,0 +1,123 @@
+// HelperSessions is the distros as their helpers tell of them: who may come, what is being put
+// together, which share is there.
+//
+//   hello ──▶ refused (who, or what it says, can't be)
+//         ──▶ share there, same distro: kept; what changed meanwhile is made good at `mounts_done`
+//         ──▶ else arriving: mounts go to the staging place; at `mounts_done` the whole tree is
+//             moved below /mnt/distro, at once, or when an older share of that name is detached
+//
+// So a share is visible when it is complete, and never in part. The helper's end changes nothing at
+// a share that is there; one that is arriving is dropped.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "handover/distro_report.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "shares/attached_shares.h"
+#include "shares/helper_connection.h"
+#include "shares/known_distros.h"
+#include "shares/share_tree.h"
+
+namespace causeway::shares {
+
+class HelperSessions final : private HelperConnection::Host {
+ public:
+  struct Places {
+    std::string staging;  // RUN/staging
+    std::string tools;    // to be handed to helpers; empty: none
+  };
+  struct Events {
+    std::function<void(const std::string& distro)> attached;
+    std::function<void(const std::string& distro)> integrated;  // known from now on
+    std::function<void()> changed;
+  };
+  // All outlive it.
+  HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known, Places places,
+                 Events events);
+  ~HelperSessions() override;
+
+  Status start();
+  // A connection whose other end is root's.
+  void accept(UniqueFd connected);
+  // AttachedShares says so.
+  void detached(const std::string& distro);
+
+  // The helper undoes the integration, the share goes.
+  void disable(const std::string& distro);
+  // Where the engine itself has WSL's shared tmpfs.
+  void set_engine_wsl(std::string wsl) { engine_wsl_ = std::move(wsl); }
+
+  // Null when none is connected.
+  HelperConnection* helper(std::string_view distro) const;
+  bool arriving(std::string_view distro) const;
+  // What its helper says; null when none is connected.
+  const paths::MountTable* table(std::string_view distro) const;
+  // Why helpers were refused last, by distro, where nothing good came after.
+  const std::map<std::string, std::string, std::less<>>& refusals() const { return refusals_; }
+  const handover::DistroReport* report(std::string_view distro) const;
+  // Refusals of what isn't even a distro's name, and the like.
+  const std::vector<std::string>& complaints() const { return complaints_; }
+
+ private:
+  struct Arriving {
+    ShareTree tree;
+    std::optional<DistroSocket> socket;
+    bool complete = false;
+  };
+  struct Helper {
+    HelperConnection* session = nullptr;
+    UniqueFd pidfd;
+    paths::MountTable table;
+    std::optional<Arriving> arriving;  // else the share is there
+    bool synced = false;               // the share is there, and mounts_done came
+    std::vector<std::pair<handover::Mount, UniqueFd>> sent;  // before that
+    std::unique_ptr<io::Timer> removal;                      // to undo the integration
+  };
+
+  void on_hello(HelperConnection& session, handover::Hello hello, UniqueFd pidfd) override;
+  void on_message(HelperConnection& session, handover::Message message) override;
+  void on_closed(HelperConnection& session, const Error& why) override;
+
+  std::string objection(const handover::Hello& hello, int pidfd);
+  void greet(HelperConnection& session, handover::Hello hello, UniqueFd pidfd);
+  void send_tools(HelperConnection& session);
+  void on_mount(const std::string& name, Helper& helper, handover::Mount mount, UniqueFd tree);
+  void on_mounts_done(const std::string& name, Helper& helper);
+  void on_unmounted(const std::string& name, Helper& helper, const std::string& point);
+  void on_socket(const std::string& name, Helper& helper, DistroSocket socket);
+  void on_table(const std::string& name, Helper& helper, paths::MountTable table);
+  void try_attach(const std::string& name);
+  void give_up(const std::string& name, std::string why);
+  void begin_staging(const std::string& name, Helper& helper);
+  void discard_staging(const std::string& name);
+  std::string staging_of(const std::string& name) const;
+  void end_session(HelperConnection& session);
+  void complain(std::string what);
+
+  io::Loop& loop_;
+  AttachedShares& attached_;
+  KnownDistros& known_;
+  const Places places_;
+  Events events_;
+  std::string engine_wsl_;
+  bool staging_ready_ = false;
+  std::map<std::string, std::string, std::less<>> refusals_;
+  std::map<std::string, handover::DistroReport, std::less<>> reports_;
+  std::vector<std::string> complaints_;
+  std::map<std::string, Helper, std::less<>> helpers_;
+  std::map<HelperConnection*, std::unique_ptr<HelperConnection>> sessions_;  // goes first
+};
+
+}  // namespace causeway::shares
