@@ -170,7 +170,8 @@ void Shares::Parts::start() {
   else
     problems.push_back("no drives of Windows: " + host.error().message);
   find_mounts();
-  auto watching = mounts::MountWatch::start(loop, [this] { find_mounts(); });
+  auto watching =
+      mounts::MountWatch::start(loop, mounts::MountWatch::kCollectMs, [this] { find_mounts(); });
   if (watching)
     watch = std::move(*watching);
   else
