@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "paths/engine_places.h"
 
 namespace causeway::binds {
 
@@ -141,8 +142,7 @@ void SourceMapper::finish(const std::shared_ptr<Job>& job) {
 void SourceMapper::tell(Job& job) {
   if (job.result.status == 0 && on_windows_files) {
     for (std::size_t i = 0; i < job.sources.size(); ++i)
-      if (job.result.paths[i].find("/host/") != std::string::npos &&
-          job.result.paths[i] != job.sources[i])
+      if (paths::split_drive_place(job.result.paths[i]) && job.result.paths[i] != job.sources[i])
         on_windows_files(job.asker, job.sources[i]);
   }
   const auto done = std::move(job.done);

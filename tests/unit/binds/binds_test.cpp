@@ -96,6 +96,18 @@ TEST_CASE("binds/source_mapper: a link to a Windows drive ends on the drive") {
   CHECK(hints == std::vector<std::string>{"/home/dev/win"});
 }
 
+TEST_CASE("binds/source_mapper: only what lies on a drive is told to lie on one") {
+  MapRig rig;
+  std::vector<std::string> hints;
+  rig.mapper.on_windows_files = [&](const Identity&, const std::string& s) { hints.push_back(s); };
+  const auto mapped = rig.map(kUbuntu, {"/home/dev/host/app", "/mnt/host/", "/srv/mnt/host/c/x",
+                                        "/mnt/host/c/given/as/the/engine/has/it"});
+  REQUIRE(mapped.status == 0);
+  CHECK(mapped.paths[0] == "/mnt/distro/Ubuntu/home/dev/host/app");
+  CHECK(mapped.paths[3] == "/mnt/host/c/given/as/the/engine/has/it");
+  CHECK(hints.empty());
+}
+
 TEST_CASE("binds/source_mapper: a distro that doesn't run is asked for") {
   MapRig rig;
   CHECK(rig.map(kWindows, {R"(\\wsl.localhost\Debian\srv)"}).paths[0] == "/mnt/distro/Debian/srv");
