@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "base/text.h"
 #include "paths/engine_places.h"
 
 namespace causeway::binds {
@@ -22,15 +21,6 @@ struct SourceMapper::Job {
   bool waited = false;
   bool later = false;  // map() has returned: its caller may be called
 };
-
-std::string not_running(const std::string& distro, const std::string& not_started) {
-  if (!not_started.empty())
-    return "the WSL distro " + text::printable(distro) +
-           " is not running, and Windows did not start it: " + text::printable(not_started);
-  return "the WSL distro " + text::printable(distro) +
-         " is not running, and it was not started in time: open it once (wsl -d " +
-         text::printable(distro) + "), and try again";
-}
 
 SourceMapper::SourceMapper(io::Loop& loop, Distros& distros, Limits limits)
     : loop_(loop), distros_(distros), limits_(limits) {}
@@ -60,23 +50,17 @@ void SourceMapper::classify(const std::shared_ptr<Job>& job) {
   }
   if (absent.empty()) return resolve(job);
   if (job->waited) {
-    job->result = {400, not_running(*absent.begin(), distros_.not_started(*absent.begin())), {}};
+    job->result = {400, not_running(distros_, *absent.begin()), {}};
     return finish(job);
   }
-  for (const auto& distro : absent)
-    if (auto why = distros_.obstacle(distro); !why.empty()) {
-      job->result = {400, std::move(why), {}};
-      return finish(job);
-    }
   job->waited = true;
-  job->open = absent.size();
-  for (const auto& distro : absent) {
-    distros_.request(distro);
-    distros_.when_attached(distro, limits_.distro_ms,
-                           [this, job, alive = std::weak_ptr<int>(lifetime_)](bool) {
-                             if (!alive.expired() && --job->open == 0) classify(job);
-                           });
-  }
+  await_distros(distros_, absent, limits_.distro_ms,
+                [this, job, alive = std::weak_ptr<int>(lifetime_)](const Awaited& awaited) {
+                  if (alive.expired()) return;
+                  if (awaited.obstacle.empty()) return classify(job);
+                  job->result = {400, awaited.obstacle, {}};
+                  finish(job);
+                });
 }
 
 void SourceMapper::resolve(const std::shared_ptr<Job>& job) {
