@@ -34,11 +34,10 @@ void BindCheck::check(const std::string& container, Done done) {
   job->container = container;
   job->done = std::move(done);
   engine_.call("GET", "/containers/" + text::percent_encoded(container) + "/json", kInspectMs,
-               [this, job, alive = std::weak_ptr<int>(lifetime_)](const auto& reply) {
-                 if (alive.expired()) return;
+               lifetime_.guard([this, job](const auto& reply) {
                  if (!reply || reply->status != 200) return job->finish();
                  inspected(job, reply->body);
-               });
+               }));
 }
 
 void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& body) {
@@ -61,24 +60,21 @@ void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& bo
   for (const auto& [distro, paths] : job->paths)
     if (!is_attached(distros_, distro)) absent.insert(distro);
   await_distros(distros_, absent, limits_.distro_ms,
-                [this, job, alive = std::weak_ptr<int>(lifetime_)](const Awaited& awaited) {
-                  if (alive.expired()) return;
+                lifetime_.guard([this, job](const Awaited& awaited) {
                   job->problem = awaited.obstacle;
                   if (!awaited.missing.empty())
                     job->problem = not_running(distros_, *awaited.missing.begin());
                   if (!job->problem.empty()) return job->finish();
                   look(job);
-                });
+                }));
 }
 
 void BindCheck::look(const std::shared_ptr<Job>& job) {
   job->open = job->paths.size();
   for (const auto& [distro, paths] : job->paths)
-    distros_.resolve(
-        distro, paths,
-        [this, job, distro = distro, alive = std::weak_ptr<int>(lifetime_)](auto found) {
-          if (!alive.expired()) resolved(job, distro, found);
-        });
+    distros_.resolve(distro, paths, lifetime_.guard([this, job, distro = distro](auto found) {
+      resolved(job, distro, found);
+    }));
 }
 
 void BindCheck::resolved(const std::shared_ptr<Job>& job, const std::string& distro,

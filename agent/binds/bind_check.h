@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "binds/source_mapper.h"
 #include "http_client/http_client.h"
 
@@ -37,7 +38,7 @@ class BindCheck {
   http_client::HttpClient& engine_;
   const std::string docker_root_;
   const Limits limits_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::binds

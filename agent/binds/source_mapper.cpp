@@ -55,12 +55,11 @@ void SourceMapper::classify(const std::shared_ptr<Job>& job) {
   }
   job->waited = true;
   await_distros(distros_, absent, limits_.distro_ms,
-                [this, job, alive = std::weak_ptr<int>(lifetime_)](const Awaited& awaited) {
-                  if (alive.expired()) return;
+                lifetime_.guard([this, job](const Awaited& awaited) {
                   if (awaited.obstacle.empty()) return classify(job);
                   job->result = {400, awaited.obstacle, {}};
                   finish(job);
-                });
+                }));
 }
 
 void SourceMapper::resolve(const std::shared_ptr<Job>& job) {
@@ -83,10 +82,9 @@ void SourceMapper::resolve(const std::shared_ptr<Job>& job) {
     asked.reserve(which.size());
     for (const auto i : which) asked.push_back(job->targets[i].path);
     distros_.resolve(distro, std::move(asked),
-                     [this, job, distro = distro, which = which,
-                      alive = std::weak_ptr<int>(lifetime_)](auto resolved) {
-                       if (!alive.expired()) placed(job, distro, which, std::move(resolved));
-                     });
+                     lifetime_.guard([this, job, distro = distro, which = which](auto resolved) {
+                       placed(job, distro, which, std::move(resolved));
+                     }));
   }
 }
 
@@ -118,9 +116,7 @@ void SourceMapper::placed(const std::shared_ptr<Job>& job, const std::string& di
 
 void SourceMapper::finish(const std::shared_ptr<Job>& job) {
   if (job->later) return tell(*job);
-  loop_.defer([this, job, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) tell(*job);
-  });
+  loop_.defer(lifetime_.guard([this, job] { tell(*job); }));
 }
 
 void SourceMapper::tell(Job& job) {

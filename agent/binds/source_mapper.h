@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "binds/distros.h"
 #include "io/loop.h"
@@ -55,7 +56,7 @@ class SourceMapper {
   io::Loop& loop_;
   Distros& distros_;
   const Limits limits_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::binds

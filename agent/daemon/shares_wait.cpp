@@ -27,16 +27,14 @@ SharesWait::SharesWait(binds::Distros& distros, std::string run, const std::stri
   }
   for (const auto& distro : waiting_)
     log::info("shares.wait", {{"distro", distro}, {"limit_ms", kLimitMs}});
-  binds::await_distros(
-      distros_, waiting_, kLimitMs,
-      [this, alive = std::weak_ptr<int>(lifetime_)](const binds::Awaited& awaited) {
-        if (alive.expired()) return;
-        for (const auto& distro : awaited.missing)
-          log::warning("shares.late", {{"distro", distro}});
-        waiting_.clear();
-        finish();
-        if (over_) over_();
-      });
+  binds::await_distros(distros_, waiting_, kLimitMs,
+                       lifetime_.guard([this](const binds::Awaited& awaited) {
+                         for (const auto& distro : awaited.missing)
+                           log::warning("shares.late", {{"distro", distro}});
+                         waiting_.clear();
+                         finish();
+                         if (over_) over_();
+                       }));
 }
 
 std::set<std::string> SharesWait::distros() const {
