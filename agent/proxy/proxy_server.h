@@ -48,8 +48,8 @@ class ProxyServer : private Session::Host {
 
   // An endpoint without a socket, for good: a number for serve() and users().
   std::uint64_t open(Identity identity);
-  // A client of that endpoint. It is given back when there are too many, or at the end: nobody waits
-  // here as in a listener's backlog.
+  // A client of that endpoint. It is given back when there are too many, and at the end: nobody
+  // waits here as in a listener's backlog.
   std::unique_ptr<io::ByteStream> serve(std::uint64_t endpoint,
                                         std::unique_ptr<io::ByteStream> client);
 
