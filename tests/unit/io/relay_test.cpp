@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/settle.h"
 #include "io/stream.h"
 
 using namespace causeway;
@@ -84,9 +85,7 @@ struct Fixture {
     relay = std::make_unique<Relay>(loop, std::move(first), std::move(second), [this] { ++ended; });
   }
 
-  void settle() {
-    for (int i = 0; i < 10; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
   std::string drain(int fd, bool* eof = nullptr) {
     std::string got;
     std::array<char, 65536> buffer{};
@@ -128,9 +127,7 @@ struct MixedFixture {
           relay.reset();
         });
   }
-  void settle() {
-    for (int i = 0; i < 10; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
   // What has arrived on the right; *eof: behind it, FIN or a close.
   std::string at_right(bool* eof = nullptr) {
     settle();

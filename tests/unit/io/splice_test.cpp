@@ -1,4 +1,5 @@
 #include "io/splice.h"
+#include "../support/settle.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -49,9 +50,7 @@ struct Fixture {
   }
 
   // Everything is local: what can happen happens within a few turns.
-  void settle() {
-    for (int i = 0; i < 10; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
   // What arrives at `fd` until it would block. *eof tells whether FIN came.
   std::string drain(int fd, bool* eof = nullptr) {
     std::string got;
@@ -240,7 +239,7 @@ TEST_CASE("io/splice: destroyed inside its callback") {
                                     });
   left.reset();
   right.reset();
-  for (int i = 0; i < 5; ++i) loop.turn();
+  causeway::test::settle(loop);
   CHECK(destroyed);
 }
 
