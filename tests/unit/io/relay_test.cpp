@@ -82,9 +82,14 @@ struct Fixture {
     auto second = std::make_unique<Stream>(loop, std::move(b_end), nullptr);
     first->write(to_left);
     second->write(to_right);
-    relay = std::make_unique<Relay>(loop, std::move(first), std::move(second), [this] { ++ended; });
+    relay = std::make_unique<Relay>(loop, std::move(first), std::move(second), [this] { end(); });
   }
 
+  // As an owner does it: what has ended goes, outside of its own callback.
+  void end() {
+    ++ended;
+    loop.defer([this] { relay.reset(); });
+  }
   void settle() { causeway::test::settle(loop); }
   std::string drain(int fd, bool* eof = nullptr) {
     std::string got;

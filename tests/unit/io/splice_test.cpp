@@ -46,10 +46,14 @@ struct Fixture {
     right = std::move(b);
     splice = std::make_unique<Splice>(loop, pool, Splice::End{std::move(a_end), std::move(to_left)},
                                       Splice::End{std::move(b_end), std::move(to_right)},
-                                      [this] { ++ended; });
+                                      [this] { end(); });
   }
 
-  // Everything is local: what can happen happens within a few turns.
+  // As an owner does it: what has ended goes, outside of its own callback.
+  void end() {
+    ++ended;
+    loop.defer([this] { splice.reset(); });
+  }
   void settle() { causeway::test::settle(loop); }
   // What arrives at `fd` until it would block. *eof tells whether FIN came.
   std::string drain(int fd, bool* eof = nullptr) {
