@@ -13,6 +13,10 @@ TEST_CASE("proxy/session: a bad head gets 400 and a close, the engine sees nothi
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
       std::string("GET /x HTTP/1.1\r\nHost: d\0\r\n\r\n", 29),
       "GET /x HTTP/1.1\r\nHost: d\r\nX: " + std::string(300000, 'x') + "\r\n\r\n",
+      // This endpoint serves paths only.
+      "CONNECT d:1 HTTP/1.1\r\nHost: d\r\n\r\n",
+      "GET http://d/_ping HTTP/1.1\r\nHost: d\r\n\r\n",
+      "OPTIONS * HTTP/1.1\r\nHost: d\r\n\r\n",
   };
   for (const std::string& input : bad) {
     CAPTURE(input.substr(0, 60));
