@@ -204,18 +204,17 @@ void Session::begin_exchange() {
 
 // The request is for the engine, in whatever state that is.
 void Session::to_engine() {
-  const EngineGate& gate = host_.gate();
-  switch (gate.state()) {
-    case EngineGate::State::ready:
+  switch (host_.gate().admit()) {
+    case EngineGate::Admission::go_on:
       proceed();
       break;
-    case EngineGate::State::starting:
+    case EngineGate::Admission::wait:
       engine_.reset();
       wait_for_engine(host_.limits().engine_wait_ms, {});
       break;
-    case EngineGate::State::down:
+    case EngineGate::Admission::refuse:
       engine_.reset();
-      answer(503, describe(gate));
+      answer(503, describe(host_.gate()));
       break;
   }
 }

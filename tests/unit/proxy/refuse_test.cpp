@@ -380,6 +380,91 @@ TEST_CASE("proxy/session: waiting requests are told when the start has failed") 
   CHECK(answer.keep_alive);
 }
 
+TEST_CASE("proxy/session: requests for an engine that is asleep wake it once, and wait") {
+  Fixture f;
+  int woken = 0;
+  f.gate.on_wake([&] { ++woken; });
+  f.gate.set(EngineGate::State::asleep, "");
+  Peer first = f.client();
+  Peer second = f.client();
+  CHECK(woken == 0);  // a connection alone wants nothing of the engine
+  first.send(kPing);
+  f.settle();
+  CHECK(woken == 1);
+  second.send(kPing);
+  f.settle();
+  CHECK(woken == 1);
+  CHECK(f.server.counters().waiting == 2);
+  CHECK(f.at(first).empty());
+  f.gate.set(EngineGate::State::starting, "dockerd is starting");
+  f.settle();
+  CHECK(f.at(first).empty());
+  SUBCASE("it comes") {
+    f.gate.set(EngineGate::State::ready, "");
+    for (int i = 0; i < 2; ++i) {
+      Peer engine = f.accept();
+      REQUIRE(engine.open());
+      CHECK(f.at(engine) == kPing);
+      engine.send(kPong);
+      f.settle();
+    }
+    CHECK(f.at(first) == kPong);
+    CHECK(f.at(second) == kPong);
+    f.gate.set(EngineGate::State::asleep, "");
+    first.send(kPing);
+    f.settle();
+    CHECK(woken == 2);
+  }
+  SUBCASE("it fails") {
+    f.gate.set(EngineGate::State::down, "gave up");
+    CHECK(parse(f.at(first)).status == 503);
+    CHECK(parse(f.at(second)).status == 503);
+    CHECK(woken == 1);
+  }
+}
+
+TEST_CASE("proxy/session: an engine that falls asleep under waiting requests is woken by them") {
+  Fixture f({}, false);
+  Peer first = f.client();
+  Peer second = f.client();
+  first.send(kPing);
+  second.send(kPing);
+  f.settle();
+  CHECK(f.server.counters().waiting == 2);
+  int woken = 0;
+  // Tells the sessions from within, while they are being told that it is asleep.
+  f.gate.on_wake([&] {
+    ++woken;
+    f.gate.set(EngineGate::State::ready, "");
+  });
+  f.gate.set(EngineGate::State::asleep, "");
+  CHECK(woken == 1);
+  for (int i = 0; i < 2; ++i) {
+    Peer engine = f.accept();
+    REQUIRE(engine.open());
+    CHECK(f.at(engine) == kPing);
+    engine.send(kPong);
+    f.settle();
+  }
+  CHECK(f.at(first) == kPong);
+  CHECK(f.at(second) == kPong);
+  CHECK(f.server.counters().waiting == 0);
+}
+
+TEST_CASE("proxy/session: the wait for an engine that nobody wakes is bounded") {
+  Limits limits;
+  limits.engine_wait_ms = 20;
+  Fixture f(limits);
+  f.gate.set(EngineGate::State::asleep, "idle for an hour");
+  Peer client = f.client();
+  client.send(kPing);
+  f.wait_until([&] { return client.receive(), !client.got.empty(); });
+  const Answer answer = parse(client.take());
+  CHECK(answer.status == 503);
+  CHECK(answer.message == "the Docker engine is asleep: idle for an hour");
+  CHECK(answer.keep_alive);
+}
+
 TEST_CASE("proxy/session: too many waiting requests are told at once") {
   Limits limits;
   limits.waiting = 2;
