@@ -244,9 +244,7 @@ void Agent::stop(std::function<void()> stopped) {
 
 // Something about a service.
 void Agent::changed() {
-  std::vector<control_api::ServiceStatus> services;
-  for (const auto& service : supervisor_.snapshot()) services.push_back(describe(service, 0));
-  auto view = engine_view(services, kEngineService, stopping_);
+  auto view = engine_view(supervisor_.states(), kEngineService, stopping_);
   if (view.state != engine_.state) engine_since_ms_ = loop_.now_ms();
   engine_ = std::move(view);
   gate_.set(gate_state(engine_.state), engine_.state == control_api::EngineState::absent
