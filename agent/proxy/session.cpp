@@ -81,7 +81,7 @@ std::size_t Session::consume(std::string_view in) {
 
 void Session::hold(std::string_view bytes) {
   held_.append(bytes);
-  if (held_.size() >= host_.limits().held) client_->pause(Stream::exchange);
+  if (held_.size() >= host_.limits().held) client_->pause(Stream::ahead);
 }
 
 // The bytes that waited for the end of the exchange before, or for the engine. In a turn of its
@@ -94,7 +94,7 @@ void Session::take_held() {
     const std::size_t used = consume(bytes);
     if (phase_ == Phase::gone) return;
     held_.assign(bytes, used);
-    if (held_.size() < host_.limits().held) client_->resume(Stream::exchange);
+    if (held_.size() < host_.limits().held) client_->resume(Stream::ahead);
     watch_request();
     if (phase_ == Phase::reading && !held_.empty()) return take_held();
     if (client_eof_) client_ended();
@@ -242,7 +242,7 @@ void Session::next_request() {
   head_sent_ = false;
   idle_since_ = host_.loop().now_ms();
   set_deadline(host_.limits().idle_ms);
-  client_->resume(Stream::exchange);
+  client_->resume(Stream::ahead);
   take_held();
 }
 
@@ -290,9 +290,7 @@ void Session::close() {
   client_->shutdown_write();
   if ((client_eof_ || client_satisfied()) && client_->queued() == 0) return end();
   // All is read and dropped until the client has seen the end.
-  for (const auto reason : {Stream::backlog, Stream::exchange, Stream::engine_state}) {
-    client_->resume(reason);
-  }
+  client_->resume_all();
   set_deadline(client_->queued() > 0 ? host_.limits().stall_ms : host_.limits().linger_ms);
 }
 

@@ -54,7 +54,7 @@ void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
   ++counters.waiting;
   phase_ = Phase::waiting;
   reason_ = std::move(why);
-  client_->pause(Stream::engine_state);
+  client_->pause(Stream::waiting);
   wait_until_ = host_.loop().now_ms() + limit_ms;
   watch_engine();
 }
@@ -72,7 +72,7 @@ void Session::leave_waiting() {
   --host_.tally().waiting;
   phase_ = Phase::reading;
   deadline_ = 0;
-  client_->resume(Stream::engine_state);
+  client_->resume(Stream::waiting);
 }
 
 void Session::engine_changed() {
