@@ -104,7 +104,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
       proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_),
       link_(loop, shares_, proxy_, [this] { return control_.get(); }) {
   gate_.on_wake([this] {
-    if (auto woken = supervisor_.start_service(kEngineService); !woken)
+    if (auto woken = supervisor_.wake_service(kEngineService); !woken)
       log::error("engine.not_woken", {{"error", woken.error().message}});
   });
 }
