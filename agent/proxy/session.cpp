@@ -8,7 +8,7 @@ namespace causeway::proxy {
 
 using io::Stream;
 
-Session::Session(Host& host, std::uint64_t id, const Identity& identity,
+Session::Session(Host& host, std::uint64_t id, const paths::Identity& identity,
                  std::unique_ptr<io::ByteStream> client)
     : host_(host),
       id_(id),

@@ -191,7 +191,7 @@ TEST_CASE("proxy/proxy_server: destroyed in the middle of everything") {
   auto server = std::make_unique<ProxyServer>(f.loop, f.gate, Limits{});
   auto listening = io::listen_unix(f.path + "/second.sock", 0600);
   REQUIRE(listening.ok());
-  server->listen(std::move(*listening), Identity{Identity::Kind::distro, "Ubuntu"});
+  server->listen(std::move(*listening), paths::Identity{paths::Identity::Kind::distro, "Ubuntu"});
   const auto connect = [&] {
     auto fd = io::connect_unix(f.path + "/second.sock");
     REQUIRE(fd.ok());
