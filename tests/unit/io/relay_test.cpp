@@ -125,7 +125,7 @@ struct MixedFixture {
     auto first = std::make_unique<Scripted>(log);
     left = first.get();
     left->ended = left_ended;
-    left->pause(ByteStream::engine_state);
+    left->pause(ByteStream::waiting);
     relay = std::make_unique<Relay>(
         loop, std::move(first), std::make_unique<Stream>(loop, std::move(b_end), nullptr), [this] {
           ++ended;

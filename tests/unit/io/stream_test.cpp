@@ -94,12 +94,22 @@ TEST_CASE("io/stream: two reasons to pause do not cancel each other") {
   Pair p;
   p.stream->resume(Stream::not_started);
   p.stream->pause(Stream::backlog);
-  p.stream->pause(Stream::exchange);
+  p.stream->pause(Stream::ahead);
   p.send("x");
   p.stream->resume(Stream::backlog);
   causeway::test::settle(p.loop);
   CHECK(p.seen.data.empty());
-  p.stream->resume(Stream::exchange);
+  p.stream->resume(Stream::ahead);
+  CHECK(p.until([&] { return p.seen.data == "x"; }));
+}
+
+TEST_CASE("io/stream: a new owner resumes it, whatever it was paused for") {
+  Pair p;
+  for (const auto reason : {Stream::backlog, Stream::ahead, Stream::waiting, Stream::finished})
+    p.stream->pause(reason);
+  p.send("x");
+  p.stream->resume_all();
+  CHECK_FALSE(p.stream->paused());
   CHECK(p.until([&] { return p.seen.data == "x"; }));
 }
 
@@ -126,7 +136,7 @@ TEST_CASE(
   Pair p;
   p.stream->resume(Stream::not_started);
   p.stream->watch_hangup(true);
-  p.stream->pause(Stream::exchange);
+  p.stream->pause(Stream::ahead);
   p.send("unread");
   p.peer.reset();
   CHECK(p.until([&] { return !p.seen.read_error.empty(); }));
@@ -137,11 +147,11 @@ TEST_CASE("io/stream: a half-close is no hang-up, a later close is, and neither 
   Pair p;
   p.stream->resume(Stream::not_started);
   p.stream->watch_hangup(true);
-  p.stream->pause(Stream::exchange);
+  p.stream->pause(Stream::ahead);
   ::shutdown(p.peer.get(), SHUT_WR);
   causeway::test::settle(p.loop);
   CHECK(p.seen.read_error.empty());
-  p.stream->resume(Stream::exchange);
+  p.stream->resume(Stream::ahead);
   CHECK(p.until([&] { return p.seen.eofs == 1; }));
   p.peer.reset();
   CHECK(p.until([&] { return !p.seen.read_error.empty(); }));

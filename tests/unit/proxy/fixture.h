@@ -79,7 +79,7 @@ struct FileSizeLimit {
 };
 
 struct Fixture {
-  explicit Fixture(Limits limits = {}, bool ready = true, const Identity& identity = {},
+  explicit Fixture(Limits limits = {}, bool ready = true, const paths::Identity& identity = {},
                    PathService* paths = nullptr)
       : gate(directory() + "/engine.sock"), server(loop, gate, std::move(limits), paths) {
     start_engine();
