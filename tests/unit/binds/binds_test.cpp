@@ -3,9 +3,9 @@
 #include <optional>
 
 #include "../containers/scripted_engine.h"
+#include "../support/settle.h"
 #include "binds/bind_check.h"
 #include "binds/source_mapper.h"
-#include "../support/settle.h"
 
 using namespace causeway;
 using binds::Mapped;

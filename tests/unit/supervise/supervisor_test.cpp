@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/settle.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "fd_store/store_client.h"
@@ -25,7 +26,6 @@
 #include "process/pidfd.h"
 #include "supervise/exit_reports.h"
 #include "supervise/state_file.h"
-#include "../support/settle.h"
 
 using namespace causeway;
 using namespace causeway::supervise;

@@ -8,9 +8,9 @@
 namespace causeway::test {
 
 // Turns until there is nothing left to do: no descriptor is ready, no task was put off, no timer is
-// due. So "nothing happened" means that nothing will. Twice in a row, because a watch that begins in
-// one turn is the kernel's in the next. What another thread or process has yet to do isn't waited
-// for.
+// due. So "nothing happened" means that nothing will. Twice in a row, because a watch that begins
+// in one turn is the kernel's in the next. What another thread or process has yet to do isn't
+// waited for.
 inline void settle(io::Loop& loop) {
   constexpr int kMost = 100'000;  // a loop that is never at rest spins: that is the failure
   int rests = 0;
