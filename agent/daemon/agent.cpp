@@ -99,7 +99,12 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
           },
           guard_options(options_)),
       proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_),
-      link_(loop, shares_, proxy_, [this] { return control_.get(); }) {}
+      link_(loop, shares_, proxy_, [this] { return control_.get(); }) {
+  gate_.on_wake([this] {
+    if (auto woken = supervisor_.wake_service(kEngineService); !woken)
+      log::error("engine.not_woken", {{"error", woken.error().message}});
+  });
+}
 
 Agent::~Agent() = default;
 
