@@ -9,13 +9,6 @@
 namespace causeway::engine_api {
 namespace {
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // dockerd's router takes /v{version:[0-9.]+} (moby, api/server/server.go).
 bool is_version(std::string_view segment) {
   return segment.size() > 1 && segment[0] == 'v' &&
@@ -144,19 +137,7 @@ Call call_with_paths(bool get, const Segments& s, std::string_view& id) {
 }  // namespace
 
 std::string decoded_path(std::string_view target) {
-  const std::string_view path = target.substr(0, target.find('?'));
-  std::string out;
-  out.reserve(path.size());
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (path[i] == '%' && i + 2 < path.size() && hex_value(path[i + 1]) >= 0 &&
-        hex_value(path[i + 2]) >= 0) {
-      out += static_cast<char>(hex_value(path[i + 1]) * 16 + hex_value(path[i + 2]));
-      i += 2;
-    } else {
-      out += path[i];
-    }
-  }
-  return out;
+  return text::percent_decoded(target.substr(0, target.find('?')));
 }
 
 Route route(std::string_view method, std::string_view target) {

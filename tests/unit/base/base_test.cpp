@@ -129,3 +129,26 @@ TEST_CASE("base/text: what isn't plain is percent-encoded") {
   CHECK(text::percent_encoded("my-web_1.x~") == "my-web_1.x~");
   CHECK(text::percent_encoded("a/b?c d\xff") == "a%2Fb%3Fc%20d%FF");
 }
+
+TEST_CASE("base/text: percent-decoding leaves what is no escape, and tells of it") {
+  struct Case {
+    const char* text;
+    const char* decoded;
+    bool malformed;
+  };
+  for (const auto& c : std::initializer_list<Case>{{"", "", false},
+                                                   {"a%2Fb%3fc", "a/b?c", false},
+                                                   {"%41", "A", false},
+                                                   {"%2541", "%41", false},
+                                                   {"a+b", "a+b", false},
+                                                   {"%", "%", true},
+                                                   {"%4", "%4", true},
+                                                   {"%4g%41", "%4gA", true},
+                                                   {"%%41", "%A", true}}) {
+    CAPTURE(c.text);
+    bool malformed = false;
+    CHECK(text::percent_decoded(c.text, &malformed) == c.decoded);
+    CHECK(text::percent_decoded(c.text) == c.decoded);
+    CHECK(malformed == c.malformed);
+  }
+}
