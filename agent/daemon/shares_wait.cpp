@@ -32,6 +32,14 @@ SharesWait::SharesWait(shares::Shares& shares, std::string run, const std::strin
   }
 }
 
+std::vector<control_api::Note> SharesWait::notes() const {
+  std::vector<control_api::Note> out;
+  for (const auto& distro : waiting_)
+    out.push_back({false, "dockerd waits for the distro " + distro +
+                              ", whose files containers need that it starts by itself"});
+  return out;
+}
+
 void SharesWait::ended(const std::string& distro, bool attached) {
   if (!attached) log::warning("shares.late", {{"distro", distro}});
   waiting_.erase(distro);

@@ -9,7 +9,9 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "control_api/notes.h"
 #include "shares/shares.h"
 
 namespace causeway::daemon {
@@ -23,8 +25,8 @@ class SharesWait {
   SharesWait(shares::Shares& shares, std::string run, const std::string& docker_root,
              const std::string& mnt, std::function<void()> over);
 
-  // The distros that are waited for; empty when it is over.
-  const std::set<std::string>& distros() const { return waiting_; }
+  // That dockerd waits for them.
+  std::vector<control_api::Note> notes() const;
 
  private:
   void ended(const std::string& distro, bool attached);

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+#include "http_client/http_client.h"
 #include "io/loop.h"
 #include "io/path_watch.h"
 #include "io/timer.h"
@@ -31,10 +33,10 @@ class Probe {
   const std::string& finding() const { return finding_; }
 
  private:
-  class HttpGet;
-
   void look();
-  void look_at_socket(bool http);
+  void look_at_socket();
+  void ask();
+  void not_connected(const Error& error);
   void run_command();
   void again_later(std::string finding);
   void done();
@@ -49,7 +51,9 @@ class Probe {
   std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
   io::Timer retry_;
   std::unique_ptr<io::PathWatch> watch_;
-  std::unique_ptr<HttpGet> get_;
+  bool asking_ = false;    // a GET is under way
+  bool appeared_ = false;  // since it began
+  http_client::HttpClient client_;
   std::unique_ptr<process::RunOnce> command_;
 };
 

@@ -58,6 +58,7 @@ class Service {
   const ServiceSpec& spec() const { return loaded_.spec; }
   State state() const { return machine_.state; }
   const std::string& reason() const { return machine_.reason; }
+  bool asleep() const { return machine_.asleep; }
   ServiceStatus status() const;
   ServiceLog* log() { return log_.get(); }
 
@@ -66,6 +67,9 @@ class Service {
   void begin();
   // What a person asked for. Kept for later agents.
   void want(EventKind kind, std::string why);
+  // What nobody asked for, and later agents don't hear of.
+  void sleep(std::string why) { event({EventKind::sleep, std::move(why)}); }
+  void wake(std::string why) { event({EventKind::wake, std::move(why)}); }
   void set_needs_ready(bool ready);
   void exit_reports_arrived();
 
