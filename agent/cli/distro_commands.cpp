@@ -109,7 +109,8 @@ int change(const DistroOptions& options, control_client::ControlClient& client,
         {kTimedOut, "causeway: " + text::printable(options.name) + " did not get there within " +
                         std::to_string(options.timeout_s) + " s; it goes on\n"});
   }
-  std::printf("%s %s%s\n", text::printable(last.name).c_str(), std::string(name_of(last.state)).c_str(),
+  std::printf("%s %s%s\n", text::printable(last.name).c_str(),
+              std::string(name_of(last.state)).c_str(),
               last.reason.empty() ? "" : (": " + text::printable(last.reason)).c_str());
   if (enable && last.state == DistroState::stopped)
     std::printf("  It will be integrated when it is started next: wsl -d %s\n",

@@ -116,8 +116,7 @@ int run_act(const ActOptions& options) {
   auto client = control_client::ControlClient::connect(socket);
   if (!client) return control_client::report(control_client::explain(client.error(), socket));
   const std::string verb(name_of(options.action));
-  std::string target =
-      "/v1/services/" + text::percent_encoded(options.service) + "/" + verb;
+  std::string target = "/v1/services/" + text::percent_encoded(options.service) + "/" + verb;
   if (options.wait) target += "?wait=1&timeout_s=" + std::to_string(options.timeout_s);
   if (options.wait && Terminal::of(STDERR_FILENO).interactive)
     std::fprintf(stderr, "%s: %s, waiting…\n", text::printable(options.service).c_str(),

@@ -1,5 +1,5 @@
-// The calls of the control API: each part of the agent adds its own, the sessions look them up. What
-// a call means is its handler's; its documentation is in control_api/NAME.openapi.json.
+// The calls of the control API: each part of the agent adds its own, the sessions look them up.
+// What a call means is its handler's; its documentation is in control_api/NAME.openapi.json.
 #pragma once
 
 #include <cstdint>

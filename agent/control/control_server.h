@@ -1,6 +1,6 @@
 // ControlServer serves the control API, whatever its calls are, on the control socket, and to
-// clients that came in otherwise (the link). Only a peer with the right uid is served on the socket; its mode
-// says the same, but a descriptor can be handed on.
+// clients that came in otherwise (the link). Only a peer with the right uid is served on the
+// socket; its mode says the same, but a descriptor can be handed on.
 #pragma once
 
 #include <sys/types.h>

@@ -44,8 +44,8 @@ class LongCall {
     std::uint64_t number_;
   };
 
-  // Begins the work and gives what cancels it: called at most once, it ends the run now or later. An
-  // error: nothing was begun; it is answered with 400 (EINVAL), 404 (ENOENT) or else 409.
+  // Begins the work and gives what cancels it: called at most once, it ends the run now or later.
+  // An error: nothing was begun; it is answered with 400 (EINVAL), 404 (ENOENT) or else 409.
   using Begin = std::function<Result<std::function<void()>>(const Request&, Run)>;
 
   // Adds POST and DELETE of `path`. POST takes `parameters` and cancel_on_close; one that asks for

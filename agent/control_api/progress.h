@@ -1,6 +1,7 @@
 // The one form of a call that takes a while (an installation, a download). POST starts it, or joins
-// the one that runs; the answer is a line of JSON for each step, and at the end one that says how it
-// ended. DELETE cancels. progress.openapi.json has the rules, control/long_call.h the server's side.
+// the one that runs; the answer is a line of JSON for each step, and at the end one that says how
+// it ended. DELETE cancels. progress.openapi.json has the rules, control/long_call.h the server's
+// side.
 #pragma once
 
 #include <cstdint>

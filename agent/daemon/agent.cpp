@@ -252,8 +252,8 @@ void Agent::changed() {
   api_.sections.changed();
 }
 
-// What the control API tells and takes: a line or two for each part. The sections stand in this order
-// in the status.
+// What the control API tells and takes: a line or two for each part. The sections stand in this
+// order in the status.
 void Agent::add_calls() {
   api_.sections.add("engine", [this] {
     return to_json(control_api::EngineStatus{engine_.state, engine_.reason,

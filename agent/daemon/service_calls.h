@@ -25,8 +25,8 @@ std::vector<control_api::Note> notes_of(const std::vector<supervise::ServiceStat
 // The supervisor, as these calls need it.
 struct ServiceSource {
   std::function<std::vector<control_api::ServiceStatus>()> services;
-  // Begins it. On return services() shows the state behind the command: a service that is to restart
-  // isn't `ready` any more. An error says why it can't be done now.
+  // Begins it. On return services() shows the state behind the command: a service that is to
+  // restart isn't `ready` any more. An error says why it can't be done now.
   std::function<Status(control_api::Action action, const std::string& service)> perform;
   // `wait=1` without a timeout_s: longer than any stop rule of ours.
   std::uint64_t wait_s = 120;

@@ -155,6 +155,7 @@ TEST_CASE("base/text: percent-decoding leaves what is no escape, and tells of it
     CHECK(text::percent_decoded(c.text) == c.decoded);
     CHECK(malformed == c.malformed);
   }
+}
 
 TEST_CASE("base/log: levels by their names") {
   CHECK(log::level_named("debug") == log::Level::debug);

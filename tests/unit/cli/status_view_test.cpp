@@ -54,7 +54,8 @@ TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to b
   ubuntu.state = control_api::DistroState::attached;
   ubuntu.mounts = 3;
   ubuntu.socket = "/run/docker.sock";
-  ubuntu.items = {{"link", "/usr/local/bin/docker", control_api::ItemState::left_alone, "a file of yours is there"},
+  ubuntu.items = {{"link", "/usr/local/bin/docker", control_api::ItemState::left_alone,
+                   "a file of yours is there"},
                   {"link", "/usr/local/bin/kubectl", control_api::ItemState::added, ""}};
   ubuntu.notes = {"open a new shell"};
   control_api::DistroStatus old;
@@ -74,8 +75,9 @@ TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to b
 
 TEST_CASE("cli/status_view: the link, connected or not, and who was sent away") {
   control_api::ProductStatus status = healthy();
-  status.link.listeners = {{"unix", "/run/causeway/link.sock", control_api::ListenerState::listening, ""},
-                           {"vsock", "port 1129775105", control_api::ListenerState::failed, "bind: No such device"}};
+  status.link.listeners = {
+      {"unix", "/run/causeway/link.sock", control_api::ListenerState::listening, ""},
+      {"vsock", "port 1129775105", control_api::ListenerState::failed, "bind: No such device"}};
   std::string screen = status_screen(status, {});
   CHECK(has(screen, "unix   /run/causeway/link.sock  listening\n"));
   CHECK(has(screen, "bind: No such device"));

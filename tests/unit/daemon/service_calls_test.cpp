@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "control_api/errors.h"
 #include "product_rig.h"
 
 using namespace causeway;

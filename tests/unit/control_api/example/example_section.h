@@ -1,5 +1,5 @@
-// Section `example`, for CONTRIBUTING.md's "Add a control section": a cache that can be filled. This
-// file would be agent/control_api/example.h.
+// Section `example`, for CONTRIBUTING.md's "Add a control section": a cache that can be filled.
+// This file would be agent/control_api/example.h.
 #pragma once
 
 #include <cstdint>
