@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 
+#include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "control/calls.h"
 #include "control/session.h"
@@ -40,7 +41,7 @@ class ControlServer final : private Session::Owner {
   const Calls& calls_;
   const Limits limits_;
   const uid_t allowed_uid_;
-  std::shared_ptr<int> lifetime_;  // guards deferred work
+  Lifetime lifetime_;  // guards deferred work
   std::map<Session*, std::unique_ptr<Session>> sessions_;
   io::Listener listener_;  // last: nobody is accepted while the rest goes
 };

@@ -25,9 +25,7 @@ std::vector<std::string> Sections::names() const {
 
 void Sections::changed() {
   if (std::exchange(change_pending_, true)) return;
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) tell();
-  });
+  loop_.defer(lifetime_.guard([this] { tell(); }));
 }
 
 // A client that gets its reply may ask at once for something to wait for: so lists that grow.

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "control/answer.h"
 #include "control/calls.h"
 #include "io/loop.h"
@@ -54,7 +55,7 @@ class Sections {
   std::vector<Waiting> waiting_;
   std::vector<std::weak_ptr<Lines>> followers_;
   bool change_pending_ = false;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);  // guards deferred work
+  Lifetime lifetime_;  // guards deferred work
 };
 
 }  // namespace causeway::control

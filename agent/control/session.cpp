@@ -54,7 +54,7 @@ void Session::consume() {
       return refuse(413, "the body is larger than any request needs");
     if (parser_.complete()) handle();
   }
-  if (phase_ != Phase::request) stream_->pause(io::ByteStream::exchange);
+  if (phase_ != Phase::request) stream_->pause(io::ByteStream::ahead);
   if (phase_ == Phase::request && stream_->queued() > 0) {
     // Whoever doesn't take its answers gets no further ones.
     stream_->pause(io::ByteStream::backlog);
@@ -143,7 +143,7 @@ void Session::next_request() {
   parser_.reset();
   body_.clear();
   deadline_.start(owner_.limits().idle_ms, [this] { retire(); });
-  stream_->resume(io::ByteStream::exchange);
+  stream_->resume(io::ByteStream::ahead);
 }
 
 void Session::leave() {
@@ -180,7 +180,7 @@ void Session::let_go() {
 void Session::retire() {
   if (std::exchange(retired_, true)) return;
   deadline_.stop();
-  stream_->pause(io::ByteStream::user);
+  stream_->pause(io::ByteStream::finished);
   const auto lines = lines_;
   let_go();
   if (lines && !lines->ended_ && lines->gone_) lines->gone_();

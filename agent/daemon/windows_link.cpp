@@ -33,7 +33,7 @@ WindowsLink::WindowsLink(io::Loop& loop, shares::Shares& shares, proxy::ProxySer
       proxy_(proxy),
       control_(std::move(control)),
       changed_(std::move(changed)),
-      endpoint_(proxy.open({proxy::Identity::Kind::windows, "windows"})) {}
+      endpoint_(proxy.open({paths::Identity::Kind::windows, "windows"})) {}
 
 Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
                           const settings::Settings& settings) {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 #include "base/text.h"
+#include "paths/unix_path.h"
 
 namespace causeway::engine_api {
 namespace {
@@ -47,21 +47,6 @@ Segments split(std::string_view path) {
       out.at[out.count++] = segment;
     }
   }
-  return out;
-}
-
-// As Go's path.Clean: without empty segments, "." and "..", and the slash at the end.
-std::string clean(std::string_view path) {
-  std::vector<std::string_view> kept;
-  for (const std::string_view segment : text::split(path, '/')) {
-    if (segment == "..") {
-      if (!kept.empty()) kept.pop_back();
-    } else if (!segment.empty() && segment != ".") {
-      kept.push_back(segment);
-    }
-  }
-  std::string out;
-  for (const std::string_view segment : kept) out.append("/").append(segment);
   return out;
 }
 
@@ -160,7 +145,7 @@ Route route(std::string_view method, std::string_view target) {
   if (segments.clean) {
     found.call = call_with_paths(get, segments, id);
   } else {
-    cleaned = clean(path);
+    cleaned = paths::clean(path);  // as Go's path.Clean
     const Segments of_clean = split(cleaned);
     found.call = call_with_paths(get, of_clean, id);
     if (found.call != Call::other) found.version = of_clean.version;

@@ -227,7 +227,7 @@ TEST_CASE("control/control_server: the reply that comes later, and the requests 
   REQUIRE(rig.until([&] { return !rig.done.empty(); }));
   CHECK(rig.done == std::vector<std::string>{"a{}"});
   rig.api.sections.changed();
-  rig.loop.turn();
+  test::settle(rig.loop);
   rig.result = Reply{200, "[1]"};
   rig.api.sections.changed();
   const std::string all = client.everything();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "../support/settle.h"
 #include "control/api.h"
 #include "control/control_server.h"
 #include "http/parser.h"

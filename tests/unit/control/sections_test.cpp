@@ -28,7 +28,7 @@ TEST_CASE("control/sections: events tell the status now and after changes, folde
     return now;
   });
   rig.api.sections.changed();
-  rig.loop.turn();
+  test::settle(rig.loop);
   CHECK(written == 0);  // nobody follows
   auto client = rig.connect();
   client.request("GET", "/v1/events");
@@ -40,10 +40,8 @@ TEST_CASE("control/sections: events tell the status now and after changes, folde
   now = "3";
   rig.api.sections.changed();
   REQUIRE(client.lines(1));
-  for (int i = 0; i < 10; ++i) {
-    rig.loop.turn();
-    client.take_some();
-  }
+  test::settle(rig.loop);
+  client.take_some();
   CHECK(client.body == "{\"n\":3}\n");
   CHECK(written == 2);
 }
@@ -63,6 +61,6 @@ TEST_CASE("control/sections: a wait that is over at once, and one whose check as
       },
       1000, {});
   REQUIRE(std::holds_alternative<std::shared_ptr<Later>>(later));
-  for (int i = 0; i < 10; ++i) loop.turn();
+  test::settle(loop);
   CHECK(asked == 3);
 }

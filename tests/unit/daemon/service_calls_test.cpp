@@ -101,10 +101,8 @@ TEST_CASE("daemon/service_calls: wait=1 answers when the state is reached, or ca
       rig.product.service("dockerd").state = c.states[i];
       rig.product.service("dockerd").reason = "because";
       rig.api.sections.changed();
-      for (int turn = 0; turn < 5; ++turn) {
-        rig.loop.turn();
-        client.take_some();
-      }
+      test::settle(rig.loop);
+      client.take_some();
       CHECK((client.status() != 0) == (i + 1 == c.states.size()));
     }
     CHECK(client.status() == c.status);
