@@ -1,13 +1,15 @@
 #include "daemon/agent.h"
 
-#include <unistd.h>
-
 #include <utility>
 
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/clock.h"
-#include "daemon/product_status.h"
+#include "control_api/engine.h"
+#include "daemon/agent_calls.h"
+#include "daemon/clock_calls.h"
+#include "daemon/distro_calls.h"
+#include "daemon/link_calls.h"
+#include "daemon/service_calls.h"
 #include "fd_store/sockets.h"
 #include "io/endpoint.h"
 #include "settings/settings.h"
@@ -54,13 +56,12 @@ proxy::Limits proxy_limits(const AgentOptions& options, const settings::Settings
 }
 
 // Wrong ones must not keep the engine down.
-settings::Settings settings_or_defaults(const std::string& etc,
-                                        std::vector<control_api::Note>& notes) {
+settings::Settings settings_or_defaults(const std::string& etc, Notes& notes) {
   const std::string path = etc + "/settings.json";
   auto settings = settings::load_settings(path);
   if (settings) return *settings;
   log::error("agent.settings", {{"error", settings.error().message}});
-  notes.push_back({true, settings.error().message + "; the default settings are used"});
+  notes.add(true, settings.error().message + "; the default settings are used");
   return {};
 }
 
@@ -86,6 +87,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
       started_ms_(loop.now_ms()),
       engine_since_ms_(loop.now_ms()),
       settings_(settings_or_defaults(options_.etc, notes_)),
+      api_(loop),
       supervisor_(loop, store_, supervisor_options(options_, settings_)),
       gate_(options_.run + kEngineSocket),
       engine_client_(loop, options_.run + kEngineSocket),
@@ -99,11 +101,15 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
           },
           guard_options(options_)),
       proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_),
-      link_(loop, shares_, proxy_, [this] { return control_.get(); }) {
+      link_(
+          loop, shares_, proxy_, [this] { return control_.get(); },
+          [this] { api_.sections.changed(); }),
+      logs_(api_, log_source()) {
   gate_.on_wake([this] {
     if (auto woken = supervisor_.wake_service(kEngineService); !woken)
       log::error("engine.not_woken", {{"error", woken.error().message}});
   });
+  add_calls();
 }
 
 Agent::~Agent() = default;
@@ -138,12 +144,12 @@ Status Agent::start() {
     log::error("agent.no_data", {{"error", made.error().message}});
   if (auto loaded = guard_.load(); !loaded) {
     log::error("guard.not_loaded", {{"error", loaded.error().message}});
-    notes_.push_back({true, loaded.error().message});
+    notes_.add(true, loaded.error().message);
   }
   paths_.on_hint = [this](const std::string& hint) {
     log::warning("paths.windows_files", {{"hint", hint}});
-    notes_.push_back({false, hint});
-    if (control_) control_->status_changed();
+    notes_.add(false, hint);
+    api_.sections.changed();
   };
   // Before dockerd: what containers mount is there when it starts them.
   shares_.start();
@@ -153,21 +159,19 @@ Status Agent::start() {
   if (auto started = supervisor_.start(); !started) {
     // Without services there is still somebody to ask why.
     log::error("agent.no_services", {{"error", started.error().message}});
-    notes_.push_back({true, "no services: " + started.error().message});
+    notes_.add(true, "no services: " + started.error().message);
   }
-  relay_ = std::make_unique<LogRelay>(supervisor_,
-                                      [this](std::string_view service, std::string_view line) {
-                                        if (control_) control_->log_line(service, line);
-                                      });
+  relay_ = std::make_unique<LogRelay>(
+      supervisor_,
+      [this](std::string_view service, std::string_view line) { logs_.line(service, line); });
   changed();
   engine_listener_ = proxy_.listen(*std::move(engine), {});
   if (auto started = start_link(); !started) {
     // The engine works without Windows.
     log::error("agent.no_link", {{"error", started.error().message}});
-    notes_.push_back({true, "no link to Windows: " + started.error().message});
+    notes_.add(true, "no link to Windows: " + started.error().message);
   }
-  control_ = std::make_unique<control::ControlServer>(loop_, *std::move(control),
-                                                      static_cast<control::ControlBackend&>(*this));
+  control_ = std::make_unique<control::ControlServer>(loop_, *std::move(control), api_.calls);
   log::info("agent.started", {{"version", CAUSEWAY_VERSION},
                               {"run", options_.run},
                               {"start", store_.agent_start()},
@@ -194,9 +198,7 @@ shares::Shares::Events Agent::share_events() {
     proxy_.stop_listening(found->second.id);
     served_.erase(found);
   };
-  events.changed = [this] {
-    if (control_) control_->status_changed();
-  };
+  events.changed = [this] { api_.sections.changed(); };
   return events;
 }
 
@@ -222,8 +224,7 @@ void Agent::reload() {
   log::info("agent.reload");
   if (auto reloaded = supervisor_.reload(); !reloaded) {
     log::error("agent.reload_failed", {{"error", reloaded.error().message}});
-    notes_.push_back(
-        {true, "the service files could not be read again: " + reloaded.error().message});
+    notes_.add(true, "the service files could not be read again: " + reloaded.error().message);
   }
   changed();
 }
@@ -249,26 +250,41 @@ void Agent::changed() {
                                            : engine_.reason);
   guard_.engine_ready(engine_.state == control_api::EngineState::ready);
   if (relay_) relay_->refresh();
-  if (control_) control_->status_changed();
+  api_.sections.changed();
 }
 
-control_api::ProductStatus Agent::status() {
-  control_api::ProductStatus out;
-  out.engine = {engine_.state, engine_.reason, (loop_.now_ms() - engine_since_ms_) / 1000};
-  out.agent = {CAUSEWAY_VERSION, ::getpid(), (loop_.now_ms() - started_ms_) / 1000,
-               store_.agent_start() + 1, resident_bytes()};
-  const auto services = supervisor_.snapshot();
-  for (const auto& service : services) out.services.push_back(describe(service, unix_ms()));
-  out.sockets = sockets();
-  add_shares(out);
-  out.link = link_.status();
-  out.notes = notes_;
-  for (const auto& note : shares_.notes()) out.notes.push_back({note.problem, note.text});
-  if (wait_)
-    for (const auto& distro : wait_->distros())
-      out.notes.push_back({false, "dockerd waits for the distro " + distro +
-                                      ", whose files containers need that it starts by itself"});
-  for (auto& note : notes_of(services)) out.notes.push_back(std::move(note));
+// What the control API tells and takes: a line or two for each part. The sections stand in this
+// order in the status.
+void Agent::add_calls() {
+  api_.sections.add("engine", [this] {
+    return to_json(control_api::EngineStatus{engine_.state, engine_.reason,
+                                             (loop_.now_ms() - engine_since_ms_) / 1000});
+  });
+  add_agent_calls(api_, [this] {
+    control_api::AgentStatus agent;
+    agent.age_s = (loop_.now_ms() - started_ms_) / 1000;
+    agent.starts = store_.agent_start() + 1;
+    return agent;
+  });
+  add_service_calls(api_, service_source(supervisor_));
+  api_.sections.add("sockets", [this] { return to_json(sockets()); });
+  add_distro_calls(api_, distro_source(shares_));
+  add_link_calls(api_, link_source(link_));
+  add_clock_calls(api_, Clock::system());
+  notes_.add_section(api_);
+  notes_.add_source([this] { return notes_of(shares_.notes()); });
+  notes_.add_source([this] { return wait_ ? wait_->notes() : std::vector<control_api::Note>(); });
+  notes_.add_source([this] { return notes_of(supervisor_.snapshot()); });
+}
+
+LogSource Agent::log_source() {
+  LogSource out;
+  out.has_service = [this](const std::string& name) {
+    return supervisor_.status(name).has_value();
+  };
+  out.last = [this](const std::string& service, std::size_t tail, bool fresh) {
+    return relay_->last(service, tail, fresh);
+  };
   return out;
 }
 
@@ -286,61 +302,6 @@ std::vector<control_api::SocketStatus> Agent::sockets() const {
   out.push_back({options_.run + "/control.sock", "causeway status, logs, …",
                  control_ ? control_->sessions() : 0, 0});
   return out;
-}
-
-bool Agent::has_service(std::string_view service) {
-  return supervisor_.status(service).has_value();
-}
-
-std::vector<control_api::LogLine> Agent::logs(std::string_view service, std::size_t tail,
-                                              bool fresh) {
-  return relay_->last(service, tail, fresh);
-}
-
-Status Agent::perform(control_api::Action action, std::string_view service) {
-  switch (action) {
-    case control_api::Action::start:
-      return supervisor_.start_service(service);
-    case control_api::Action::stop:
-      return supervisor_.stop_service(service);
-    case control_api::Action::restart:
-      return supervisor_.restart_service(service);
-  }
-  return make_error("no such action");
-}
-
-Status Agent::enable_distro(std::string_view distro, bool enabled) {
-  if (!shares_.known(distro))
-    return Error{"no distro " + std::string(distro) + " is known", ENOENT};
-  return enabled ? shares_.enable(distro) : shares_.disable(distro);
-}
-
-Result<control_api::ClockStep> Agent::step_clock(std::int64_t unix_ms) {
-  auto offset = daemon::step_clock(Clock::system(), unix_ms);
-  if (!offset) return std::move(offset).error();
-  if (offset->stepped) log::info("agent.clock_stepped", {{"offset_ms", offset->ms}});
-  return control_api::ClockStep{offset->stepped, offset->ms};
-}
-
-void Agent::add_shares(control_api::ProductStatus& status) const {
-  for (const auto& distro : shares_.distros()) {
-    control_api::DistroStatus shown;
-    shown.name = distro.name;
-    shown.enabled = distro.enabled;
-    shown.state = shares::name_of(distro.state);
-    shown.reason = distro.reason;
-    shown.mounts = distro.mounts;
-    shown.socket = distro.socket;
-    shown.helper = distro.helper;
-    if (distro.report) {
-      for (const auto& item : distro.report->items)
-        shown.items.push_back(
-            {item.what, item.path, std::string(handover::name_of(item.state)), item.reason});
-      shown.notes = distro.report->notes;
-    }
-    status.distros.push_back(std::move(shown));
-  }
-  status.wanted = shares_.wanted();
 }
 
 }  // namespace causeway::daemon
