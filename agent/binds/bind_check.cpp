@@ -37,11 +37,10 @@ void BindCheck::check(const std::string& container, Done done) {
   job->container = container;
   job->done = std::move(done);
   engine_.call("GET", "/containers/" + text::percent_encoded(container) + "/json", kInspectMs,
-               [this, job, alive = std::weak_ptr<int>(lifetime_)](const auto& reply) {
-                 if (alive.expired()) return;
+               lifetime_.guard([this, job](const auto& reply) {
                  if (!reply || reply->status != 200) return job->finish();
                  inspected(job, reply->body);
-               });
+               }));
 }
 
 void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& body) {
@@ -77,25 +76,22 @@ void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& bo
   for (const auto& distro : absent) {
     distros_.request(distro);
     distros_.when_attached(distro, limits_.distro_ms,
-                           [this, job, distro, alive = std::weak_ptr<int>(lifetime_)](bool there) {
-                             if (alive.expired()) return;
+                           lifetime_.guard([this, job, distro](bool there) {
                              if (!there)
                                job->problem = not_running(distro, distros_.not_started(distro));
                              if (--job->open > 0) return;
                              if (!job->problem.empty()) return job->finish();
                              look(job);
-                           });
+                           }));
   }
 }
 
 void BindCheck::look(const std::shared_ptr<Job>& job) {
   job->open = job->paths.size();
   for (const auto& [distro, paths] : job->paths)
-    distros_.resolve(
-        distro, paths,
-        [this, job, distro = distro, alive = std::weak_ptr<int>(lifetime_)](auto found) {
-          if (!alive.expired()) resolved(job, distro, found);
-        });
+    distros_.resolve(distro, paths, lifetime_.guard([this, job, distro = distro](auto found) {
+      resolved(job, distro, found);
+    }));
 }
 
 void BindCheck::resolved(const std::shared_ptr<Job>& job, const std::string& distro,

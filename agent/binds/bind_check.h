@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "binds/source_mapper.h"
 #include "http_client/http_client.h"
 
@@ -38,7 +39,7 @@ class BindCheck {
   const std::string docker_root_;
   const std::string mnt_;
   const Limits limits_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::binds

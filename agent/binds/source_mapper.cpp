@@ -71,10 +71,9 @@ void SourceMapper::classify(const std::shared_ptr<Job>& job) {
   job->open = absent.size();
   for (const auto& distro : absent) {
     distros_.request(distro);
-    distros_.when_attached(distro, limits_.distro_ms,
-                           [this, job, alive = std::weak_ptr<int>(lifetime_)](bool) {
-                             if (!alive.expired() && --job->open == 0) classify(job);
-                           });
+    distros_.when_attached(distro, limits_.distro_ms, lifetime_.guard([this, job](bool) {
+      if (--job->open == 0) classify(job);
+    }));
   }
 }
 
@@ -98,10 +97,9 @@ void SourceMapper::resolve(const std::shared_ptr<Job>& job) {
     asked.reserve(which.size());
     for (const auto i : which) asked.push_back(job->targets[i].path);
     distros_.resolve(distro, std::move(asked),
-                     [this, job, distro = distro, which = which,
-                      alive = std::weak_ptr<int>(lifetime_)](auto resolved) {
-                       if (!alive.expired()) placed(job, distro, which, std::move(resolved));
-                     });
+                     lifetime_.guard([this, job, distro = distro, which = which](auto resolved) {
+                       placed(job, distro, which, std::move(resolved));
+                     }));
   }
 }
 
@@ -133,9 +131,7 @@ void SourceMapper::placed(const std::shared_ptr<Job>& job, const std::string& di
 
 void SourceMapper::finish(const std::shared_ptr<Job>& job) {
   if (job->later) return tell(*job);
-  loop_.defer([this, job, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) tell(*job);
-  });
+  loop_.defer(lifetime_.guard([this, job] { tell(*job); }));
 }
 
 void SourceMapper::tell(Job& job) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "io/loop.h"
 #include "paths/identity.h"
@@ -73,7 +74,7 @@ class SourceMapper {
   io::Loop& loop_;
   Distros& distros_;
   const Limits limits_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 // "the distro Ubuntu is not running"; for those that don't come within the time too.

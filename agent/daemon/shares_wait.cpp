@@ -24,11 +24,9 @@ SharesWait::SharesWait(shares::Shares& shares, std::string run, const std::strin
   for (const auto& distro : waiting_) {
     log::info("shares.wait", {{"distro", distro}, {"limit_ms", kLimitMs}});
     shares.request(distro);
-    shares.when_attached(
-        distro, kLimitMs,
-        [this, distro = distro, alive = std::weak_ptr<int>(lifetime_)](bool there) {
-          if (!alive.expired()) ended(distro, there);
-        });
+    shares.when_attached(distro, kLimitMs, lifetime_.guard([this, distro = distro](bool there) {
+      ended(distro, there);
+    }));
   }
 }
 

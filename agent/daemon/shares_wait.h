@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "base/lifetime.h"
 #include "shares/shares.h"
 
 namespace causeway::daemon {
@@ -33,7 +34,7 @@ class SharesWait {
   const std::string run_;
   std::function<void()> over_;
   std::set<std::string> waiting_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::daemon

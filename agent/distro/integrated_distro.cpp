@@ -104,7 +104,7 @@ Status IntegratedDistro::start() {
                                                [this](unsigned) { on_mounts_changed(); });
   mountinfo_poll_->watch(io::Poll::priority);
   // The loop begins to watch in its first turn; what happened before is seen then.
-  loop_.defer([this] { on_mounts_changed(); });
+  loop_.defer(lifetime_.guard([this] { on_mounts_changed(); }));
   return Ok{};
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "distro/account.h"
@@ -110,6 +111,7 @@ class IntegratedDistro : private AgentConnection::Host {
   Resolver resolver_;
   AgentConnection link_;
   std::unique_ptr<io::Poll> mountinfo_poll_;
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::distro

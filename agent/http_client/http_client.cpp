@@ -103,18 +103,18 @@ class HttpClient::Follower final : private io::Stream::Handler {
   bool tell_begun() {
     const auto begun = std::exchange(begun_, nullptr);
     if (!begun) return true;
-    const std::weak_ptr<int> alive = lifetime_;
+    const auto alive = lifetime_.watch();
     begun();
-    return !alive.expired();
+    return !alive.ended();
   }
   bool give_lines() {
     for (auto at = rest_.find('\n'); at != std::string::npos; at = rest_.find('\n')) {
       const std::string line = rest_.substr(0, at);
       rest_.erase(0, at + 1);
-      const std::weak_ptr<int> alive = lifetime_;
+      const auto alive = lifetime_.watch();
       const auto on_line = on_line_;  // it may end this, and itself
       on_line(line);
-      if (alive.expired()) return false;
+      if (alive.ended()) return false;
     }
     return true;
   }
@@ -133,7 +133,7 @@ class HttpClient::Follower final : private io::Stream::Handler {
   Begun begun_;
   std::string rest_;
   http::Parser parser_{http::Kind::response};
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   io::Stream stream_;  // last: stops first
 };
 
@@ -147,10 +147,10 @@ void HttpClient::call(std::string_view method, std::string target, std::uint64_t
   std::string what = std::string(method) + " " + target;
   auto connection = io::connect_unix(socket_path_);
   if (!connection) {
-    loop_.defer([alive = std::weak_ptr<int>(lifetime_), done = std::move(done),
-                 error = std::move(connection).error().with(what)]() mutable {
-      if (!alive.expired()) done(std::move(error));
-    });
+    loop_.defer(lifetime_.guard(
+        [done = std::move(done), error = std::move(connection).error().with(what)]() mutable {
+          done(std::move(error));
+        }));
     return;
   }
   http::Request request;
@@ -168,10 +168,9 @@ std::uint64_t HttpClient::follow(std::string target, OnLine on_line, Ended ended
   const std::uint64_t id = next_++;
   auto connection = io::connect_unix(socket_path_);
   if (!connection) {
-    loop_.defer([alive = std::weak_ptr<int>(lifetime_), ended = std::move(ended),
-                 error = std::move(connection).error().with(what)] {
-      if (!alive.expired()) ended(error);
-    });
+    loop_.defer(
+        lifetime_.guard([ended = std::move(ended),
+                         error = std::move(connection).error().with(what)] { ended(error); }));
     return id;
   }
   http::Request request;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "io/loop.h"
 
@@ -59,7 +60,7 @@ class HttpClient {
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Call>> calls_;
   std::map<std::uint64_t, std::unique_ptr<Follower>> followers_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::http_client

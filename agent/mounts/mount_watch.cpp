@@ -26,9 +26,7 @@ MountWatch::MountWatch(io::Loop& loop, UniqueFd mountinfo, std::function<void()>
       }) {
   poll_.watch(io::Poll::priority);
   // The loop begins to watch in its next turn.
-  loop.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) changed_();
-  });
+  loop.defer(lifetime_.guard([this] { changed_(); }));
 }
 
 }  // namespace causeway::mounts

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "io/loop.h"
@@ -24,7 +25,7 @@ class MountWatch {
 
   UniqueFd fd_;
   std::function<void()> changed_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   io::Timer quiet_;
   io::Poll poll_;
 };

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "handover/resolve.h"
 #include "io/timer.h"
@@ -95,7 +96,7 @@ struct Shares::Parts {
   std::vector<std::function<void(const std::string&)>> subscribers;
   std::map<std::uint64_t, Waiter> waiters;
   std::uint64_t next_waiter = 1;
-  std::shared_ptr<int> lifetime = std::make_shared<int>(0);
+  Lifetime lifetime;
 
   KnownDistros known;
   ApiSockets api;
@@ -147,9 +148,7 @@ Shares::Parts::Parts(io::Loop& event_loop, fd_store::StoreClient& init_store,
 
 // Calls out of the callers' calls, and never after our end.
 void Shares::Parts::tell(std::function<void()> what) {
-  loop.defer([alive = std::weak_ptr<int>(lifetime), what = std::move(what)] {
-    if (!alive.expired()) what();
-  });
+  loop.defer(lifetime.guard([what = std::move(what)] { what(); }));
 }
 
 void Shares::Parts::start() {
@@ -474,9 +473,7 @@ void Shares::Parts::ask_helper(const std::string& name, std::vector<std::string>
   auto asked = paths;
   helper->resolve(
       std::move(asked), kResolveMs,
-      [this, alive = std::weak_ptr<int>(lifetime), name, paths = std::move(paths),
-       done = std::move(done)](auto results) {
-        if (alive.expired()) return;
+      lifetime.guard([this, name, paths = std::move(paths), done = std::move(done)](auto results) {
         if (!results) {
           log::warning("share.resolved_here", {{"distro", name}, {"why", results.error().message}});
           return tell([this, name, paths, done] { done(resolve_here(name, paths)); });
@@ -484,7 +481,7 @@ void Shares::Parts::ask_helper(const std::string& name, std::vector<std::string>
         Answers out;
         for (const auto& result : *results) out.push_back(from(result));
         done(std::move(out));
-      });
+      }));
 }
 
 Status Shares::enable(std::string_view distro) {

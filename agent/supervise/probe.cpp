@@ -37,9 +37,7 @@ Probe::Probe(io::Loop& loop, process::Reaper& reaper, const ReadyRule& rule,
       finding_ = watch.error().message;  // the pauses must do
     }
   }
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) look();
-  });
+  loop_.defer(lifetime_.guard([this] { look(); }));
 }
 
 Probe::~Probe() = default;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "http_client/http_client.h"
 #include "io/loop.h"
@@ -48,7 +49,7 @@ class Probe {
   std::function<void()> answered_;
   std::string finding_;
   std::uint64_t pause_ms_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   io::Timer retry_;
   std::unique_ptr<io::PathWatch> watch_;
   bool asking_ = false;    // a GET is under way

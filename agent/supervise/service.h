@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "cgroups/cgroup.h"
 #include "fd_store/store_client.h"
@@ -126,7 +127,7 @@ class Service {
   std::vector<std::string> start_notes_;  // of the present process's set-up
   std::string side_note_;                 // of after_ready and before_shutdown
   cgroups::ServiceGroups groups_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 
   // Stop first what can call back.
   std::unique_ptr<ServiceLog> log_;

@@ -171,6 +171,18 @@ def processes(tree):
     return problems
 
 
+def lifetimes(tree):
+    """base/lifetime.h tells deferred work whether its owner lives; and a deferred lambda that captures `this` is guarded."""
+    problems = []
+    for path in tree.sources("agent"):
+        text = tree.text(path)
+        for match in re.finditer(r"(?:shared|weak)_ptr<int>", text):
+            problems.append(f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]}: base/lifetime.h says who lives")
+        for match in re.finditer(r"[.>]defer\(\s*\[[^\]]*\bthis\b", text):
+            problems.append(f"{path}:{text.count(chr(10), 0, match.start()) + 1}: a deferred lambda with `this` and no Lifetime::guard()")
+    return problems
+
+
 COMMENT_COLUMNS = 100
 
 
@@ -350,4 +362,4 @@ def scripts(tree):
     return problems
 
 
-RULES = (table_is_whole, layering, processes, comments, shim_layering, hidden_libraries, headers, formatting, text_files, names, test_names, built, scripts)
+RULES = (table_is_whole, layering, processes, comments, lifetimes, shim_layering, hidden_libraries, headers, formatting, text_files, names, test_names, built, scripts)
