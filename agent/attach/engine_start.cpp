@@ -161,7 +161,8 @@ Result<control_client::ControlClient> bring_up(const AttachOptions& options,
   if (auto client = control_client::ControlClient::connect(socket)) return client;
   io::Loop loop;
   // Init mounts a new file system on RUN: what was watched there before is hidden then.
-  auto mounts = mounts::MountWatch::start(loop, [&] { loop.stop(); });
+  auto mounts =
+      mounts::MountWatch::start(loop, mounts::MountWatch::kCollectMs, [&] { loop.stop(); });
   if (!mounts) return std::move(mounts).error();
   std::optional<Init> init;
   std::unique_ptr<io::Poll> end;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "containers/container_records.h"
 #include "json/json.h"
+#include "paths/engine_places.h"
 
 namespace causeway::binds {
 namespace {
@@ -25,12 +26,8 @@ struct BindCheck::Job {
 };
 
 BindCheck::BindCheck(Distros& distros, http_client::HttpClient& engine, std::string docker_root,
-                     std::string mnt, Limits limits)
-    : distros_(distros),
-      engine_(engine),
-      docker_root_(std::move(docker_root)),
-      mnt_(std::move(mnt)),
-      limits_(limits) {}
+                     Limits limits)
+    : distros_(distros), engine_(engine), docker_root_(std::move(docker_root)), limits_(limits) {}
 
 void BindCheck::check(const std::string& container, Done done) {
   auto job = std::make_shared<Job>();
@@ -54,36 +51,22 @@ void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& bo
     std::string source = mount["Source"].string_or("");
     if (mount["Type"].string_or("") == "volume")
       source = containers::volume_device(docker_root_, mount["Name"].string_or(""));
-    const auto distro = containers::distro_of(source, mnt_);
-    if (distro.empty()) continue;
-    std::string path =
-        source.substr(mnt_.size() + std::string_view("/distro/").size() + distro.size());
-    job->paths[distro].push_back(path.empty() ? "/" : std::move(path));
+    if (const auto share = paths::split_share_place(source))
+      job->paths[std::string(share->distro)].emplace_back(share->rest);
   }
   if (job->paths.empty()) return job->finish();
   // First the shares, then the links: a distro may need a start.
   std::set<std::string> absent;
-  for (const auto& [distro, paths] : job->paths) {
-    const auto& known = distros_.world().distros;
-    const auto found = known.find(distro);
-    if (found != known.end() && found->second.attached) continue;
-    job->problem = distros_.obstacle(distro);
-    if (!job->problem.empty()) return job->finish();
-    absent.insert(distro);
-  }
-  if (absent.empty()) return look(job);
-  job->open = absent.size();
-  for (const auto& distro : absent) {
-    distros_.request(distro);
-    distros_.when_attached(distro, limits_.distro_ms,
-                           lifetime_.guard([this, job, distro](bool there) {
-                             if (!there)
-                               job->problem = not_running(distro, distros_.not_started(distro));
-                             if (--job->open > 0) return;
-                             if (!job->problem.empty()) return job->finish();
-                             look(job);
-                           }));
-  }
+  for (const auto& [distro, paths] : job->paths)
+    if (!is_attached(distros_, distro)) absent.insert(distro);
+  await_distros(distros_, absent, limits_.distro_ms,
+                lifetime_.guard([this, job](const Awaited& awaited) {
+                  job->problem = awaited.obstacle;
+                  if (!awaited.missing.empty())
+                    job->problem = not_running(distros_, *awaited.missing.begin());
+                  if (!job->problem.empty()) return job->finish();
+                  look(job);
+                }));
 }
 
 void BindCheck::look(const std::shared_ptr<Job>& job) {

@@ -20,7 +20,7 @@ class BindCheck {
  public:
   // All outlive it. `docker_root`: dockerd's data, for the devices of volumes.
   BindCheck(Distros& distros, http_client::HttpClient& engine, std::string docker_root,
-            std::string mnt, Limits limits = {});
+            Limits limits = {});
 
   // `container`: an id, a part of one, or a name. `done` is called once, later: status 0, or 409
   // and why. What dockerd doesn't know is fine here: dockerd says so itself.
@@ -37,7 +37,6 @@ class BindCheck {
   Distros& distros_;
   http_client::HttpClient& engine_;
   const std::string docker_root_;
-  const std::string mnt_;
   const Limits limits_;
   Lifetime lifetime_;
 };

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "json/json.h"
+#include "paths/engine_places.h"
 
 namespace causeway::containers {
 namespace {
@@ -82,8 +83,7 @@ void ShareGuard::list_running(Listed done) {
             std::string source = mount["Source"].string_or("");
             if (mount["Type"].string_or("") == "volume")
               source = volume_device(options_.docker_root, mount["Name"].string_or(""));
-            if (auto distro = distro_of(source, options_.mnt); !distro.empty())
-              distros.insert(std::move(distro));
+            if (const auto share = paths::split_share_place(source)) distros.emplace(share->distro);
           }
           if (!distros.empty()) out.emplace_back(item["Id"].string_or(""), std::move(distros));
         }
@@ -135,7 +135,7 @@ void ShareGuard::on_event(std::string_view event) {
       start(record->id, "its files were missing");
     return;
   }
-  for (const auto& distro : distros_of(*record, options_.mnt))
+  for (const auto& distro : distros_of(*record))
     if (!attached_(distro)) return stop_all({record->id}, distro, [] {});
 }
 
@@ -200,7 +200,7 @@ void ShareGuard::start_waiting() {
 
 // Whether all shares are there that it binds from.
 bool ShareGuard::complete(const ContainerRecord& record) const {
-  const auto distros = distros_of(record, options_.mnt);
+  const auto distros = distros_of(record);
   return std::all_of(distros.begin(), distros.end(),
                      [&](const std::string& distro) { return attached_(distro); });
 }
@@ -209,7 +209,7 @@ bool ShareGuard::complete(const ContainerRecord& record) const {
 bool ShareGuard::gave_up(const ContainerRecord& record) const {
   if (record.running || record.restart_policy == "no") return false;
   if (record.stopped_by_user && record.restart_policy != "always") return false;
-  return record.error.find(options_.mnt + "/distro/") != std::string::npos;
+  return paths::mentions_share(record.error);
 }
 
 void ShareGuard::start(const std::string& id, const std::string& why) {

@@ -31,7 +31,6 @@ class ShareGuard {
   struct Options {
     std::string docker_root = "/data/docker";
     std::string state_file = "/data/causeway/stopped_containers.json";
-    std::string mnt = "/mnt";
   };
   // Whether a distro's share is there now.
   using Attached = std::function<bool(std::string_view distro)>;

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/lifetime.h"
-#include "shares/shares.h"
+#include "binds/distros.h"
 
 namespace causeway::daemon {
 
@@ -20,17 +20,17 @@ class SharesWait {
   // Windows starts a distro in 1 to 3 s; a container that came too early is started again anyway.
   static constexpr std::uint64_t kLimitMs = 8'000;
 
-  // `shares` outlives it. `over` is called once when it ends, if it had to wait.
-  SharesWait(shares::Shares& shares, std::string run, const std::string& docker_root,
-             const std::string& mnt, std::function<void()> over);
+  // `distros` outlives it. `over` is called once when it ends, if it had to wait.
+  SharesWait(binds::Distros& distros, std::string run, const std::string& docker_root,
+             std::function<void()> over);
 
   // The distros that are waited for; empty when it is over.
-  const std::set<std::string>& distros() const { return waiting_; }
+  std::set<std::string> distros() const;
 
  private:
-  void ended(const std::string& distro, bool attached);
   void finish();
 
+  binds::Distros& distros_;
   const std::string run_;
   std::function<void()> over_;
   std::set<std::string> waiting_;

@@ -14,6 +14,7 @@
 #include "io/timer.h"
 #include "mounts/mount_calls.h"
 #include "mounts/mount_watch.h"
+#include "paths/engine_places.h"
 #include "paths/mount_table.h"
 #include "paths/unix_path.h"
 #include "shares/api_sockets.h"
@@ -116,7 +117,7 @@ Shares::Parts::Parts(io::Loop& event_loop, fd_store::StoreClient& init_store,
       known(options.data + "/causeway/distros.json"),
       api(store, options.run),
       attached(loop, store,
-               {options.run + "/shares.json", options.mnt + "/distro", options.detach_ms},
+               {options.run + "/shares.json", std::string(paths::kShares), options.detach_ms},
                {.detaching =
                     [this](const std::string& name, std::function<void()> done) {
                       if (events.detaching)
@@ -163,13 +164,14 @@ void Shares::Parts::start() {
   if (done) done = table.start();
   if (!done) problems.push_back("no shares: " + done.error().message);
   drop_orphans();
-  auto host = Drives::at(options.mnt + "/host");
+  auto host = Drives::at(std::string(paths::kDrives));
   if (host)
     drives = std::move(*host);
   else
     problems.push_back("no drives of Windows: " + host.error().message);
   find_mounts();
-  auto watching = mounts::MountWatch::start(loop, [this] { find_mounts(); });
+  auto watching =
+      mounts::MountWatch::start(loop, mounts::MountWatch::kCollectMs, [this] { find_mounts(); });
   if (watching)
     watch = std::move(*watching);
   else
@@ -202,7 +204,7 @@ void Shares::Parts::open_api(const Identity& identity) {
 }
 
 std::vector<std::string> Shares::Parts::own_places() const {
-  return {options.mnt + "/distro", options.mnt + "/host", options.run};
+  return {std::string(paths::kShares), std::string(paths::kDrives), options.run};
 }
 
 // After a change in our mount namespace: WSL's shared tmpfs, Windows' drives.

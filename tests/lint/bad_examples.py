@@ -21,7 +21,8 @@ GOOD = {
     "agent/http/meson.build": "dependencies : [base, io]\n",
     "tests/unit/io/loop_test.cpp": '#include "io/loop.h"\n\nTEST_CASE("io/loop: turns") {}\n',
     "tests/unit/io/meson.build": "files('loop_test.cpp')\n",
-    "tests/run": "#!/usr/bin/python3\n",
+    "tests/run": "#!/usr/bin/python3\nimport sys\nsys.path.insert(1, '.')\n",
+    "tests/README.md": "# T\n\n## Status\n\n| capability | state | covered by |\n|---|---|---|\n| `a` | works | `run`, `unit/io` |\n",
 }
 
 
@@ -92,6 +93,9 @@ BAD = (
     (rules.built, {"tests/unit/io/timer_test.cpp": "\n"}, "not in tests/unit/io/meson.build"),
     (rules.scripts, {"tests/run": "#!/usr/bin/env python3\n"}, "not #!/usr/bin/env python3"),
     (rules.scripts, {"tests/other": "#!/bin/sh\n"}, "isn't executable"),
+    (rules.imports, {"tests/run": "#!/usr/bin/python3\nfrom rules import *\n"}, "tests/run:2: imports *"),
+    (rules.imports, {"tests/unit/x.py": "import sys\nsys.path.insert(0, '.')\n"}, "x.py:2: a module leaves sys.path"),
+    (rules.status_table, {"tests/README.md": "# T\n\n## Status\n\n| a | works | `run`, `unit/io`, `unit/ghost` |\n"}, "no unit/ghost"),
 )
 
 
