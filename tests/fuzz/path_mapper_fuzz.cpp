@@ -49,7 +49,7 @@ std::string map(const Identity& asker, std::string_view source, const World& wor
   if (target.kind == Target::Kind::engine) return target.path;
   if (target.kind != Target::Kind::in_distro && target.kind != Target::Kind::absent) return {};
   if (!is_clean(target.path) || !world.distros.contains(target.distro)) std::abort();
-  const auto placed = place_if_attached(asker, target.distro, target.path, world);
+  const auto placed = engine_path_if_attached(asker, target.distro, target.path, world);
   return placed.ok() ? *placed : std::string();
 }
 
