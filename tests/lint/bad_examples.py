@@ -19,6 +19,14 @@ GOOD = {
     "agent/io/meson.build": "files('loop.cpp'), dependencies : [base, libuv]\n",
     "agent/http/parser.h": '// A parser.\n#pragma once\n\n#include "io/loop.h"\n',
     "agent/http/meson.build": "dependencies : [base, io]\n",
+    "host-shim/README.md": f"{rules.TABLE_BEGIN}\n| module | may use |\n|---|---|\n| `base` | – |\n| `windows` | base |\n| `settings` | – |\n"
+                           f"| `link` | settings, windows |\n| `main` | link |\n{rules.TABLE_END}\n",
+    "host-shim/main.cpp": '#include "link/dial.h"\n\nint main() { return 0; }\n',
+    "host-shim/settings.h": "// What it is told.\n#pragma once\n",
+    "host-shim/meson.build": "executable('x', 'main.cpp')\n",
+    "host-shim/windows/handle.h": '// A handle.\n#pragma once\n\n#include "base/text.h"\n',
+    "host-shim/link/dial.h": '// Connects.\n#pragma once\n\n#include "link/script.h"\n#include "settings.h"\n#include "windows/handle.h"\n',
+    "host-shim/link/meson.build": "output : 'script.h', dependencies : [shim_windows]\n",
     "tests/unit/io/loop_test.cpp": '#include "io/loop.h"\n\nTEST_CASE("io/loop: turns") {}\n',
     "tests/unit/io/meson.build": "files('loop_test.cpp')\n",
     "tests/run": "#!/usr/bin/python3\n",
@@ -29,6 +37,7 @@ def table(rows):
     return f"{rules.TABLE_BEGIN}\n| module | may use |\n|---|---|\n{rows}\n{rules.TABLE_END}\n"
 
 
+SHIM = "| base | - |\n| windows | base |\n| settings | - |\n| link | settings, windows |\n| main | link |"
 WHOLE = "| base | - |\n| io | base |\n| http | base, io |\n| main | http |"
 
 # (rule, files that differ from GOOD, what the problem says)
@@ -51,14 +60,25 @@ BAD = (
     (rules.layering, {"agent/io/loop.cpp": '#include "loop.h"\n'}, '"loop.h" is no file below agent/'),
     (rules.layering, {"agent/io/loop.cpp": '  #  include "http/parser.h"\n'}, "io may not use http"),
     (rules.layering, {"agent/io/meson.build": "dependencies : [base, http, libuv]\n"}, "io/meson.build: io may not use http"),
+    (rules.table_is_whole, {"host-shim/README.md": "nothing\n"}, "host-shim/README.md: no table between"),
+    (rules.table_is_whole, {"host-shim/pipe/relay.h": "// R.\n#pragma once\n"}, "no row for host-shim/pipe/"),
+    (rules.table_is_whole, {"host-shim/README.md": table(SHIM.replace("| settings | - |", "| settings | link |"))}, "a cycle: link → settings → link"),
+    (rules.table_is_whole, {"host-shim/README.md": table(SHIM.replace("| windows | base |", "| windows | link |"))},
+     "windows may use link, whose row stands below"),
+    (rules.table_is_whole, {"host-shim/README.md": table(SHIM + "\n| ghost | - |")}, "ghost, which is no folder of host-shim/"),
+    (rules.layering, {"host-shim/windows/handle.h": '// A handle.\n#pragma once\n#include "link/dial.h"\n'}, "windows may not use link (host-shim/README.md)"),
+    (rules.layering, {"host-shim/settings.h": '// S.\n#pragma once\n#include "link/dial.h"\n'}, "settings may not use link"),
+    (rules.layering, {"host-shim/link/dial.cpp": '#include "dial.h"\n'}, '"dial.h" is no file below host-shim/, nor shared with it'),
+    (rules.layering, {"host-shim/link/dial.cpp": '#include "io/loop.h"\n'}, '"io/loop.h" is no file below host-shim/, nor shared with it'),
+    (rules.layering, {"host-shim/link/dial.cpp": '#include "base/text.h"\n'}, "link may not use base"),
+    (rules.layering, {"host-shim/windows/meson.build": "dependencies : [shim_link]\n"}, "windows/meson.build: windows may not use link"),
     (rules.hidden_libraries, {"agent/io/loop.h": "// The loop.\n#pragma once\n#include <uv.h>\n"}, "<uv.h> in a header"),
     (rules.hidden_libraries, {"agent/http/parser.cpp": "#include <uv.h>\n"}, "<uv.h> belongs into agent/io/"),
     (rules.hidden_libraries, {"agent/base/text.h": "// T.\n#pragma once\n#include <spdlog/spdlog.h>\n"}, "in a header"),
     (rules.hidden_libraries, {"agent/io/loop.cpp": "#include <nlohmann/json.hpp>\n"}, "belongs into agent/json/"),
     (rules.hidden_libraries, {"agent/io/loop.cpp": "#include <CLI/CLI.hpp>\n"}, "belongs into agent/cli/"),
-    (rules.hidden_libraries, {"host-shim/link.h": "// L.\n#pragma once\n#include <nlohmann/json.hpp>\n"}, "in a header"),
-    (rules.hidden_libraries, {"host-shim/link.cpp": "#include <uv.h>\n"}, "belongs into agent/io/"),
-    (rules.shim_layering, {"host-shim/link.cpp": '#include "io/loop.h"\n', "agent/io/loop.h": ""}, "neither in host-shim/"),
+    (rules.hidden_libraries, {"host-shim/link/dial.h": "// L.\n#pragma once\n#include <nlohmann/json.hpp>\n"}, "in a header"),
+    (rules.hidden_libraries, {"host-shim/link/dial.cpp": "#include <uv.h>\n"}, "belongs into agent/io/"),
     (rules.hidden_libraries, {"agent/io/loop.cpp": "#include <boost/beast.hpp>\n"}, "belongs into agent/http/"),
     (rules.headers, {"agent/base/text.h": "#pragma once\n"}, "begins with a comment"),
     (rules.headers, {"agent/base/text.h": "// Text.\n#include <string>\n#pragma once\n"}, "first directive"),
@@ -84,7 +104,8 @@ BAD = (
     (rules.test_names, {"tests/unit/io/loop_test.cpp": 'TEST_CASE("turns") {}\n'}, "is named"),
     (rules.test_names, {"tests/unit/io/loop_test.cpp": 'TEST_CASE("http/parser: turns") {}\n'}, "is named"),
     (rules.test_names, {"tests/unit/io/loop_test.cpp": 'TEST_CASE("io/ghost: turns") {}\n'}, "no agent/io/ghost"),
-    (rules.test_names, {"tests/unit/host_shim/link_test.cpp": 'TEST_CASE("host_shim/ghost: turns") {}\n'}, "no host-shim/ghost"),
+    (rules.test_names, {"tests/unit/host_shim/link/dial_test.cpp": 'TEST_CASE("host_shim/link/ghost: turns") {}\n'}, "no host-shim/link/ghost"),
+    (rules.test_names, {"tests/unit/host_shim/link/dial_test.cpp": 'TEST_CASE("host_shim/dial: turns") {}\n'}, 'named "host_shim/link/FILE'),
     (rules.built, {"agent/io/timer.cpp": "\n"}, "timer.cpp: not in agent/io/meson.build"),
     (rules.built, {"tests/unit/io/timer_test.cpp": "\n"}, "not in tests/unit/io/meson.build"),
     (rules.scripts, {"tests/run": "#!/usr/bin/env python3\n"}, "not #!/usr/bin/env python3"),

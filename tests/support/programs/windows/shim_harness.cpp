@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
     print({{"event", "log"}, {"text", text}});
   };
   callbacks.on_change = [](const ShimStatus& status) { print(to_json("change", status)); };
-  callbacks.on_distro_start = [](causeway::shim::DistroStart start) {
+  callbacks.on_distro_start = [](causeway::shim::link::DistroStart start) {
     print({{"event", "distro_start"}, {"distro", start.distro}});
     const bool known = start.distro == "Ubuntu";
     start.answer(known, known ? "" : "not enabled");
