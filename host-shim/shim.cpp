@@ -38,7 +38,7 @@ class Core : private link::Link::Owner, private pipe::Relay::Owner {
         settings_(settings),
         callbacks_(callbacks),
         retry_(port),
-        link_(port, security_, settings, callbacks.log, *this) {
+        link_(port, settings, callbacks.log, *this) {
     for (const auto& name : {settings.pipe, settings.private_pipe})
       if (!name.empty()) pipes_.push_back({name, nullptr, {}});
     serve();

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "app/commands.h"
+#include "base/exit_code.h"
 
 namespace causeway::shim::app {
 namespace {

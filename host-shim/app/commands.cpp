@@ -9,6 +9,8 @@
 #include "app/app.h"
 #include "app/autostart.h"
 #include "app/status_json.h"
+#include "base/exit_code.h"
+#include "windows/child_process.h"
 #include "windows/pipe_security.h"
 #include "windows/windows_text.h"
 
@@ -85,22 +87,6 @@ bool refuse_elevated(bool allowed) {
   return true;
 }
 
-// `run --background` of our own program, without a console: the one of `start` may be closed.
-Result<UniqueHandle> start_background(const std::string& program, bool allow_elevated) {
-  std::vector<std::string> arguments{program, "run", "--background"};
-  if (allow_elevated) arguments.emplace_back("--allow-elevated");
-  std::wstring line = to_wide(join_arguments(arguments));
-  STARTUPINFOW start{};
-  start.cb = sizeof(start);
-  PROCESS_INFORMATION made{};
-  if (CreateProcessW(nullptr, line.data(), nullptr, nullptr, FALSE,
-                     DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP, nullptr, nullptr, &start,
-                     &made) == 0)
-    return windows_error("start " + program, GetLastError());
-  CloseHandle(made.hThread);
-  return UniqueHandle(made.hProcess);
-}
-
 }  // namespace
 
 int command_run(bool background, bool allow_elevated) {
@@ -137,9 +123,14 @@ int command_start(bool allow_elevated) {
   }
   const UniqueHandle ready(CreateEventW(nullptr, TRUE, FALSE, to_wide(names->ready).c_str()));
   if (!ready) return refuse(kSetUpFailed, windows_error("make an event", GetLastError()).message);
-  const auto process = start_background(this_program(), allow_elevated);
-  if (!process) return refuse(kSetUpFailed, process.error().message);
-  const HANDLE waits[2] = {ready.get(), process->get()};
+  std::vector<std::string> argv{this_program(), "run", "--background"};
+  if (allow_elevated) argv.emplace_back("--allow-elevated");
+  const auto shim = start_child(argv, {}, {.outlives_us = true});
+  if (!shim) return refuse(kSetUpFailed, shim.error().message);
+  if (shim->in_our_job)
+    std::fputs("causeway: the shim ends with the session or program that runs this command\n",
+               stderr);
+  const HANDLE waits[2] = {ready.get(), shim->process.get()};
   const auto ended = WaitForMultipleObjects(2, waits, FALSE, kStartMs);
   if (ended == WAIT_OBJECT_0) {
     std::puts("the shim is started; `causeway.exe status` tells how far it is");
@@ -147,7 +138,7 @@ int command_start(bool allow_elevated) {
   }
   if (ended == WAIT_TIMEOUT) return refuse(kTimedOut, "the shim is not there yet");
   DWORD code = kSetUpFailed;
-  GetExitCodeProcess(process->get(), &code);
+  GetExitCodeProcess(shim->process.get(), &code);
   if (code == kOtherRuns) return kDone;  // another start was faster
   return refuse(static_cast<int>(code), "the shim ended at once with exit code " +
                                             std::to_string(code) +

@@ -1,22 +1,10 @@
-// The commands of causeway.exe, each with its options; they return the program's exit code. Exit
-// codes are those of the agent's commands (agent/README.md).
+// The commands of causeway.exe, each with its options; they return the program's exit code, which
+// is one of base/exit_code.h.
 #pragma once
 
 #include <string>
 
 namespace causeway::shim::app {
-
-enum ExitCode : int {
-  kDone = 0,
-  kNo = 1,
-  kNotRunning = 3,
-  kNotAllowed = 4,
-  kUsage = 64,
-  kOtherRuns = 69,
-  kInternal = 70,
-  kSetUpFailed = 71,
-  kTimedOut = 75,
-};
 
 // `allow_elevated`: also from an elevated prompt, which is refused otherwise.
 int command_start(bool allow_elevated);

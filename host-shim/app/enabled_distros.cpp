@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "link/attach_line.h"
+#include "windows/child_process.h"
+#include "windows/process_watch.h"
 #include "windows/windows_text.h"
 
 namespace causeway::shim::app {
@@ -19,13 +22,6 @@ constexpr std::uint64_t kHealthyMs = 60'000;
 constexpr std::uint32_t kLookMs = 5'000;
 constexpr DWORD kLookLimitMs = 10'000;
 constexpr LONGLONG kLogLimit = 1 << 20;
-constexpr std::size_t kMostListed = std::size_t{64} * 1024;
-
-UniqueHandle inherited(UniqueHandle handle) {
-  if (handle) SetHandleInformation(handle.get(), HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
-  return handle;
-}
-
 UniqueHandle open_log(const std::string& folder, const std::string& distro) {
   std::string name;
   for (const char c : distro)
@@ -35,98 +31,18 @@ UniqueHandle open_log(const std::string& folder, const std::string& distro) {
   if (GetFileAttributesExW(path.c_str(), GetFileExInfoStandard, &facts) != 0 &&
       (facts.nFileSizeHigh > 0 || facts.nFileSizeLow > kLogLimit))
     MoveFileExW(path.c_str(), (path + L".1").c_str(), MOVEFILE_REPLACE_EXISTING);
-  return inherited(UniqueHandle(CreateFileW(path.c_str(), FILE_APPEND_DATA,
-                                            FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                                            nullptr, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr)));
-}
-
-struct Pipe {
-  UniqueHandle read;
-  UniqueHandle write;
-};
-Pipe make_pipe(DWORD size) {
-  HANDLE read = nullptr;
-  HANDLE write = nullptr;
-  if (CreatePipe(&read, &write, nullptr, size) == 0) return {};
-  return {UniqueHandle(read), UniqueHandle(write)};
-}
-
-// Only these handles are inherited. The process is suspended until it is in its job.
-Result<UniqueHandle> start_in_job(const std::vector<std::string>& argv, HANDLE input, HANDLE output,
-                                  HANDLE job, std::uint32_t* pid) {
-  std::vector<HANDLE> handles{input, output};
-  SIZE_T size = 0;
-  InitializeProcThreadAttributeList(nullptr, 1, 0, &size);
-  std::vector<char> memory(size);
-  STARTUPINFOEXW start{};
-  start.StartupInfo.cb = sizeof(start);
-  start.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
-  start.StartupInfo.hStdInput = input;
-  start.StartupInfo.hStdOutput = output;
-  start.StartupInfo.hStdError = output;
-  start.lpAttributeList = reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(memory.data());
-  if (InitializeProcThreadAttributeList(start.lpAttributeList, 1, 0, &size) == 0 ||
-      UpdateProcThreadAttribute(start.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
-                                handles.data(), handles.size() * sizeof(HANDLE), nullptr,
-                                nullptr) == 0)
-    return windows_error("prepare " + argv[0], GetLastError());
-  std::wstring line = to_wide(join_arguments(argv));
-  PROCESS_INFORMATION made{};
-  const BOOL done =
-      CreateProcessW(nullptr, line.data(), nullptr, nullptr, TRUE,
-                     CREATE_NO_WINDOW | CREATE_SUSPENDED | EXTENDED_STARTUPINFO_PRESENT, nullptr,
-                     nullptr, &start.StartupInfo, &made);
-  const auto code = GetLastError();
-  DeleteProcThreadAttributeList(start.lpAttributeList);
-  if (done == 0) return windows_error("start " + argv[0], code);
-  UniqueHandle process(made.hProcess);
-  const UniqueHandle thread(made.hThread);
-  AssignProcessToJobObject(job, process.get());
-  ResumeThread(thread.get());
-  *pid = made.dwProcessId;
-  return process;
-}
-
-UniqueHandle make_job() {
-  UniqueHandle job(CreateJobObjectW(nullptr, nullptr));
-  JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits{};
-  limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
-  if (job)
-    SetInformationJobObject(job.get(), JobObjectExtendedLimitInformation, &limits, sizeof(limits));
-  return job;
-}
-
-// What `wsl.exe --list --running --quiet` says, one name a line; WSL_UTF8=1 is in the environment.
-std::vector<std::string> running_distros(const std::string& wsl) {
-  auto output = make_pipe(kMostListed);
-  auto nothing = inherited(UniqueHandle(
-      CreateFileW(L"NUL", GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, 0, nullptr)));
-  output.write = inherited(std::move(output.write));
-  const auto job = make_job();
-  if (!output.read || !nothing || !job) return {};
-  std::uint32_t pid = 0;
-  const auto process = start_in_job({wsl, "--list", "--running", "--quiet"}, nothing.get(),
-                                    output.write.get(), job.get(), &pid);
-  output.write.reset();
-  // What it prints fits into the pipe: it need not be read meanwhile.
-  if (!process || WaitForSingleObject(process->get(), kLookLimitMs) != WAIT_OBJECT_0) return {};
-  std::string text(kMostListed, '\0');
-  DWORD size = 0;
-  ReadFile(output.read.get(), text.data(), static_cast<DWORD>(text.size()), &size, nullptr);
-  text.resize(size);
-  std::vector<std::string> out;
-  std::string name;
-  for (const char c : text + "\n") {
-    if (c == '\n') {
-      if (!name.empty()) out.push_back(std::exchange(name, {}));
-    } else if (c != '\r' && c != '\0') {
-      name += c;
-    }
-  }
-  return out;
+  return UniqueHandle(CreateFileW(path.c_str(), FILE_APPEND_DATA,
+                                  FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                                  OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
 }
 
 }  // namespace
+
+// One wsl.exe, and who hears of its end; ended with it.
+struct EnabledDistros::Child {
+  ChildProcess process;
+  std::unique_ptr<ProcessWatch> watch;
+};
 
 struct EnabledDistros::Helper {
   enum class State { off, running, waiting, undone, stopped };
@@ -136,30 +52,8 @@ struct EnabledDistros::Helper {
   std::uint64_t run = 0;  // which start this is: what comes late of an earlier one is ignored
   std::uint64_t started_ms = 0;
   std::uint32_t delay_ms = kFirstDelayMs;
-  std::uint32_t pid = 0;
-  UniqueHandle job;
-  UniqueHandle process;
-  HANDLE wait = nullptr;
-  ~Helper() { end(); }
-  void end() {
-    if (wait != nullptr) UnregisterWaitEx(std::exchange(wait, nullptr), INVALID_HANDLE_VALUE);
-    job.reset();
-    process.reset();
-    pid = 0;
-  }
+  std::unique_ptr<Child> child;
 };
-
-namespace {
-// For the thread of the system that tells of a process's end.
-struct EndNotice {
-  MainWindow* window;
-  std::function<void()> action;
-};
-void CALLBACK on_process_end(void* context, BOOLEAN) {
-  const std::unique_ptr<EndNotice> notice(static_cast<EndNotice*>(context));
-  notice->window->post(std::move(notice->action));
-}
-}  // namespace
 
 EnabledDistros::EnabledDistros(MainWindow& window, Options options, Events events)
     : window_(window), options_(std::move(options)), events_(std::move(events)) {}
@@ -212,7 +106,7 @@ void EnabledDistros::forget(const std::string& name) {
 }
 
 void EnabledDistros::start(Helper& helper) {
-  helper.end();
+  helper.child.reset();
   helper.run = next_run_++;
   const auto distros = list_distros();
   const Distro* distro = distros ? find_distro(*distros, helper.name) : nullptr;
@@ -226,21 +120,13 @@ void EnabledDistros::start(Helper& helper) {
   helper.state = Helper::State::running;
   helper.reason.clear();
   helper.started_ms = GetTickCount64();
-  events_.log("helper.started distro=" + helper.name + " pid=" + std::to_string(helper.pid));
+  events_.log("helper.started distro=" + helper.name +
+              " pid=" + std::to_string(helper.child->process.pid));
 }
 
 Status EnabledDistros::launch(Helper& helper) {
-  auto input = make_pipe(static_cast<DWORD>(options_.script.size()));
-  auto log = open_log(options_.log_folder, helper.name);
-  helper.job = make_job();
-  if (!input.write || !log || !helper.job)
-    return windows_error("prepare the helper", GetLastError());
-  DWORD written = 0;
-  // The pipe holds all of it: nobody has to read yet.
-  WriteFile(input.write.get(), options_.script.data(), static_cast<DWORD>(options_.script.size()),
-            &written, nullptr);
-  input.write.reset();
-  input.read = inherited(std::move(input.read));
+  const auto log = open_log(options_.log_folder, helper.name);
+  if (!log) return windows_error("open the log of the helper", GetLastError());
   std::vector<std::string> argv{options_.wsl, "-d",      helper.name, "-u", "root",
                                 "--exec",     "/bin/sh", "-s",        "--"};
   const auto distros = list_distros();
@@ -249,27 +135,40 @@ Status EnabledDistros::launch(Helper& helper) {
     argv.emplace_back("--user");
     argv.push_back(std::to_string(distro->default_uid));
   }
-  auto process = start_in_job(argv, input.read.get(), log.get(), helper.job.get(), &helper.pid);
-  if (!process) return std::move(process).error();
-  helper.process = std::move(*process);
-  auto notice =
-      std::make_unique<EndNotice>(EndNotice{&window_, [this, name = helper.name, run = helper.run,
-                                                       alive = std::weak_ptr<int>(lifetime_)] {
-                                              if (!alive.expired()) ended(name, run);
-                                            }});
-  if (RegisterWaitForSingleObject(&helper.wait, helper.process.get(), on_process_end, notice.get(),
-                                  INFINITE, WT_EXECUTEONLYONCE) == 0)
-    return windows_error("wait for the helper", GetLastError());
-  (void)notice.release();  // the callback's
+  const ChildStdio::File file{log.get()};
+  auto child =
+      start_watched(argv, {ChildStdio::Text{options_.script}, file, file}, INFINITE,
+                    [this, name = helper.name, run = helper.run](bool) { ended(name, run); });
+  if (!child) return std::move(child).error();
+  helper.child = *std::move(child);
   return Ok{};
+}
+
+Result<std::unique_ptr<EnabledDistros::Child>> EnabledDistros::start_watched(
+    const std::vector<std::string>& argv, const ChildStdio& stdio, std::uint32_t limit_ms,
+    std::function<void(bool)> over) {
+  auto started = start_child(argv, stdio);
+  if (!started) return std::move(started).error();
+  auto child = std::make_unique<Child>();
+  child->process = *std::move(started);
+  auto watch = ProcessWatch::start(child->process.process.get(), limit_ms,
+                                   [&window = window_, alive = std::weak_ptr<int>(lifetime_),
+                                    over = std::move(over)](bool done) {
+                                     window.post([alive, over, done] {
+                                       if (!alive.expired()) over(done);
+                                     });
+                                   });
+  if (!watch) return std::move(watch).error();
+  child->watch = *std::move(watch);
+  return child;
 }
 
 void EnabledDistros::ended(const std::string& name, std::uint64_t run) {
   Helper* helper = find(name);
   if (helper == nullptr || helper->run != run) return;
   DWORD code = 0;
-  GetExitCodeProcess(helper->process.get(), &code);
-  helper->end();
+  GetExitCodeProcess(helper->child->process.process.get(), &code);
+  helper->child.reset();
   events_.log("helper.ended distro=" + name + " code=" + std::to_string(code));
   if (code == 0) {
     helper->state = Helper::State::undone;
@@ -308,21 +207,40 @@ void EnabledDistros::back_off(Helper& helper, std::string reason) {
 }
 
 void EnabledDistros::watch_running() {
-  if (std::exchange(watching_, true)) return;
+  if (!std::exchange(watching_, true)) look_later();
+}
+
+void EnabledDistros::look_later() {
   window_.after(kLookMs, [this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) look_at_running();
+    if (!alive.expired()) look();
   });
 }
 
-void EnabledDistros::look_at_running() {
-  watching_ = false;
+void EnabledDistros::look() {
   const auto waits = [](const auto& item) { return item.second->state == Helper::State::stopped; };
-  if (std::none_of(helpers_.begin(), helpers_.end(), waits)) return;
-  if (engine_there_)
-    for (const auto& name : running_distros(options_.wsl))
-      if (Helper* helper = find(name); helper != nullptr && helper->state == Helper::State::stopped)
-        start(*helper);
-  watch_running();
+  watching_ = std::any_of(helpers_.begin(), helpers_.end(), waits);
+  if (!watching_) return;
+  if (!engine_there_) return look_later();
+  auto child = start_watched({options_.wsl, "--list", "--running", "--quiet"},
+                             {.output = ChildStdio::Pipe{}}, kLookLimitMs,
+                             [this](bool done) { looked(done); });
+  if (!child) {
+    events_.log("distros.not_listed reason=" + child.error().message);
+    return look_later();
+  }
+  looking_ = *std::move(child);
+}
+
+void EnabledDistros::looked(bool done) {
+  const auto child = std::move(looking_);
+  // What it prints fits into the pipe: it is read when all of it is there.
+  const auto running =
+      done ? link::console_lines(printed(child->process)) : std::vector<std::string>{};
+  for (const auto& name : running)
+    if (Helper* helper = find(name);
+        helper != nullptr && helper->state == Helper::State::stopped && engine_there_)
+      start(*helper);
+  look_later();
 }
 
 std::vector<EnabledDistros::Shown> EnabledDistros::shown() const {
@@ -341,7 +259,7 @@ std::vector<EnabledDistros::Shown> EnabledDistros::shown() const {
     at->enabled = true;
     at->state = kStates[static_cast<std::size_t>(helper->state)];
     at->reason = helper->reason;
-    at->pid = helper->pid;
+    at->pid = helper->child ? helper->child->process.pid : 0;
   }
   return out;
 }

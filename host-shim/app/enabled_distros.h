@@ -24,7 +24,7 @@
 #include "app/distro_registry.h"
 #include "app/main_window.h"
 #include "base/result.h"
-#include "windows/unique_handle.h"
+#include "windows/child_process.h"
 
 namespace causeway::shim::app {
 
@@ -69,21 +69,30 @@ class EnabledDistros {
   std::vector<Shown> shown() const;
 
  private:
+  struct Child;
   struct Helper;
 
   Helper* find(const std::string& name);
   void start(Helper& helper);
   Status launch(Helper& helper);
+  // A child of ours; `over` is called on this thread when it has ended (true), or when `limit_ms`
+  // have passed.
+  Result<std::unique_ptr<Child>> start_watched(const std::vector<std::string>& argv,
+                                               const ChildStdio& stdio, std::uint32_t limit_ms,
+                                               std::function<void(bool)> over);
   void ended(const std::string& name, std::uint64_t run);
   void back_off(Helper& helper, std::string reason);
   void watch_running();
-  void look_at_running();
+  void look_later();
+  void look();
+  void looked(bool done);
 
   MainWindow& window_;
   const Options options_;
   const Events events_;
   bool engine_there_ = false;
-  bool watching_ = false;
+  bool watching_ = false;           // a look is due, or under way
+  std::unique_ptr<Child> looking_;  // `wsl.exe --list`, while it runs
   std::uint64_t next_run_ = 1;
   std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
   std::map<std::string, std::unique_ptr<Helper>> helpers_;

@@ -5,7 +5,7 @@
 
 #include "link/byte_carrier.h"
 #include "windows/child_process.h"
-#include "windows/windows_text.h"
+#include "windows/process_watch.h"
 
 namespace causeway::shim::link {
 namespace {
@@ -25,7 +25,7 @@ struct AttachProcess::State : std::enable_shared_from_this<State> {
   State(CompletionPort& owner, Handler& told)
       : port(owner), handler(&told), reading(owner), reading_errors(owner), last_words(owner) {}
 
-  void watch();
+  Status watch_end();
   void read_output();
   void output(std::string_view bytes);
   void read_errors();
@@ -37,8 +37,7 @@ struct AttachProcess::State : std::enable_shared_from_this<State> {
   CompletionPort& port;
   Handler* handler;  // null: nobody is told any more
   ChildProcess child;
-  HANDLE wait = nullptr;
-  std::unique_ptr<std::weak_ptr<State>> weak_self;  // what the wait is given
+  std::unique_ptr<ProcessWatch> watch;  // of the child
   Operation reading;
   Operation reading_errors;
   char output_buffer[kReadBuffer];
@@ -54,16 +53,17 @@ struct AttachProcess::State : std::enable_shared_from_this<State> {
 };
 
 Result<std::unique_ptr<AttachProcess>> AttachProcess::start(CompletionPort& port,
-                                                            const PipeSecurity& security,
                                                             const std::vector<std::string>& argv,
                                                             Handler& handler) {
-  auto child = start_child(security, argv, {{"WSL_UTF8", "1"}});
+  const ChildStdio::Pipe overlapped;
+  auto child =
+      start_child(argv, {overlapped, overlapped, overlapped}, {.variables = {{"WSL_UTF8", "1"}}});
   if (!child) return std::move(child).error();
   auto state = std::make_shared<State>(port, handler);
   state->child = *std::move(child);
   for (const auto* pipe : {&state->child.input, &state->child.output, &state->child.errors})
     if (auto done = port.associate(pipe->get()); !done) return std::move(done).error();
-  state->watch();
+  if (auto done = state->watch_end(); !done) return std::move(done).error();
   state->read_output();
   state->read_errors();
   return std::unique_ptr<AttachProcess>(new AttachProcess(std::move(state)));
@@ -74,7 +74,7 @@ AttachProcess::AttachProcess(std::shared_ptr<State> state) : state_(std::move(st
 AttachProcess::~AttachProcess() {
   state_->handler = nullptr;
   state_->last_words.stop();
-  if (state_->wait != nullptr) UnregisterWaitEx(state_->wait, INVALID_HANDLE_VALUE);
+  state_->watch.reset();
   state_->child = ChildProcess{};
 }
 
@@ -104,18 +104,16 @@ std::unique_ptr<Carrier> AttachProcess::take_stdio() {
 
 void AttachProcess::end_input() { state_->child.input.reset(); }
 
-// The process' end, told by a thread of Windows' own pool.
-void AttachProcess::State::watch() {
-  const auto ended = [](void* context, BOOLEAN) {
-    auto* weak = static_cast<std::weak_ptr<State>*>(context);
-    if (const auto state = weak->lock())
-      state->port.post([weak = *weak] {
-        if (const auto self = weak.lock()) self->exited();
-      });
-  };
-  weak_self = std::make_unique<std::weak_ptr<State>>(shared_from_this());
-  RegisterWaitForSingleObject(&wait, child.process.get(), ended, weak_self.get(), INFINITE,
-                              WT_EXECUTEONLYONCE);
+Status AttachProcess::State::watch_end() {
+  auto started = ProcessWatch::start(child.process.get(), INFINITE,
+                                     [&port = port, weak = weak_from_this()](bool) {
+                                       port.post([weak] {
+                                         if (const auto self = weak.lock()) self->exited();
+                                       });
+                                     });
+  if (!started) return std::move(started).error();
+  watch = *std::move(started);
+  return Ok{};
 }
 
 void AttachProcess::State::read_output() {

@@ -19,7 +19,6 @@
 #include "link/attach_line.h"
 #include "link/carrier.h"
 #include "windows/completion_port.h"
-#include "windows/pipe_security.h"
 
 namespace causeway::shim::link {
 
@@ -36,10 +35,8 @@ class AttachProcess {
     virtual void on_said(const std::string& line) = 0;   // noise and stderr, line by line
   };
 
-  // `argv` is not empty. A program without a folder is looked for in the system's folder and PATH,
-  // never in the current one.
+  // `argv` is not empty.
   static Result<std::unique_ptr<AttachProcess>> start(CompletionPort& port,
-                                                      const PipeSecurity& security,
                                                       const std::vector<std::string>& argv,
                                                       Handler& handler);
   ~AttachProcess();  // kills what still runs

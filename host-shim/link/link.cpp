@@ -5,7 +5,7 @@
 #include "link/control_call.h"
 #include "link/hv_socket.h"
 #include "link/tcp_carrier.h"
-#include "windows/windows_text.h"
+#include "windows/pipe_security.h"
 
 namespace causeway::shim::link {
 namespace {
@@ -40,10 +40,9 @@ std::int64_t unix_ms() {
 
 }  // namespace
 
-Link::Link(CompletionPort& port, const PipeSecurity& security, const ShimSettings& settings,
+Link::Link(CompletionPort& port, const ShimSettings& settings,
            const std::function<void(LogLevel, std::string_view)>& log, Owner& owner)
     : port_(port),
-      security_(security),
       settings_(settings),
       log_(log),
       owner_(owner),
@@ -137,7 +136,7 @@ void Link::start_attach() {
          "mount namespace than the user's: start it without that"});
   ++attach_starts_;
   last_lines_.clear();
-  auto started = AttachProcess::start(port_, security_, settings_.attach, *this);
+  auto started = AttachProcess::start(port_, settings_.attach, *this);
   if (!started) return take_soon({LinkEventKind::attach_failed, started.error().message});
   attach_ = *std::move(started);
 }

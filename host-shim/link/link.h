@@ -17,7 +17,6 @@
 #include "shim_settings.h"
 #include "shim_status.h"
 #include "windows/completion_port.h"
-#include "windows/pipe_security.h"
 
 namespace causeway::shim::link {
 
@@ -31,7 +30,7 @@ class Link : private AttachProcess::Handler, private LinkClient::Owner {
   };
 
   // All outlive it.
-  Link(CompletionPort& port, const PipeSecurity& security, const ShimSettings& settings,
+  Link(CompletionPort& port, const ShimSettings& settings,
        const std::function<void(LogLevel, std::string_view)>& log, Owner& owner);
   ~Link() override;
 
@@ -69,7 +68,6 @@ class Link : private AttachProcess::Handler, private LinkClient::Owner {
   const char* direct_name() const { return settings_.tcp.empty() ? "hvsocket" : "tcp"; }
 
   CompletionPort& port_;
-  const PipeSecurity& security_;
   const ShimSettings& settings_;
   const std::function<void(LogLevel, std::string_view)>& log_;
   Owner& owner_;
