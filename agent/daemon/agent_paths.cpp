@@ -7,8 +7,8 @@
 namespace causeway::daemon {
 
 AgentPaths::AgentPaths(io::Loop& loop, shares::Shares& shares, http_client::HttpClient& engine,
-                       const std::string& docker_root, const std::string& mnt)
-    : shares_(shares), mapper_(loop, *this), check_(*this, engine, docker_root, mnt) {
+                       const std::string& docker_root)
+    : shares_(shares), mapper_(loop, *this), check_(*this, engine, docker_root) {
   mapper_.on_windows_files = [this](const paths::Identity& asker, const std::string& source) {
     if (std::exchange(hinted_, true) || !on_hint) return;
     const std::string who = asker.kind == paths::Identity::Kind::distro ? asker.name : "Windows";

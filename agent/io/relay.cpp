@@ -7,7 +7,7 @@ namespace causeway::io {
 
 Relay::Relay(Loop& loop, std::unique_ptr<ByteStream> a, std::unique_ptr<ByteStream> b,
              std::function<void()> ended, std::size_t limit)
-    : limit_(limit), ended_(std::move(ended)), lifetime_(std::make_shared<int>(0)) {
+    : limit_(limit), ended_(std::move(ended)) {
   sides_[0].stream = std::move(a);
   sides_[1].stream = std::move(b);
   for (Side& side : sides_) {
@@ -17,9 +17,7 @@ Relay::Relay(Loop& loop, std::unique_ptr<ByteStream> a, std::unique_ptr<ByteStre
     side.stream->set_handler(&side);
   }
   // What has happened before is met in a turn of its own: `ended` isn't called from in here.
-  loop.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) begin();
-  });
+  loop.defer(lifetime_.guard([this] { begin(); }));
 }
 
 Relay::~Relay() = default;

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "engine_api/filters.h"
 #include "engine_api/request_scanner.h"
@@ -85,7 +86,7 @@ class MappedExchange {
   std::string head_;                           // with another target
   std::optional<PreparedRequest> body_;
   std::optional<RewrittenResponse> response_;
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::proxy

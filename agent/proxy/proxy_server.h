@@ -14,6 +14,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "io/byte_stream.h"
 #include "io/listener.h"
@@ -106,7 +107,7 @@ class ProxyServer : private Session::Host {
   std::uint64_t full_logged_ = 0;
   std::uint64_t sweep_at_ = 0;  // 0: the timer is not armed
   std::function<void()> drained_;
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   io::PipePool pipes_;
   IdleEngineConnections idle_engines_;
   io::Timer sweep_timer_;  // one for all sessions: armed for the earliest deadline

@@ -15,7 +15,6 @@ Session::Session(Host& host, std::uint64_t id, const Identity& identity,
       identity_(identity),
       idle_since_(host.loop().now_ms()),
       exchange_(host.limits().http),
-      lifetime_(std::make_shared<int>(0)),
       client_(std::move(client)) {
   if (log::enabled(log::Level::debug)) {
     log::debug("session.begin", {{"session", id_}, {"identity", identity_.name}});
@@ -88,8 +87,8 @@ void Session::hold(std::string_view bytes) {
 // own: a client that sends many small requests at once shall not starve the others.
 void Session::take_held() {
   if (held_.empty()) return;
-  host_.loop().defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (alive.expired() || held_.empty() || phase_ == Phase::gone) return;
+  host_.loop().defer(lifetime_.guard([this] {
+    if (held_.empty() || phase_ == Phase::gone) return;
     const std::string bytes = std::exchange(held_, {});
     const std::size_t used = consume(bytes);
     if (phase_ == Phase::gone) return;
@@ -98,7 +97,7 @@ void Session::take_held() {
     watch_request();
     if (phase_ == Phase::reading && !held_.empty()) return take_held();
     if (client_eof_) client_ended();
-  });
+  }));
 }
 
 void Session::set_deadline(std::uint64_t after_ms) {

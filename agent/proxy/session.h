@@ -28,6 +28,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "io/byte_stream.h"
 #include "io/loop.h"
@@ -162,7 +163,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   std::string unsent_;  // the first piece of a body whose head could not be sent yet
   Exchange exchange_;
   std::unique_ptr<MappedExchange> mapped_;  // the present exchange's, if its call has paths
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   std::unique_ptr<EngineConnection> engine_;
   std::unique_ptr<io::ByteStream> client_;  // last: stops first; none after a switch
 };

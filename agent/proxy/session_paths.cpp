@@ -85,9 +85,7 @@ void Session::pass_prepared() {
   while (phase_ == Phase::relaying && engine_ && !engine_->stream().write_ended() &&
          engine_->stream().queued() <= host_.limits().queue && !body->sent()) {
     if (++pieces > kPiecesPerTurn) {
-      host_.loop().defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-        if (!alive.expired()) pass_prepared();
-      });
+      host_.loop().defer(lifetime_.guard([this] { pass_prepared(); }));
       return;
     }
     const auto piece = body->next();

@@ -1,13 +1,17 @@
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string>
 
+#include "base/descriptor_limit.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/result.h"
 #include "base/scope_exit.h"
 #include "base/text.h"
@@ -128,4 +132,31 @@ TEST_CASE("base/unique_fd: closes what it owns, once") {
 TEST_CASE("base/text: what isn't plain is percent-encoded") {
   CHECK(text::percent_encoded("my-web_1.x~") == "my-web_1.x~");
   CHECK(text::percent_encoded("a/b?c d\xff") == "a%2Fb%3Fc%20d%FF");
+}
+
+TEST_CASE("base/log: levels by their names") {
+  CHECK(log::level_named("debug") == log::Level::debug);
+  CHECK(log::level_named("info") == log::Level::info);
+  CHECK(log::level_named("warning") == log::Level::warning);
+  CHECK(log::level_named("error") == log::Level::error);
+  CHECK(log::level_named("loud") == log::Level::info);
+}
+
+TEST_CASE("base/descriptor_limit: it is raised, as far as it goes, and never lowered") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit low{before};
+  low.rlim_cur = 64;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  const auto raised = raise_descriptor_limit();
+  rlimit after{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &after) == 0);
+  CHECK(raised == after.rlim_cur);
+  CHECK(raised >= std::min<std::uint64_t>(before.rlim_max, kDescriptors));
+  CHECK(raise_descriptor_limit() == raised);
+  rlimit high{after};
+  high.rlim_cur = high.rlim_max;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &high) == 0);
+  CHECK(raise_descriptor_limit() == high.rlim_cur);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }

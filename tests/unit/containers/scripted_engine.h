@@ -57,7 +57,8 @@ class ScriptedEngine {
   std::map<std::string, Answer> answers;  // by "METHOD target"; none: 404
   std::vector<std::string> asked;
   std::function<void(const std::string& call)> on_call;
-  bool silent = false;  // takes requests, answers none
+  bool silent = false;      // takes requests, answers none
+  int events_status = 200;  // of GET /events
   void event(const std::string& line) {
     REQUIRE(follower != nullptr);
     follower->write(http::chunk(line + "\n"));
@@ -83,7 +84,7 @@ class ScriptedEngine {
       if (engine.on_call) engine.on_call(call);
       if (engine.silent) return;
       if (call.starts_with("GET /events")) {
-        stream.write(http::write_chunked_head(200, "application/json"));
+        stream.write(http::write_chunked_head(engine.events_status, "application/json"));
         engine.follower = &stream;
         return;
       }

@@ -81,6 +81,15 @@ inline ino_t inode(int fd) {
   return info.st_ino;
 }
 
+// An empty /mnt, for as long as it lives, in the test program's own mount namespace.
+class EmptyMnt {
+ public:
+  EmptyMnt() { make_tmpfs("/mnt"); }
+  ~EmptyMnt() { ::umount2("/mnt", MNT_DETACH); }
+  EmptyMnt(const EmptyMnt&) = delete;
+  EmptyMnt& operator=(const EmptyMnt&) = delete;
+};
+
 struct Rig {
   Rig() {
     make_tmpfs(wsl, "mode=1777");
@@ -92,7 +101,6 @@ struct Rig {
     Options out;
     out.run = sandbox.folder("run");
     out.data = sandbox / "data";
-    out.mnt = sandbox / "mnt";
     out.program = sandbox / "program";
     out.tools = sandbox / "tools";
     out.wsl = wsl;
@@ -141,7 +149,7 @@ struct Rig {
     REQUIRE(until([&] { return shares->attached(name) && helper->heard<handover::Welcome>(); }));
     return helper;
   }
-  std::string share(const std::string& path) const { return sandbox / ("mnt/distro/" + path); }
+  std::string share(const std::string& path) const { return "/mnt/distro/" + path; }
   DistroStatus status(const std::string& name) const {
     for (auto& distro : shares->distros())
       if (distro.name == name) return distro;
@@ -162,6 +170,7 @@ struct Rig {
   }
 
   Sandbox sandbox;
+  EmptyMnt mnt;
   std::string wsl = sandbox / "wsl";
   std::uint64_t detach_ms = 8000;
   io::Loop loop;
