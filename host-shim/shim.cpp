@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/lifetime.h"
 #include "link/control_call.h"
 #include "link/distro_start.h"
 #include "link/link.h"
@@ -148,7 +149,7 @@ class Core : private link::Link::Owner, private pipe::Relay::Owner {
     // Destroyed at the turn's end: its own call is still running.
     over_.push_back(std::move(found->second));
     relays_.erase(found);
-    if (over_.size() == 1) port_.defer([this] { over_.clear(); });
+    if (over_.size() == 1) port_.defer(lifetime_.guard([this] { over_.clear(); }));
   }
 
   // the link
@@ -167,10 +168,10 @@ class Core : private link::Link::Owner, private pipe::Relay::Owner {
 
   void changed_soon() {
     if (!callbacks_.on_change || std::exchange(changing_, true)) return;
-    port_.defer([this] {
+    port_.defer(lifetime_.guard([this] {
       changing_ = false;
       callbacks_.on_change(status());
-    });
+    }));
   }
 
   CompletionPort& port_;
@@ -186,8 +187,9 @@ class Core : private link::Link::Owner, private pipe::Relay::Owner {
   std::vector<std::weak_ptr<pipe::PipeClient>> accepted_;  // bounded by the pipes' most clients
   std::vector<std::unique_ptr<pipe::Relay>> over_;
   link::Link link_;
-  std::unordered_map<pipe::Relay*, std::unique_ptr<pipe::Relay>>
-      relays_;  // before the link: they use it
+  // They end before the link: they use it.
+  std::unordered_map<pipe::Relay*, std::unique_ptr<pipe::Relay>> relays_;
+  Lifetime lifetime_;  // the last: ends first
 };
 
 }  // namespace

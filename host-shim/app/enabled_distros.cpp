@@ -152,12 +152,8 @@ Result<std::unique_ptr<EnabledDistros::Child>> EnabledDistros::start_watched(
   auto child = std::make_unique<Child>();
   child->process = *std::move(started);
   auto watch = ProcessWatch::start(child->process.process.get(), limit_ms,
-                                   [&window = window_, alive = std::weak_ptr<int>(lifetime_),
-                                    over = std::move(over)](bool done) {
-                                     window.post([alive, over, done] {
-                                       if (!alive.expired()) over(done);
-                                     });
-                                   });
+                                   [&window = window_, over = lifetime_.guard(std::move(over))](
+                                       bool done) { window.post([over, done] { over(done); }); });
   if (!watch) return std::move(watch).error();
   child->watch = *std::move(watch);
   return child;
@@ -179,15 +175,14 @@ void EnabledDistros::ended(const std::string& name, std::uint64_t run) {
                              "; see distro-" + name + ".log beside the shim's log";
   helper->state = Helper::State::waiting;
   helper->reason = reason;
-  events_.ask_stopped(
-      name, [this, name, run, reason, alive = std::weak_ptr<int>(lifetime_)](bool stopped) {
-        Helper* asked = alive.expired() ? nullptr : find(name);
-        if (asked == nullptr || asked->run != run) return;
-        if (!stopped) return back_off(*asked, reason);
-        asked->state = Helper::State::stopped;
-        asked->reason = "the distro was stopped; its integration starts with its next use";
-        watch_running();
-      });
+  events_.ask_stopped(name, lifetime_.guard([this, name, run, reason](bool stopped) {
+    Helper* asked = find(name);
+    if (asked == nullptr || asked->run != run) return;
+    if (!stopped) return back_off(*asked, reason);
+    asked->state = Helper::State::stopped;
+    asked->reason = "the distro was stopped; its integration starts with its next use";
+    watch_running();
+  }));
 }
 
 void EnabledDistros::back_off(Helper& helper, std::string reason) {
@@ -197,13 +192,12 @@ void EnabledDistros::back_off(Helper& helper, std::string reason) {
     helper.delay_ms = kFirstDelayMs;
   const auto delay = helper.delay_ms;
   helper.delay_ms = std::min(2 * helper.delay_ms, kLongestDelayMs);
-  window_.after(
-      delay, [this, name = helper.name, run = helper.run, alive = std::weak_ptr<int>(lifetime_)] {
-        Helper* again = alive.expired() ? nullptr : find(name);
-        if (again != nullptr && again->run == run && again->state == Helper::State::waiting &&
-            engine_there_)
-          start(*again);
-      });
+  window_.after(delay, lifetime_.guard([this, name = helper.name, run = helper.run] {
+    Helper* again = find(name);
+    if (again != nullptr && again->run == run && again->state == Helper::State::waiting &&
+        engine_there_)
+      start(*again);
+  }));
 }
 
 void EnabledDistros::watch_running() {
@@ -211,9 +205,7 @@ void EnabledDistros::watch_running() {
 }
 
 void EnabledDistros::look_later() {
-  window_.after(kLookMs, [this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) look();
-  });
+  window_.after(kLookMs, lifetime_.guard([this] { look(); }));
 }
 
 void EnabledDistros::look() {

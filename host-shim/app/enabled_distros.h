@@ -23,6 +23,7 @@
 
 #include "app/distro_registry.h"
 #include "app/main_window.h"
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "windows/child_process.h"
 
@@ -94,8 +95,8 @@ class EnabledDistros {
   bool watching_ = false;           // a look is due, or under way
   std::unique_ptr<Child> looking_;  // `wsl.exe --list`, while it runs
   std::uint64_t next_run_ = 1;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
   std::map<std::string, std::unique_ptr<Helper>> helpers_;
+  Lifetime lifetime_;  // the last: ends first
 };
 
 }  // namespace causeway::shim::app

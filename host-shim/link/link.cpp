@@ -48,13 +48,9 @@ Link::Link(CompletionPort& port, const ShimSettings& settings,
       owner_(owner),
       times_(times_of(settings)),
       random_(std::random_device{}()),
-      lifetime_(std::make_shared<int>(0)),
       timer_(port) {}
 
-Link::~Link() {
-  lifetime_.reset();
-  drop_link();
-}
+Link::~Link() { drop_link(); }
 
 std::unique_ptr<LinkChannel> Link::open(wire::Channel channel) {
   return client_ && client_->up() ? client_->open(channel) : nullptr;
@@ -83,10 +79,9 @@ void Link::take(const LinkEvent& event) {
 }
 
 void Link::take_soon(LinkEvent event) {
-  port_.defer(
-      [this, weak = std::weak_ptr<int>(lifetime_), attempt = attempt_, event = std::move(event)] {
-        if (!weak.expired() && attempt == attempt_) take(event);
-      });
+  port_.defer(lifetime_.guard([this, attempt = attempt_, event = std::move(event)] {
+    if (attempt == attempt_) take(event);
+  }));
 }
 
 void Link::run(const LinkAction& action) {

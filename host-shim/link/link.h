@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "link/attach_process.h"
 #include "link/link_client.h"
 #include "link/link_state.h"
@@ -82,12 +83,12 @@ class Link : private AttachProcess::Handler, private LinkClient::Owner {
   std::uint64_t links_ = 0;
   std::string last_end_;
   std::deque<std::string> last_lines_;
-  std::shared_ptr<int> lifetime_;
   std::uint64_t attempt_ = 0;  // events of an earlier one are stale
   Timer timer_;
   std::unique_ptr<AttachProcess> attach_;
   std::unique_ptr<SocketDial> dial_;
   std::unique_ptr<LinkClient> client_;
+  Lifetime lifetime_;  // the last: ends first
 };
 
 }  // namespace causeway::shim::link

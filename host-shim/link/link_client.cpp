@@ -47,11 +47,10 @@ void LinkChannel::close() {
   link.yamux_.close(id_);
   link.flush_soon();
   if (!waits) return;
-  link.port_.after(kLingerMs, [&link, id = id_, weak = std::weak_ptr<int>(link.lifetime_)] {
-    if (weak.expired()) return;
+  link.port_.after(kLingerMs, link.lifetime_.guard([&link, id = id_] {
     link.yamux_.reset(id);  // nothing, if it has gone
     link.flush_soon();
-  });
+  }));
 }
 
 void LinkChannel::reset() {
@@ -77,7 +76,6 @@ LinkClient::LinkClient(CompletionPort& port, std::unique_ptr<Carrier> carrier,
       agent_nonce_(nonce),
       hello_(wire::Role::agent),
       yamux_(wire::Yamux::Side::client, limits(), *this),
-      lifetime_(std::make_shared<int>(0)),
       timer_(port),
       check_(port),
       carrier_(std::move(carrier)) {
@@ -238,11 +236,10 @@ void LinkClient::on_go_away(wire::Yamux::GoAway reason) {
 
 void LinkClient::flush_soon() {
   if (state_ == State::down || std::exchange(flushing_, true)) return;
-  port_.defer([this, weak = std::weak_ptr<int>(lifetime_)] {
-    if (weak.expired()) return;
+  port_.defer(lifetime_.guard([this] {
     flushing_ = false;
     flush();
-  });
+  }));
 }
 
 void LinkClient::flush() {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/lifetime.h"
 #include "link/carrier.h"
 #include "windows/completion_port.h"
 #include "wire/hello.h"
@@ -129,10 +130,10 @@ class LinkClient : private Carrier::Handler, private wire::Yamux::Handler {
   std::unordered_map<Id, LinkChannel*> channels_;  // null: its first byte hasn't come
   wire::HelloReader hello_;
   wire::Yamux yamux_;
-  std::shared_ptr<int> lifetime_;  // expires with this: guards deferred work
-  Timer timer_;                    // the hello's deadline, then ticks
+  Timer timer_;  // the hello's deadline, then ticks
   Timer check_;
-  std::unique_ptr<Carrier> carrier_;  // last: ends first
+  std::unique_ptr<Carrier> carrier_;
+  Lifetime lifetime_;  // the last: ends first
 };
 
 }  // namespace causeway::shim::link

@@ -58,6 +58,8 @@ BAD = (
     (rules.lifetimes, {"agent/io/loop.cpp": '#include "io/loop.h"\n\nstd::shared_ptr<int> lifetime_;\n'}, "loop.cpp:3: shared_ptr<int>"),
     (rules.lifetimes, {"agent/io/loop.cpp": '#include "io/loop.h"\n\nvoid f() { loop.defer([this] { g(); }); }\n'},
      "loop.cpp:3: a deferred lambda with `this`"),
+    (rules.lifetimes, {"host-shim/link/dial.cpp": '#include "link/dial.h"\n\nvoid f() { port_.defer([this] { g(); }); }\n'},
+     "dial.cpp:3: a deferred lambda with `this`"),
     (rules.comments, {"agent/base/text.h": "// " + "x" * 98 + "\n#pragma once\n"}, "text.h:1: a comment line of 101 columns"),
     (rules.layering, {"agent/base/text.cpp": '#include "base/text.h"\n#include "io/loop.h"\n'}, "text.cpp:2: base may not use io"),
     (rules.layering, {"agent/main.cpp": '#include "io/loop.h"\n'}, "main may not use io"),

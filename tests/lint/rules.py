@@ -193,7 +193,7 @@ def processes(tree):
 def lifetimes(tree):
     """base/lifetime.h tells deferred work whether its owner lives; and a deferred lambda that captures `this` is guarded."""
     problems = []
-    for path in tree.sources("agent"):
+    for path in tree.sources("agent", "host-shim"):
         text = tree.text(path)
         for match in re.finditer(r"(?:shared|weak)_ptr<int>", text):
             problems.append(f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]}: base/lifetime.h says who lives")
