@@ -15,6 +15,7 @@
 #include "link/control_call.h"
 #include "link/distro_start.h"
 #include "link/link.h"
+#include "log_line.h"
 #include "pipe/named_pipe.h"
 #include "pipe/relay.h"
 #include "windows/completion_port.h"
@@ -101,8 +102,11 @@ class Core : private link::Link::Owner, private pipe::Relay::Owner {
     pipe.reason = std::move(reason);
     if (started) pipe.server = std::move(server);
     if (!changed) return static_cast<bool>(started);
-    callbacks_.log(started ? LogLevel::info : LogLevel::warning,
-                   "pipe " + pipe.name + (started ? " is served" : ": " + pipe.reason));
+    if (started)
+      callbacks_.log(log::Level::info, log_line("pipe.served", {{"name", pipe.name}}));
+    else
+      callbacks_.log(log::Level::warning,
+                     log_line("pipe.not_served", {{"name", pipe.name}, {"reason", pipe.reason}}));
     changed_soon();
     return static_cast<bool>(started);
   }
@@ -197,7 +201,7 @@ class Core : private link::Link::Owner, private pipe::Relay::Owner {
 struct Shim::State {
   State(ShimSettings with, ShimCallbacks tell)
       : settings(std::move(with)), callbacks(std::move(tell)) {
-    if (!callbacks.log) callbacks.log = [](LogLevel, std::string_view) {};
+    if (!callbacks.log) callbacks.log = [](log::Level, std::string_view) {};
   }
 
   void end(std::uint64_t within_ms);

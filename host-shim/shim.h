@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/log.h"
 #include "base/result.h"
 #include "link/distro_start.h"
 #include "shim_settings.h"
@@ -23,7 +24,7 @@
 namespace causeway::shim {
 
 struct ShimCallbacks {
-  std::function<void(LogLevel, std::string_view)> log;  // must be callable from the Shim's thread
+  std::function<void(log::Level, std::string_view)> log;  // must be callable from the Shim's thread
   // Absent: each is answered "no".
   std::function<void(link::DistroStart)> on_distro_start;
   // The state has changed: link made or lost, pipe taken or freed.

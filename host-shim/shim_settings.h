@@ -25,6 +25,4 @@ struct ShimSettings {
   std::uint32_t client_wait_ms = 30'000;  // of a client while the link is being made
 };
 
-enum class LogLevel { debug, info, warning, error };
-
 }  // namespace causeway::shim

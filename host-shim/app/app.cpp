@@ -7,6 +7,7 @@
 
 #include "app/bootstrap_script.h"
 #include "app/status_json.h"
+#include "log_line.h"
 #include "windows/windows_text.h"
 
 namespace causeway::shim::app {
@@ -61,9 +62,10 @@ Status App::start(const InstanceNames& names) {
     settings_error_ = text.error().message + "; the default settings are used";
   }
   log_ = std::make_unique<LogFile>(places_.log, settings_.log_level, foreground_);
-  log(LogLevel::info, std::string("shim.start version=") + CAUSEWAY_VERSION +
-                          " pid=" + std::to_string(GetCurrentProcessId()));
-  if (!settings_error_.empty()) log(LogLevel::error, "settings.refused " + settings_error_);
+  log(log::Level::info,
+      log_line("shim.start", {{"version", CAUSEWAY_VERSION}, {"pid", GetCurrentProcessId()}}));
+  if (!settings_error_.empty())
+    log(log::Level::error, log_line("settings.refused", {{"reason", settings_error_}}));
   // Each wsl.exe that is started from here speaks UTF-8.
   SetEnvironmentVariableW(L"WSL_UTF8", L"1");
 
@@ -81,14 +83,16 @@ Status App::start(const InstanceNames& names) {
   distros_ = std::make_unique<EnabledDistros>(
       *window_, options,
       EnabledDistros::Events{
-          [this](std::string_view line) { log(LogLevel::info, std::string(line)); },
+          [this](std::string_view line) { log(log::Level::info, std::string(line)); },
           [this](const std::string& distro, std::function<void(bool)> told) {
             ask_stopped(distro, std::move(told));
           }});
   load_enabled();
 
   ShimCallbacks callbacks;
-  callbacks.log = [this](LogLevel level, std::string_view line) { log(level, std::string(line)); };
+  callbacks.log = [this](log::Level level, std::string_view line) {
+    log(level, std::string(line));
+  };
   callbacks.on_distro_start = [this](link::DistroStart wanted) {
     window_->post([this, wanted = std::move(wanted)] {
       const auto why_not = distros_->want(wanted.distro);
@@ -110,7 +114,7 @@ Status App::start(const InstanceNames& names) {
 
 void App::run() {
   window_->run();
-  log(LogLevel::info, "shim.stop");
+  log(log::Level::info, log_line("shim.stop"));
 }
 
 void App::quit() { window_->quit(); }
@@ -124,7 +128,8 @@ void App::load_enabled() {
   } else {
     distros_error_ = places_.distros + ": " + names.error().message + "; no distro is enabled";
   }
-  if (!distros_error_.empty()) log(LogLevel::error, "distros.refused " + distros_error_);
+  if (!distros_error_.empty())
+    log(log::Level::error, log_line("distros.refused", {{"reason", distros_error_}}));
 }
 
 Status App::save_enabled(const std::vector<std::string>& names) {
@@ -204,8 +209,8 @@ std::string App::change_distro(const std::string& name, bool enable) {
     distros_->set_enabled(enabled);
     if (shim_->status().connected()) (void)distros_->want(known);
   });
-  log(LogLevel::info,
-      std::string("distro.") + (enable ? "enabled" : "disabled") + " distro=" + known);
+  log(log::Level::info,
+      log_line(enable ? "distro.enabled" : "distro.disabled", {{"distro", known}}));
   Json out{{"name", known}, {"enabled", enable}};
   if (!agent_says.empty()) out["warning"] = agent_says;
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);

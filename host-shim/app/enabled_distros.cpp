@@ -6,6 +6,7 @@
 #include <array>
 
 #include "link/attach_line.h"
+#include "log_line.h"
 #include "windows/child_process.h"
 #include "windows/process_watch.h"
 #include "windows/windows_text.h"
@@ -120,8 +121,8 @@ void EnabledDistros::start(Helper& helper) {
   helper.state = Helper::State::running;
   helper.reason.clear();
   helper.started_ms = GetTickCount64();
-  events_.log("helper.started distro=" + helper.name +
-              " pid=" + std::to_string(helper.child->process.pid));
+  events_.log(
+      log_line("helper.started", {{"distro", helper.name}, {"pid", helper.child->process.pid}}));
 }
 
 Status EnabledDistros::launch(Helper& helper) {
@@ -165,7 +166,7 @@ void EnabledDistros::ended(const std::string& name, std::uint64_t run) {
   DWORD code = 0;
   GetExitCodeProcess(helper->child->process.process.get(), &code);
   helper->child.reset();
-  events_.log("helper.ended distro=" + name + " code=" + std::to_string(code));
+  events_.log(log_line("helper.ended", {{"distro", name}, {"code", code}}));
   if (code == 0) {
     helper->state = Helper::State::undone;
     helper->reason = "disabled in Linux: `causeway distro enable " + name + "` integrates it again";
@@ -217,7 +218,7 @@ void EnabledDistros::look() {
                              {.output = ChildStdio::Pipe{}}, kLookLimitMs,
                              [this](bool done) { looked(done); });
   if (!child) {
-    events_.log("distros.not_listed reason=" + child.error().message);
+    events_.log(log_line("distros.not_listed", {{"error", child.error().message}}));
     return look_later();
   }
   looking_ = *std::move(child);

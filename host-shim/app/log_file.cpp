@@ -10,15 +10,15 @@
 namespace causeway::shim::app {
 namespace {
 
-std::string_view name_of(LogLevel level) {
+std::string_view name_of(log::Level level) {
   switch (level) {
-    case LogLevel::debug:
+    case log::Level::debug:
       return "debug";
-    case LogLevel::info:
+    case log::Level::info:
       return "info";
-    case LogLevel::warning:
+    case log::Level::warning:
       return "warning";
-    case LogLevel::error:
+    case log::Level::error:
       return "error";
   }
   return "error";
@@ -35,7 +35,7 @@ std::string timestamp() {
 
 }  // namespace
 
-LogFile::LogFile(std::string path, LogLevel least, bool echo)
+LogFile::LogFile(std::string path, log::Level least, bool echo)
     : path_(std::move(path)), least_(least), echo_(echo) {
   open();
 }
@@ -60,7 +60,7 @@ void LogFile::rotate() {
   open();
 }
 
-void LogFile::write(LogLevel level, std::string_view line) {
+void LogFile::write(log::Level level, std::string_view line) {
   if (level < least_) return;
   std::string text = timestamp();
   text += ' ';

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "shim_settings.h"
+#include "base/log.h"
 #include "windows/unique_handle.h"
 
 namespace causeway::shim::app {
@@ -17,17 +17,17 @@ class LogFile {
   static constexpr std::uint64_t kMostBytes = 1 << 20;  // then it becomes PATH.1, and that PATH.2
 
   // `echo`: also to standard error, for a person in front of it.
-  LogFile(std::string path, LogLevel least, bool echo);
+  LogFile(std::string path, log::Level least, bool echo);
 
   // From any thread.
-  void write(LogLevel level, std::string_view line);
+  void write(log::Level level, std::string_view line);
 
  private:
   void open();
   void rotate();
 
   const std::string path_;
-  const LogLevel least_;
+  const log::Level least_;
   const bool echo_;
   std::mutex mutex_;
   UniqueHandle file_;

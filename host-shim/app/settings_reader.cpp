@@ -151,11 +151,11 @@ Result<Settings> parse_settings(std::string_view text) {
   if (!out.shim.tcp_nonce.empty() && !wire::nonce_from_hex(out.shim.tcp_nonce))
     in.fail("tcp_nonce", "must be 32 hex digits in lower case");
   if (level == "debug") {
-    out.log_level = LogLevel::debug;
+    out.log_level = log::Level::debug;
   } else if (level == "warning") {
-    out.log_level = LogLevel::warning;
+    out.log_level = log::Level::warning;
   } else if (level == "error") {
-    out.log_level = LogLevel::error;
+    out.log_level = log::Level::error;
   } else if (level != "info") {
     in.fail("log_level", "must be debug, info, warning or error");
   }

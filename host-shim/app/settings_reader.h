@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/log.h"
 #include "base/result.h"
 #include "shim_settings.h"
 
@@ -19,7 +20,7 @@ namespace causeway::shim::app {
 
 struct Settings {
   ShimSettings shim;
-  LogLevel log_level = LogLevel::info;
+  log::Level log_level = log::Level::info;
 };
 
 // Errors: "/pipe: expected a string, found a number"; "line 3, column 7: …" for what is no JSON.

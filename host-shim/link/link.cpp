@@ -5,6 +5,7 @@
 #include "link/control_call.h"
 #include "link/hv_socket.h"
 #include "link/tcp_carrier.h"
+#include "log_line.h"
 #include "windows/pipe_security.h"
 
 namespace causeway::shim::link {
@@ -41,7 +42,7 @@ std::int64_t unix_ms() {
 }  // namespace
 
 Link::Link(CompletionPort& port, const ShimSettings& settings,
-           const std::function<void(LogLevel, std::string_view)>& log, Owner& owner)
+           const std::function<void(log::Level, std::string_view)>& log, Owner& owner)
     : port_(port),
       settings_(settings),
       log_(log),
@@ -67,11 +68,11 @@ void Link::take(const LinkEvent& event) {
     const auto was = state_.phase;
     auto stepped = step(times_, std::move(state_), next, {CompletionPort::now_ms(), chance});
     state_ = std::move(stepped.state);
+    const auto phase = std::string("link.") + phase_name(state_.phase);
     if (state_.phase != was && !state_.reason.empty())
-      log_(LogLevel::warning,
-           std::string("link ") + phase_name(state_.phase) + ": reason=" + state_.reason);
+      log_(log::Level::warning, log_line(phase, {{"reason", state_.reason}}));
     else if (state_.phase != was)
-      log_(LogLevel::info, std::string("link ") + phase_name(state_.phase));
+      log_(log::Level::info, log_line(phase));
     for (const auto& action : stepped.actions) run(action);
   }
   taking_ = false;
@@ -157,7 +158,7 @@ void Link::on_end(const std::string& reason) {
 }
 
 void Link::on_said(const std::string& line) {
-  log_(LogLevel::info, "attach says: " + line);
+  log_(log::Level::info, log_line("attach.said", {{"line", line}}));
   last_lines_.push_back(line);
   if (last_lines_.size() > kLastLines) last_lines_.pop_front();
 }
@@ -233,10 +234,14 @@ void Link::step_clock() {
                "{\"unix_ms\":" + std::to_string(unix_ms()) + "}",
                [&log = log_](const Result<std::pair<int, std::string>>& answer) {
                  if (!answer)
-                   log(LogLevel::warning, "clock not set: " + answer.error().message);
+                   return log(log::Level::warning,
+                              log_line("clock.not_set", {{"error", answer.error().message}}));
+                 const auto& [status, body] = *answer;
+                 if (status == 200)
+                   log(log::Level::info, log_line("clock.set", {{"answer", body}}));
                  else
-                   log(LogLevel::info, "clock: status=" + std::to_string(answer->first) +
-                                           " answer=" + answer->second);
+                   log(log::Level::warning,
+                       log_line("clock.not_set", {{"status", status}, {"answer", body}}));
                });
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/lifetime.h"
+#include "base/log.h"
 #include "link/attach_process.h"
 #include "link/link_client.h"
 #include "link/link_state.h"
@@ -32,7 +33,7 @@ class Link : private AttachProcess::Handler, private LinkClient::Owner {
 
   // All outlive it.
   Link(CompletionPort& port, const ShimSettings& settings,
-       const std::function<void(LogLevel, std::string_view)>& log, Owner& owner);
+       const std::function<void(log::Level, std::string_view)>& log, Owner& owner);
   ~Link() override;
 
   void start() { take({LinkEventKind::start}); }
@@ -70,7 +71,7 @@ class Link : private AttachProcess::Handler, private LinkClient::Owner {
 
   CompletionPort& port_;
   const ShimSettings& settings_;
-  const std::function<void(LogLevel, std::string_view)>& log_;
+  const std::function<void(log::Level, std::string_view)>& log_;
   Owner& owner_;
   const LinkTimes times_;
   LinkState state_;

@@ -114,7 +114,7 @@ def test_start_status_stop(prefix, causeway, peer):
     assert peer.records["farewells"], "the link was cut, not ended"
     assert causeway("status", check=False).returncode == 3
     log = causeway.read("causeway.log")
-    assert f"shim.start version={VERSION}" in log and log.rstrip().endswith("link stopped")
+    assert f"shim.start version={VERSION}" in log and log.rstrip().endswith("link.stopped")
 
 
 def test_without_an_engine_status_tells_why_and_clients_hear_it(prefix, causeway):

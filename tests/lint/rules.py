@@ -353,7 +353,7 @@ def test_names(tree):
             if not named or named[1] != folder:
                 problems.append(f"{path}:{line}: a case here is named \"{folder}/FILE: what it shows\"")
                 continue
-            mirrored = f"host-shim/{folder.removeprefix('host_shim/')}" if parts[2] == "host_shim" else f"agent/{folder}"
+            mirrored = "/".join(["host-shim", *parts[3:-1]]) if parts[2] == "host_shim" else f"agent/{folder}"
             if not any(f.startswith(f"{mirrored}/{named[2]}.") for f in tree.files):
                 problems.append(f"{path}:{line}: there is no {mirrored}/{named[2]}.*")
     return problems

@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
   }
 
   causeway::shim::ShimCallbacks callbacks;
-  callbacks.log = [](causeway::shim::LogLevel, std::string_view text) {
+  callbacks.log = [](causeway::log::Level, std::string_view text) {
     print({{"event", "log"}, {"text", text}});
   };
   callbacks.on_change = [](const ShimStatus& status) { print(to_json("change", status)); };
