@@ -259,7 +259,7 @@ def test_a_silent_agent_is_found_out_after_the_machine_slept(prefix, shim, peer)
     request, body = peer.records["control"][0]
     assert request == "POST /v1/clock HTTP/1.1"
     assert abs(json.loads(body)["unix_ms"] - time.time() * 1000) < 5000
-    shim.wait(lambda event: event["event"] == "log" and event["text"].startswith("clock: status=200"))
+    shim.wait(lambda event: event["event"] == "log" and event["text"].startswith("clock.set "))
     assert shim.status()["links_total"] == 1
     since = shim.mark()
     peer.mute = True

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -113,7 +114,7 @@ def test_start_status_stop(prefix, causeway, peer):
     assert peer.records["farewells"], "the link was cut, not ended"
     assert causeway("status", check=False).returncode == 3
     log = causeway.read("causeway.log")
-    assert f"shim.start version={VERSION}" in log and log.rstrip().endswith("link stopped")
+    assert f"shim.start version={VERSION}" in log and log.rstrip().endswith("link.stopped")
 
 
 def test_without_an_engine_status_tells_why_and_clients_hear_it(prefix, causeway):
@@ -260,6 +261,36 @@ def test_enabling_is_remembered(prefix, causeway):
         assert [entry["name"] for entry in status["distros"] if entry["enabled"]] == ["Ubuntu"]
         assert "disabled" in causeway("distro", "disable", "Ubuntu").stdout
         assert json.loads(causeway.read("distros.json")) == {"enabled": []}
+
+
+def test_a_wsl_exe_in_the_current_folder_is_not_run(prefix, causeway, peer, tmp_path):
+    """Somebody's wsl.exe among the downloads, and `start` is called there: neither attach nor the helper of a distro is it."""
+    downloads, recorded = tmp_path / "downloads", tmp_path / "recorded"
+    for folder in (downloads, recorded):
+        folder.mkdir()
+    shutil.copy(program("wsl_recorder"), downloads / "wsl.exe")
+    prefix.environment["WSL_RECORDER"] = windows_path(recorded)
+    windows_own = os.path.join(prefix.drive_c, "windows", "system32", "wsl.exe")
+    shutil.copy(program("attach_stand_in"), windows_own)
+    try:
+        prefix.run(windows_path(downloads / "wsl.exe"), "--version")
+        assert (recorded / "calls").read_bytes() == b"--version\n"  # it would tell
+        causeway.configure(attach=["wsl.exe", str(peer.attach_port)])
+        with open(causeway.file("distros.json"), "w", encoding="utf-8") as file:
+            file.write('{"enabled": ["Ubuntu"]}')
+        assert prefix.start(PRODUCT, "start", ELEVATED, cwd=downloads, stdout=subprocess.DEVNULL).wait(60) == 0
+        peer.wait(lambda: peer.records["links"])
+
+        def helper():
+            return next(entry for entry in causeway.status()["distros"] if entry["name"] == "Ubuntu")
+
+        # The stand-in takes "-d" for its port: it has run, and found nobody there.
+        poll(lambda: "exit code 3" in helper()["reason"], "the helper was started and has ended", 30)
+        assert (recorded / "calls").read_bytes() == b"--version\n"
+    finally:
+        causeway("stop", check=False)
+        os.unlink(windows_own)
+        del prefix.environment["WSL_RECORDER"]
 
 
 def test_a_list_of_distros_that_makes_no_sense(prefix, causeway):

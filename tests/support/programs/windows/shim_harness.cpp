@@ -123,11 +123,11 @@ int main(int argc, char** argv) {
   }
 
   causeway::shim::ShimCallbacks callbacks;
-  callbacks.log = [](causeway::shim::LogLevel, std::string_view text) {
+  callbacks.log = [](causeway::log::Level, std::string_view text) {
     print({{"event", "log"}, {"text", text}});
   };
   callbacks.on_change = [](const ShimStatus& status) { print(to_json("change", status)); };
-  callbacks.on_distro_start = [](causeway::shim::DistroStart start) {
+  callbacks.on_distro_start = [](causeway::shim::link::DistroStart start) {
     print({{"event", "distro_start"}, {"distro", start.distro}});
     const bool known = start.distro == "Ubuntu";
     start.answer(known, known ? "" : "not enabled");
