@@ -85,6 +85,10 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
           guard_options(options_)),
       proxy_(loop, gate_, proxy_limits(options_), &paths_),
       link_(loop, shares_, proxy_, [this] { return control_.get(); }) {
+  gate_.on_wake([this] {
+    if (auto woken = supervisor_.wake_service(kEngineService); !woken)
+      log::error("engine.not_woken", {{"error", woken.error().message}});
+  });
   load_settings();
 }
 

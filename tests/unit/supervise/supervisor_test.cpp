@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/settle.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "fd_store/store_client.h"
@@ -516,7 +517,7 @@ TEST_CASE("supervise/exit_reports: what init told is found by pid and start time
   const fd_store::ExitReport report{42, 3 << 8, 777};
   REQUIRE(file::write_all(write_end.get(), {reinterpret_cast<const char*>(&report), sizeof report})
               .ok());
-  for (int i = 0; i < 5 && arrivals == 0; ++i) loop.turn();
+  causeway::test::settle(loop);
   CHECK(arrivals == 1);
   CHECK(reports.find(42, 777) == process::Exit::code(3));
   CHECK_FALSE(reports.find(42, 778).has_value());
