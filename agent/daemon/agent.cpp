@@ -1,5 +1,6 @@
 #include "daemon/agent.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/file.h"
@@ -12,7 +13,6 @@
 #include "daemon/service_calls.h"
 #include "fd_store/sockets.h"
 #include "io/endpoint.h"
-#include "settings/settings.h"
 
 namespace causeway::daemon {
 namespace {
@@ -24,12 +24,9 @@ constexpr const char* kEngineRoot = "/docker";  // its --data-root, below DATA
 // After the services are off, for the last answers to reach their clients.
 constexpr std::uint64_t kDrainMs = 1000;
 
-supervise::Supervisor::Options supervisor_options(const AgentOptions& options,
-                                                  const settings::Settings& settings) {
+supervise::Supervisor::Options supervisor_options(const AgentOptions& options) {
   supervise::Supervisor::Options out;
   out.places = {options.run, options.data, options.etc};
-  out.log_limits.max_bytes = static_cast<std::uint64_t>(settings.log_max_bytes);
-  out.log_limits.files = static_cast<unsigned>(settings.log_files);
   return out;
 }
 
@@ -48,21 +45,10 @@ containers::ShareGuard::Options guard_options(const AgentOptions& options) {
 }
 
 // Large request bodies wait here for their paths to be mapped.
-proxy::Limits proxy_limits(const AgentOptions& options, const settings::Settings& settings) {
+proxy::Limits proxy_limits(const AgentOptions& options) {
   proxy::Limits out;
-  out.swarm_paths = !settings.live_restore;
   out.body_directory = options.data + "/causeway";
   return out;
-}
-
-// Wrong ones must not keep the engine down.
-settings::Settings settings_or_defaults(const std::string& etc, Notes& notes) {
-  const std::string path = etc + "/settings.json";
-  auto settings = settings::load_settings(path);
-  if (settings) return *settings;
-  log::error("agent.settings", {{"error", settings.error().message}});
-  notes.add(true, settings.error().message + "; the default settings are used");
-  return {};
 }
 
 proxy::EngineGate::State gate_state(control_api::EngineState state) {
@@ -86,9 +72,9 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
       options_(std::move(options)),
       started_ms_(loop.now_ms()),
       engine_since_ms_(loop.now_ms()),
-      settings_(settings_or_defaults(options_.etc, notes_)),
+      settings_(options_.etc),
       api_(loop),
-      supervisor_(loop, store_, supervisor_options(options_, settings_)),
+      supervisor_(loop, store_, supervisor_options(options_)),
       gate_(options_.run + kEngineSocket),
       engine_client_(loop, options_.run + kEngineSocket),
       shares_(loop, store_, share_options(options_), share_events()),
@@ -100,7 +86,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
             paths_.check(id, std::move(checked));
           },
           guard_options(options_)),
-      proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_),
+      proxy_(loop, gate_, proxy_limits(options_), &paths_),
       link_(
           loop, shares_, proxy_, [this] { return control_.get(); },
           [this] { api_.sections.changed(); }),
@@ -109,10 +95,30 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
     if (auto woken = supervisor_.wake_service(kEngineService); !woken)
       log::error("engine.not_woken", {{"error", woken.error().message}});
   });
+  load_settings();
   add_calls();
 }
 
 Agent::~Agent() = default;
+
+// Wrong ones must not keep the engine down.
+void Agent::load_settings() {
+  if (auto loaded = settings_.file.load(); !loaded)
+    log::error("agent.settings", {{"error", loaded.error().message}});
+  const auto engine_start = [](const auto&, const auto&) {
+    return std::string("at the next start of ") + kEngineService;
+  };
+  settings_.engine.on_change(engine_start);
+  settings_.host.on_change(engine_start);
+  settings_.log.on_change([this](const auto&, const supervise::LogLimits& now) {
+    supervisor_.set_log_limits(now);
+    return std::string();
+  });
+  settings_.link.on_change(
+      [](const auto&, const auto&) { return std::string("at the next start of the agent"); });
+  supervisor_.set_log_limits(settings_.log.in_force());
+  proxy_.allow_swarm_paths(!settings_.engine.in_force().live_restore);
+}
 
 // Bound by init, once in its life; without init by us.
 Result<UniqueFd> Agent::socket(std::string_view slot) {
@@ -182,7 +188,7 @@ Status Agent::start() {
 Status Agent::start_link() {
   auto link = socket("link");
   if (!link) return std::move(link).error();
-  return link_.start(options_.run, !store_.has_init(), *std::move(link), settings_);
+  return link_.start(options_.run, !store_.has_init(), *std::move(link), settings_.link.in_force());
 }
 
 shares::Shares::Events Agent::share_events() {
@@ -222,9 +228,12 @@ void Agent::serve(shares::ApiListener listener) {
 
 void Agent::reload() {
   log::info("agent.reload");
+  if (auto reloaded = settings_.file.reload(); !reloaded)
+    log::error("agent.settings", {{"error", reloaded.error().message}});
+  services_problem_.clear();
   if (auto reloaded = supervisor_.reload(); !reloaded) {
     log::error("agent.reload_failed", {{"error", reloaded.error().message}});
-    notes_.add(true, "the service files could not be read again: " + reloaded.error().message);
+    services_problem_ = "the service files could not be read again: " + reloaded.error().message;
   }
   changed();
 }
@@ -242,7 +251,9 @@ void Agent::stop(std::function<void()> stopped) {
 
 // Something about a service.
 void Agent::changed() {
-  auto view = engine_view(supervisor_.states(), kEngineService, stopping_);
+  const auto states = supervisor_.states();
+  note_engine_start(states);
+  auto view = engine_view(states, kEngineService, stopping_);
   if (view.state != engine_.state) engine_since_ms_ = loop_.now_ms();
   engine_ = std::move(view);
   gate_.set(gate_state(engine_.state), engine_.state == control_api::EngineState::absent
@@ -251,6 +262,17 @@ void Agent::changed() {
   guard_.engine_ready(engine_.state == control_api::EngineState::ready);
   if (relay_) relay_->refresh();
   api_.sections.changed();
+}
+
+// dockerd's own steps read the file at each of its starts.
+void Agent::note_engine_start(const std::vector<supervise::ServiceSummary>& states) {
+  const auto engine = std::ranges::find(states, kEngineService, &supervise::ServiceSummary::name);
+  if (engine == states.end()) return;
+  const auto before = std::exchange(engine_service_, engine->state);
+  if (engine->state != supervise::State::starting || before == supervise::State::starting) return;
+  settings_.engine.take_effect();
+  settings_.host.take_effect();
+  proxy_.allow_swarm_paths(!settings_.engine.in_force().live_restore);
 }
 
 // What the control API tells and takes: a line or two for each part. The sections stand in this
@@ -272,7 +294,12 @@ void Agent::add_calls() {
   add_link_calls(api_, link_source(link_));
   add_clock_calls(api_, Clock::system());
   notes_.add_section(api_);
-  notes_.add_source([this] { return notes_of(shares_.notes()); });
+  notes_.add_source([this] {
+    if (services_problem_.empty()) return std::vector<control_api::Note>();
+    return std::vector<control_api::Note>{{true, services_problem_}};
+  });
+  notes_.add_source([this] { return as_notes(settings_.file.notes()); });
+  notes_.add_source([this] { return as_notes(shares_.notes()); });
   notes_.add_source([this] { return wait_ ? wait_->notes() : std::vector<control_api::Note>(); });
   notes_.add_source([this] { return notes_of(supervisor_.snapshot()); });
 }

@@ -57,7 +57,7 @@ class Agent {
 
   // Takes or binds the sockets, starts the services. After an error it is only to be destroyed.
   Status start();
-  // The service files again.
+  // The service files and the settings again.
   void reload();
   // Stops everything in order; `stopped` is called once, when nothing is left.
   void stop(std::function<void()> stopped);
@@ -65,11 +65,13 @@ class Agent {
  private:
   void add_calls();
   LogSource log_source();
+  void load_settings();
   Status start_link();
   Result<UniqueFd> socket(std::string_view slot);
   shares::Shares::Events share_events();
   void serve(shares::ApiListener listener);
   void changed();
+  void note_engine_start(const std::vector<supervise::ServiceSummary>& states);
   std::vector<control_api::SocketStatus> sockets() const;
 
   io::Loop& loop_;
@@ -78,10 +80,12 @@ class Agent {
   const std::uint64_t started_ms_;
   bool stopping_ = false;
   EngineView engine_;
+  supervise::State engine_service_ = supervise::State::off;  // of dockerd, as last seen
   std::uint64_t engine_since_ms_;
   Notes notes_;
-  const settings::Settings settings_;  // as they were at the start
-  control::Api api_;                   // told by what stands below
+  std::string services_problem_;  // of the last reload
+  settings::Settings settings_;
+  control::Api api_;  // told by what stands below
 
   // A listener of the shares, by its key.
   struct Served {
