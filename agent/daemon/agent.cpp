@@ -294,18 +294,14 @@ void Agent::add_calls() {
   add_link_calls(api_, link_source(link_));
   add_clock_calls(api_, Clock::system());
   notes_.add_section(api_);
-  notes_.add_source([this] { return own_notes(); });
-  notes_.add_source([this] { return notes_of(shares_.notes()); });
+  notes_.add_source([this] {
+    if (services_problem_.empty()) return std::vector<control_api::Note>();
+    return std::vector<control_api::Note>{{true, services_problem_}};
+  });
+  notes_.add_source([this] { return as_notes(settings_.file.notes()); });
+  notes_.add_source([this] { return as_notes(shares_.notes()); });
   notes_.add_source([this] { return wait_ ? wait_->notes() : std::vector<control_api::Note>(); });
   notes_.add_source([this] { return notes_of(supervisor_.snapshot()); });
-}
-
-// Of the files that are read again: they go when the file is right.
-std::vector<control_api::Note> Agent::own_notes() const {
-  std::vector<control_api::Note> out;
-  if (!services_problem_.empty()) out.push_back({true, services_problem_});
-  for (const auto& note : settings_.file.notes()) out.push_back({note.problem, note.text});
-  return out;
 }
 
 LogSource Agent::log_source() {

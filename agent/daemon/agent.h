@@ -65,7 +65,6 @@ class Agent {
  private:
   void add_calls();
   LogSource log_source();
-  std::vector<control_api::Note> own_notes() const;
   void load_settings();
   Status start_link();
   Result<UniqueFd> socket(std::string_view slot);

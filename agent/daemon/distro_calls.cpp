@@ -62,12 +62,6 @@ control_api::DistroStatus describe(const shares::DistroStatus& distro) {
   return out;
 }
 
-std::vector<control_api::Note> notes_of(const std::vector<shares::Note>& notes) {
-  std::vector<control_api::Note> out;
-  for (const auto& note : notes) out.push_back({note.problem, note.text});
-  return out;
-}
-
 DistroSource distro_source(shares::Shares& shares) {
   DistroSource out;
   out.distros = [&shares] {

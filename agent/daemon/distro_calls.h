@@ -8,7 +8,6 @@
 #include "base/result.h"
 #include "control/api.h"
 #include "control_api/distros.h"
-#include "control_api/notes.h"
 #include "shares/shares.h"
 
 namespace causeway::daemon {
@@ -26,6 +25,5 @@ DistroSource distro_source(shares::Shares& shares);
 void add_distro_calls(control::Api& api, DistroSource source);
 
 control_api::DistroStatus describe(const shares::DistroStatus& distro);
-std::vector<control_api::Note> notes_of(const std::vector<shares::Note>& notes);
 
 }  // namespace causeway::daemon

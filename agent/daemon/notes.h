@@ -10,6 +10,14 @@
 
 namespace causeway::daemon {
 
+// Of parts that don't know the control API, and have `problem` and `text` of their own.
+template <typename PartNote>
+std::vector<control_api::Note> as_notes(const std::vector<PartNote>& notes) {
+  std::vector<control_api::Note> out;
+  for (const auto& note : notes) out.push_back({note.problem, note.text});
+  return out;
+}
+
 class Notes {
  public:
   using Source = std::function<std::vector<control_api::Note>()>;

@@ -24,10 +24,3 @@ TEST_CASE("daemon/distro_calls: every state has its counterpart, by name") {
     CHECK(out.notes == std::vector<std::string>{"a hint"});
   }
 }
-
-TEST_CASE("daemon/distro_calls: problems of the shares are warnings") {
-  const auto notes = notes_of({{true, "a"}, {false, "b"}});
-  REQUIRE(notes.size() == 2);
-  CHECK(notes[0].warning);
-  CHECK(!notes[1].warning);
-}

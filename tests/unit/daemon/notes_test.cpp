@@ -20,3 +20,15 @@ TEST_CASE("daemon/notes: those that stay come first, the others are asked for ea
   CHECK(notes.all().size() == 3);
   CHECK(asked == 2);
 }
+
+TEST_CASE("daemon/notes: what is a problem to a part is a warning") {
+  struct PartNote {
+    bool problem;
+    std::string text;
+  };
+  const auto notes = as_notes(std::vector<PartNote>{{true, "a"}, {false, "b"}});
+  REQUIRE(notes.size() == 2);
+  CHECK(notes[0].warning);
+  CHECK(notes[0].text == "a");
+  CHECK(!notes[1].warning);
+}
