@@ -46,6 +46,9 @@ class ProxyServer : private Session::Host {
   // Accepts no more there, and closes the socket; clients that are served stay.
   void stop_listening(std::uint64_t listener);
 
+  // Whether dockerd may be part of a swarm (Limits::swarm_paths), from the next request on.
+  void allow_swarm_paths(bool allowed) { limits_.swarm_paths = allowed; }
+
   // An endpoint without a socket, for good: a number for serve() and users().
   std::uint64_t open(paths::Identity identity);
   // A client of that endpoint. It is given back when there are too many, and at the end: nobody
@@ -98,7 +101,7 @@ class ProxyServer : private Session::Host {
 
   io::Loop& loop_;
   EngineGate& gate_;
-  const Limits limits_;
+  Limits limits_;
   PathService* const paths_;
   Counters counters_;
   std::uint64_t subscription_;
