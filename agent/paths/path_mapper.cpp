@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 #include "paths/unix_path.h"
 #include "paths/windows_path.h"
 
@@ -35,7 +35,7 @@ std::string unknown_distro(std::string_view name) {
 // `rest`: clean and absolute, on the drive.
 Target drive_target(char letter, std::string_view rest, const World& world) {
   if (!world.drives.contains(letter)) return refused(missing_drive(letter, world));
-  return engine_target(drive_place(letter, rest));
+  return engine_target(drive_path(letter, rest));
 }
 
 // `path` (clean, absolute) as `distro` itself means it.
@@ -63,9 +63,9 @@ const std::string* windows_distro(std::string_view name, const World& world) {
 // `path` is clean. Whatever the asker: these two are the engine's names, stable and documented.
 std::optional<Target> engine_form(const Identity& asker, std::string_view path,
                                   const World& world) {
-  if (const auto drive = split_drive_place(path))
+  if (const auto drive = split_drive_path(path))
     return drive_target(drive->letter, drive->rest, world);
-  if (const auto share = split_share_place(path)) {
+  if (const auto share = split_share_path(path)) {
     if (!world.distros.contains(share->distro)) return refused(unknown_distro(share->distro));
     return distro_target(asker, share->distro, std::string(share->rest), world);
   }
@@ -78,7 +78,7 @@ Target windows_target(const Identity& asker, std::string path, const World& worl
   if (path.size() >= 2 && is_letter(path[1]) && (path.size() == 2 || path[2] == '/')) {
     const char letter = lower_letter(path[1]);
     if (world.drives.contains(letter))
-      return engine_target(drive_place(letter, rest_or_root(path, 2)));
+      return engine_target(drive_path(letter, rest_or_root(path, 2)));
   }
   return engine_target(std::move(path));
 }
@@ -113,8 +113,8 @@ Target classify(const Identity& asker, std::string_view source, const World& wor
   return linux_target(asker, clean(source), world);
 }
 
-Result<std::string> place_if_attached(const Identity& asker, std::string_view distro,
-                                      std::string_view resolved, const World& world) {
+Result<std::string> engine_path_if_attached(const Identity& asker, std::string_view distro,
+                                            std::string_view resolved, const World& world) {
   if (!is_clean(resolved) || resolved.find('\0') != std::string_view::npos)
     return make_error("not a resolved path: " + text::printable(resolved));
   const auto found = world.distros.find(distro);
@@ -130,16 +130,16 @@ Result<std::string> place_if_attached(const Identity& asker, std::string_view di
     if (!world.drives.contains(drive->letter))
       return make_error(missing_drive(drive->letter, world));
     const auto rest = rest_or_root(resolved, drive->point.size());
-    if (drive->below.empty()) return drive_place(drive->letter, rest);
-    return drive_place(drive->letter, join(drive->below, rest));
+    if (drive->below.empty()) return drive_path(drive->letter, rest);
+    return drive_path(drive->letter, join(drive->below, rest));
   }
-  return share_place(found->first, resolved);
+  return share_path(found->first, resolved);
 }
 
-Result<std::string> place(const Identity& asker, std::string_view distro, std::string_view resolved,
-                          const World& world) {
-  auto placed = place_if_attached(asker, distro, resolved, world);
-  if (!placed || !split_share_place(*placed)) return placed;
+Result<std::string> engine_path(const Identity& asker, std::string_view distro,
+                                std::string_view resolved, const World& world) {
+  auto placed = engine_path_if_attached(asker, distro, resolved, world);
+  if (!placed || !split_share_path(*placed)) return placed;
   const auto found = world.distros.find(distro);
   if (found != world.distros.end() && found->second.attached) return placed;
   return make_error("the files of the distro " + std::string(distro) +

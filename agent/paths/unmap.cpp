@@ -2,7 +2,7 @@
 #include <array>
 #include <optional>
 
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 #include "paths/path_mapper.h"
 #include "paths/unix_path.h"
 #include "paths/windows_path.h"
@@ -23,7 +23,7 @@ bool means(const Identity& asker, std::string_view candidate, std::string_view e
       return target.path == engine_path;
     case Target::Kind::in_distro:
     case Target::Kind::absent: {
-      const auto placed = place_if_attached(asker, target.distro, target.path, world);
+      const auto placed = engine_path_if_attached(asker, target.distro, target.path, world);
       return placed.ok() && *placed == engine_path;
     }
     case Target::Kind::as_is:
@@ -40,30 +40,31 @@ const MountTable* mounts_of(const Identity& asker, const World& world) {
 }
 
 // Where a distro sees it: of several mounts the one that shows the smallest part of the drive.
-std::optional<std::string> drvfs_path(const MountTable& mounts, const DrivePlace& place) {
+std::optional<std::string> drvfs_path(const MountTable& mounts, const DrivePath& path) {
   const auto shows = [&](const Drive& drive) {
-    return drive.letter == place.letter &&
-           (drive.below.empty() || is_at_or_below(place.rest, drive.below));
+    return drive.letter == path.letter &&
+           (drive.below.empty() || is_at_or_below(path.rest, drive.below));
   };
   const Drive* best = nullptr;
   for (const auto& drive : mounts.drives)
     if (shows(drive) && (best == nullptr || drive.below.size() > best->below.size())) best = &drive;
   if (best == nullptr) return std::nullopt;
-  return join(best->point, rest_or_root(place.rest, best->below.size()));
+  return join(best->point, rest_or_root(path.rest, best->below.size()));
 }
 
 // Canonical paths for `path`, the best first. None when it isn't ours.
 std::array<std::optional<std::string>, 2> candidates(const Identity& asker, std::string_view path,
                                                      const World& world) {
   const MountTable* mounts = mounts_of(asker, world);
-  if (const auto share = split_share_place(path)) {
-    if (asker.kind == Identity::Kind::windows) return {distro_path(share->distro, share->rest)};
+  if (const auto share = split_share_path(path)) {
+    if (asker.kind == Identity::Kind::windows)
+      return {windows_distro_path(share->distro, share->rest)};
     if (share->distro == asker.name) return {std::string(share->rest)};
     return {};
   }
-  if (const auto drive = split_drive_place(path))
+  if (const auto drive = split_drive_path(path))
     return {mounts == nullptr ? std::nullopt : drvfs_path(*mounts, *drive),
-            drive_path(drive->letter, drive->rest)};
+            windows_drive_path(drive->letter, drive->rest)};
   if (mounts != nullptr && !mounts->wsl.empty() && !world.wsl.empty() &&
       is_at_or_below(path, world.wsl))
     return {join(mounts->wsl, rest_or_root(path, world.wsl.size()))};

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "mounts/mount_calls.h"
 #include "mounts/mount_watch.h"
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 #include "paths/mount_table.h"
 #include "paths/unix_path.h"
 #include "shares/api_sockets.h"

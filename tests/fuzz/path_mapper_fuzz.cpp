@@ -49,15 +49,15 @@ std::string map(const Identity& asker, std::string_view source, const World& wor
   if (target.kind == Target::Kind::engine) return target.path;
   if (target.kind != Target::Kind::in_distro && target.kind != Target::Kind::absent) return {};
   if (!is_clean(target.path) || !world.distros.contains(target.distro)) std::abort();
-  const auto placed = place_if_attached(asker, target.distro, target.path, world);
+  const auto placed = engine_path_if_attached(asker, target.distro, target.path, world);
   return placed.ok() ? *placed : std::string();
 }
 
 bool allowed(const Identity& asker, const std::string& path, const World& world) {
   if (asker.kind == Identity::Kind::windows) return true;
-  for (const char* place :
+  for (const char* directory :
        {"/mnt/distro/A", "/mnt/distro/B", "/dev", "/proc", "/sys", "/lib/modules", "/usr/lib/wsl"})
-    if (is_at_or_below(path, place)) return true;
+    if (is_at_or_below(path, directory)) return true;
   for (const char letter : world.drives)
     if (is_at_or_below(path, std::string("/mnt/host/") + letter)) return true;
   return is_at_or_below(path, world.wsl) || path == api_socket(asker, world.run);

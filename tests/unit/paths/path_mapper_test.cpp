@@ -153,26 +153,26 @@ TEST_CASE("paths/path_mapper: what a path resolves to decides where it is placed
   };
   for (const auto& one : cases) {
     CAPTURE(one.resolved);
-    const auto placed = place(kWindows, "Ubuntu", one.resolved, world);
+    const auto placed = engine_path(kWindows, "Ubuntu", one.resolved, world);
     CHECK(placed.ok() == (one.expected != nullptr));
     if (placed.ok() && one.expected != nullptr) CHECK(*placed == one.expected);
   }
-  CHECK_FALSE(place(kUbuntu, "Ubuntu", std::string_view("/a\0b", 4), world).ok());
-  CHECK_FALSE(place(kUbuntu, "Arch", "/x", world).ok());
+  CHECK_FALSE(engine_path(kUbuntu, "Ubuntu", std::string_view("/a\0b", 4), world).ok());
+  CHECK_FALSE(engine_path(kUbuntu, "Arch", "/x", world).ok());
 }
 
 TEST_CASE("paths/path_mapper: without the share only what isn't in it can be placed") {
   const World world = make_world();
-  CHECK_FALSE(place(kStopped, "Debian-12", "/home/me", world).ok());
-  CHECK(*place_if_attached(kStopped, "Debian-12", "/home/me", world) ==
+  CHECK_FALSE(engine_path(kStopped, "Debian-12", "/home/me", world).ok());
+  CHECK(*engine_path_if_attached(kStopped, "Debian-12", "/home/me", world) ==
         "/mnt/distro/Debian-12/home/me");
-  CHECK(*place(kStopped, "Debian-12", "/dev/kvm", world) == "/dev/kvm");
+  CHECK(*engine_path(kStopped, "Debian-12", "/dev/kvm", world) == "/dev/kvm");
 }
 
 TEST_CASE("paths/path_mapper: an engine without <wsl> refuses what lies there") {
   World world = make_world();
   world.wsl.clear();
-  CHECK_FALSE(place(kUbuntu, "Ubuntu", "/mnt/wsl/x", world).ok());
+  CHECK_FALSE(engine_path(kUbuntu, "Ubuntu", "/mnt/wsl/x", world).ok());
   CHECK(map(kUbuntu, "/x", world) == "/mnt/distro/Ubuntu/x");
 }
 

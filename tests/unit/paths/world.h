@@ -50,7 +50,7 @@ inline std::string map(const Identity& asker, std::string_view source, const Wor
     case Target::Kind::in_distro:
       break;
   }
-  const auto placed = place(asker, target.distro, target.path, world);
+  const auto placed = engine_path(asker, target.distro, target.path, world);
   return placed.ok() ? *placed : "!" + placed.error().message;
 }
 
