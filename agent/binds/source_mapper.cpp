@@ -35,12 +35,12 @@ void SourceMapper::map(const paths::Identity& asker, std::vector<std::string> so
 }
 
 void SourceMapper::classify(const std::shared_ptr<Job>& job) {
-  const auto& world = distros_.world();
+  const auto& context = distros_.path_context();
   std::set<std::string> absent;
   job->targets.clear();
   job->targets.reserve(job->sources.size());
   for (const auto& source : job->sources) {
-    auto target = paths::classify(job->asker, source, world);
+    auto target = paths::classify(job->asker, source, context);
     if (target.kind == Target::Kind::refused) {
       job->result = {400, std::move(target.reason), {}};
       return finish(job);
@@ -104,7 +104,7 @@ void SourceMapper::resolved_in(const std::shared_ptr<Job>& job, const std::strin
       fail(resolved[n].error().message);
       continue;
     }
-    auto path = paths::engine_path(job->asker, distro, *resolved[n], distros_.world());
+    auto path = paths::engine_path(job->asker, distro, *resolved[n], distros_.path_context());
     if (!path) {
       fail(path.error().message);
     } else if (result.status == 0) {

@@ -37,7 +37,7 @@ bool mentions_share(std::string_view text);
 
 // The socket of the Docker API, under both names that it goes by.
 bool is_docker_socket(std::string_view path);
-// The engine's API socket of whomever; `run` is World's.
+// The engine's API socket of whomever; `run` is PathContext's.
 bool is_api_socket(std::string_view path, std::string_view run);
 
 // The engine's path of what the engine has itself wherever the path comes from: devices, the

@@ -46,7 +46,7 @@ struct Shares::Parts {
   const Options options;
   const Events events;
   bool change_told = false;
-  paths::World world;
+  paths::PathContext context;
   int wsl_mount = 0;  // its id in mountinfo
   std::vector<std::string> problems;
   Lifetime lifetime;
@@ -109,7 +109,7 @@ void Shares::Parts::tell(std::function<void()> what) {
 }
 
 void Shares::Parts::start() {
-  world.run = options.run;
+  context.run = options.run;
   if (auto done = known.load(); !done) problems.push_back(done.error().message);
   // Before anything could mount them.
   open_api({Identity::Kind::windows, "windows"});
@@ -186,7 +186,7 @@ void Shares::Parts::find_mounts() {
   const int mount_id = mount == nullptr ? 0 : mount->id;
   if (!wsl.empty() && (!listener || listener->places().wsl != wsl || wsl_mount != mount_id)) {
     wsl_mount = mount_id;
-    world.wsl = wsl;
+    context.wsl = wsl;
     helpers.set_engine_wsl(wsl);
     listener = std::make_unique<HelperListener>(
         loop, HelperListener::Places{wsl, options.program},
@@ -198,12 +198,12 @@ void Shares::Parts::find_mounts() {
 }
 
 void Shares::Parts::refresh() {
-  if (drives) world.drives = drives->letters();
+  if (drives) context.drives = drives->letters();
   std::set<std::string> names;
   for (const auto& [name, enabled] : known.all()) names.insert(name);
-  std::erase_if(world.distros, [&](const auto& item) { return !names.contains(item.first); });
+  std::erase_if(context.distros, [&](const auto& item) { return !names.contains(item.first); });
   for (const auto& name : names) {
-    auto& distro = world.distros[name];
+    auto& distro = context.distros[name];
     distro.attached = attached.usable(name);
     // The last word counts: containers outlive their distro.
     if (const auto* record = attached.record(name))
@@ -266,7 +266,7 @@ Shares::~Shares() = default;
 
 void Shares::start() { parts_->start(); }
 
-const paths::World& Shares::world() const { return parts_->world; }
+const paths::PathContext& Shares::path_context() const { return parts_->context; }
 
 std::vector<DistroStatus> Shares::distros() const {
   std::set<std::string> names;

@@ -3,8 +3,8 @@
 // integrated.
 //
 //   helper in a distro ── share.sock ──▶ HelperListener ──▶ HelperSessions ──▶ mounts below
-//                                                               │              /mnt/distro
-//                                                               └ events, world() ──▶ the wiring
+//                                                             │                /mnt/distro
+//                                                             └ events, path_context() ──▶ wiring
 //
 // The one sign of a stopped distro is its PID 1's end. Everything is found again after the agent's
 // death: descriptors in init's store, RUN/shares.json, and the mounts themselves.
@@ -83,7 +83,7 @@ class Shares {
   void start();
 
   // What the path map depends on. The reference stays good; the content changes between events.
-  const paths::World& world() const;
+  const paths::PathContext& path_context() const;
 
   std::vector<DistroStatus> distros() const;
   std::vector<Note> notes() const;
