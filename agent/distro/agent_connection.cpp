@@ -26,7 +26,7 @@ void AgentConnection::look(const std::string& wsl) {
   wsl_ = wsl;
   watch_.reset();
   if (wsl_.empty()) return;
-  const std::string socket = wsl_ + "/" + handover::kPlace + "/run/" + handover::kSocketName;
+  const std::string socket = wsl_ + "/" + handover::kRendezvous + "/run/" + handover::kSocketName;
   auto watch = io::PathWatch::start(loop_, socket, [this] { attempt(); });
   if (watch) {
     watch_ = *std::move(watch);
@@ -49,9 +49,9 @@ void AgentConnection::attempt() {
 }
 
 Status AgentConnection::connect() {
-  const auto place = handover::open_trusted(wsl_, {handover::kPlace, "run"});
-  if (!place) return place.error();
-  auto fd = handover::connect_in(place->get(), handover::kSocketName);
+  const auto directory = handover::open_trusted(wsl_, {handover::kRendezvous, "run"});
+  if (!directory) return directory.error();
+  auto fd = handover::connect_in(directory->get(), handover::kSocketName);
   if (!fd) return std::move(fd).error();
   auto hello = host_.hello();
   if (!hello) return std::move(hello).error();

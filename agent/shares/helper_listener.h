@@ -1,5 +1,5 @@
-// HelperListener accepts the helpers: it keeps the meeting place in order and hands over each
-// connection whose other end is root's. What is wrong with the place, another agent there included,
+// HelperListener accepts the helpers: it keeps the rendezvous directory in order and hands over
+// each connection whose other end is root's. What is wrong with it, another agent there included,
 // is looked at again when something there changes.
 #pragma once
 
@@ -14,7 +14,7 @@
 #include "io/loop.h"
 #include "io/path_watch.h"
 #include "io/timer.h"
-#include "shares/meeting_place.h"
+#include "shares/rendezvous_directory.h"
 
 namespace causeway::shares {
 
@@ -40,7 +40,7 @@ class HelperListener {
   void check();
   bool check_once();
   Status put_in_order();
-  Status listen(const MeetingPlace& place);
+  Status listen(const RendezvousDirectory& directory);
   void on_connection(UniqueFd connected);
 
   io::Loop& loop_;
@@ -48,7 +48,7 @@ class HelperListener {
   std::function<void(UniqueFd)> accepted_;
   std::function<void()> changed_;
   std::string problem_;
-  PlaceLock lock_;
+  RendezvousLock lock_;
   handover::FileId socket_;
   std::unique_ptr<io::Listener> listener_;
   std::vector<std::unique_ptr<io::PathWatch>> watches_;

@@ -91,7 +91,7 @@ std::string HelperSessions::objection(const handover::Hello& hello, int pidfd) {
 
 void HelperSessions::on_hello(HelperConnection& session, handover::Hello hello, UniqueFd pidfd) {
   const std::string name = hello.distro;
-  if (!paths::valid_distro_name(name) || name == handover::kPlace) {
+  if (!paths::valid_distro_name(name) || name == handover::kRendezvous) {
     complain("a helper said it was in distro '" + text::printable(name) + "', which can't be");
     return session.refuse("no distro is called '" + name + "'", false);
   }

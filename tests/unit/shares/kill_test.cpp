@@ -83,7 +83,7 @@ class ComingHelper {
   void look() {
     if (helper_ && helper_->closed.empty()) return;
     helper_.reset();
-    const auto run = handover::open_trusted(rig_.wsl, {handover::kPlace, "run"});
+    const auto run = handover::open_trusted(rig_.wsl, {handover::kRendezvous, "run"});
     if (!run || !handover::connect_in(run->get(), handover::kSocketName)) return;
     helper_ = rig_.connect();
     helper_->share("Ubuntu", first_, distro_);

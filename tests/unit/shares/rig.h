@@ -25,7 +25,7 @@ namespace causeway::shares::testing {
 class Helper {
  public:
   Helper(io::Loop& loop, const std::string& wsl) {
-    const auto run = handover::open_trusted(wsl, {handover::kPlace, "run"});
+    const auto run = handover::open_trusted(wsl, {handover::kRendezvous, "run"});
     REQUIRE_MESSAGE(run, (run ? "" : run.error().message));
     auto connected = handover::connect_in(run->get(), handover::kSocketName);
     REQUIRE_MESSAGE(connected, (connected ? "" : connected.error().message));
