@@ -63,23 +63,23 @@ Status check_socket(int fd) {
   return Ok{};
 }
 
-AttachedShares::AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Places places,
+AttachedShares::AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Options options,
                                Events events)
-    : loop_(loop), store_(store), places_(std::move(places)), events_(std::move(events)) {}
+    : loop_(loop), store_(store), options_(std::move(options)), events_(std::move(events)) {}
 
 AttachedShares::~AttachedShares() = default;
 
 Status AttachedShares::start() {
-  auto placeholder = mounts::Placeholder::at(places_.mnt);
+  auto placeholder = mounts::Placeholder::at(options_.directory);
   if (!placeholder) return std::move(placeholder).error();
   placeholder_ = std::move(*placeholder);
-  auto text = file::read(places_.record, 16 << 20);
+  auto text = file::read(options_.record, 16 << 20);
   if (text) {
     auto parsed = parse_share_records(*text);
     if (parsed)
       records_ = std::move(*parsed);
     else
-      problems_.push_back(places_.record + ": " + parsed.error().message);
+      problems_.push_back(options_.record + ": " + parsed.error().message);
   } else if (text.error().code != ENOENT) {
     problems_.push_back(text.error().message);
   }
@@ -174,7 +174,7 @@ void AttachedShares::stop(const std::string& name) {
   const auto finish_later = lifetime_.guard([this, name, generation] {
     loop_.defer(lifetime_.guard([this, name, generation] { finish(name, generation); }));
   });
-  share->guard.start(places_.detach_ms, [this, name, generation] {
+  share->guard.start(options_.detach_ms, [this, name, generation] {
     log::warning("share.detach_overdue", {{"distro", name}, {"action", "detach it now"}});
     finish(name, generation);
   });
@@ -301,7 +301,7 @@ void AttachedShares::drop(const std::string& slot) {
 }
 
 Status AttachedShares::save() {
-  return file::write_atomic(places_.record, to_json(records_), 0600);
+  return file::write_atomic(options_.record, to_json(records_), 0600);
 }
 
 AttachedShares::Share* AttachedShares::find(std::string_view name) {

@@ -19,11 +19,10 @@ constexpr std::uint64_t kAfterCloseMs = 100;
 
 }  // namespace
 
-HelperListener::HelperListener(io::Loop& loop, Places places,
-                               std::function<void(UniqueFd)> accepted,
+HelperListener::HelperListener(io::Loop& loop, Paths paths, std::function<void(UniqueFd)> accepted,
                                std::function<void()> changed)
     : loop_(loop),
-      places_(std::move(places)),
+      paths_(std::move(paths)),
       accepted_(std::move(accepted)),
       changed_(std::move(changed)),
       after_close_(loop) {}
@@ -31,7 +30,7 @@ HelperListener::HelperListener(io::Loop& loop, Places places,
 void HelperListener::start() {
   // Each in its own folder, which is what is watched. Our own changes are seen too, and find
   // everything in order.
-  const std::string directory = places_.wsl + "/" + handover::kRendezvous;
+  const std::string directory = paths_.wsl + "/" + handover::kRendezvous;
   for (const auto& path :
        {directory, directory + "/run", directory + "/run/" + handover::kSocketName,
         directory + "/bin/" + handover::kProgramName}) {
@@ -58,7 +57,7 @@ bool HelperListener::check_once() {
   std::string problem = done ? "" : done.error().message;
   if (problem == problem_) return !held_elsewhere;
   if (problem.empty())
-    log::info("shares.rendezvous_in_order", {{"path", places_.wsl + "/" + handover::kRendezvous}});
+    log::info("shares.rendezvous_in_order", {{"path", paths_.wsl + "/" + handover::kRendezvous}});
   else
     log::error("shares.rendezvous_refused", {{"error", problem}});
   problem_ = std::move(problem);
@@ -67,7 +66,7 @@ bool HelperListener::check_once() {
 }
 
 Status HelperListener::put_in_order() {
-  auto directory = make_rendezvous_directory(places_.wsl);
+  auto directory = make_rendezvous_directory(paths_.wsl);
   auto claimed =
       directory ? lock_.claim(directory->run.get()) : Status(std::move(directory).error());
   if (!claimed) {
@@ -77,7 +76,7 @@ Status HelperListener::put_in_order() {
     return claimed;
   }
   // The program first: a helper is started when it appears, and looks for the socket.
-  auto installed = install_program(places_.program, directory->bin.get(), handover::kProgramName);
+  auto installed = install_program(paths_.program, directory->bin.get(), handover::kProgramName);
   if (!installed) return std::move(installed).error();
   if (*installed) log::info("shares.program_installed");
   if (listener_) {
@@ -111,7 +110,7 @@ void HelperListener::on_connection(UniqueFd connected) {
 
 void HelperListener::call_again() {
   if (!listener_) return;
-  const auto run = handover::open_trusted(places_.wsl, {handover::kRendezvous, "run"});
+  const auto run = handover::open_trusted(paths_.wsl, {handover::kRendezvous, "run"});
   if (!run || ::utimensat(run->get(), handover::kSocketName, nullptr, AT_SYMLINK_NOFOLLOW) != 0)
     log::warning("shares.not_called",
                  {{"error", run ? errno_error("touch the socket").message : run.error().message}});

@@ -20,13 +20,13 @@ namespace causeway::shares {
 
 class HelperListener {
  public:
-  struct Places {
+  struct Paths {
     std::string wsl;
     std::string program;  // to copy
   };
   // `accepted` and `changed` (problem() is another) are never called from within a call of the
   // owner, but `changed` in start().
-  HelperListener(io::Loop& loop, Places places, std::function<void(UniqueFd)> accepted,
+  HelperListener(io::Loop& loop, Paths paths, std::function<void(UniqueFd)> accepted,
                  std::function<void()> changed);
 
   void start();
@@ -34,7 +34,7 @@ class HelperListener {
   void call_again();
 
   const std::string& problem() const { return problem_; }  // empty: helpers can come
-  const Places& places() const { return places_; }
+  const Paths& paths() const { return paths_; }
 
  private:
   void check();
@@ -44,7 +44,7 @@ class HelperListener {
   void on_connection(UniqueFd connected);
 
   io::Loop& loop_;
-  const Places places_;
+  const Paths paths_;
   std::function<void(UniqueFd)> accepted_;
   std::function<void()> changed_;
   std::string problem_;

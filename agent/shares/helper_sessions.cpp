@@ -40,17 +40,17 @@ Result<UniqueFd> clone_tools(const std::string& path) {
 }  // namespace
 
 HelperSessions::HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known,
-                               Places places, Events events)
+                               Directories directories, Events events)
     : loop_(loop),
       attached_(attached),
       known_(known),
-      places_(std::move(places)),
+      directories_(std::move(directories)),
       events_(std::move(events)) {}
 
 HelperSessions::~HelperSessions() = default;
 
 Status HelperSessions::start() {
-  if (auto made = mounts::make_staging(places_.staging); !made) return made;
+  if (auto made = mounts::make_staging(directories_.staging); !made) return made;
   staging_ready_ = true;
   // Disabled, and the agent was killed before that was carried out.
   for (const auto& [name, enabled] : known_.all())
@@ -74,7 +74,7 @@ std::string HelperSessions::objection(const handover::Hello& hello, int pidfd) {
   if (hello.version != handover::kVersion)
     return "the helper speaks version " + std::to_string(hello.version) +
            " of the hand-over, the agent version " + std::to_string(handover::kVersion);
-  if (!staging_ready_) return "the agent has no place to attach shares; see `causeway status`";
+  if (!staging_ready_) return "the agent has nowhere to attach shares; see `causeway status`";
   if (!is_pidfd(pidfd)) return "what came with the hello is no pidfd";
   if (has_ended(pidfd)) return "its distro has ended";
   // It may have ended without our having heard.
@@ -137,8 +137,8 @@ void HelperSessions::greet(HelperConnection& session, handover::Hello hello, Uni
 }
 
 void HelperSessions::send_tools(HelperConnection& session) {
-  if (places_.tools.empty()) return;
-  auto tree = clone_tools(places_.tools);
+  if (directories_.tools.empty()) return;
+  auto tree = clone_tools(directories_.tools);
   if (tree) return session.send(handover::Tools{}, std::move(*tree));
   if (tree.error().code != ENOENT)
     log::warning("share.no_tools", {{"error", tree.error().message}});
@@ -396,7 +396,7 @@ void HelperSessions::on_closed(HelperConnection& session, const Error& why) {
 }
 
 std::string HelperSessions::staging_of(const std::string& name) const {
-  return places_.staging + "/" + name;
+  return directories_.staging + "/" + name;
 }
 
 void HelperSessions::begin_staging(const std::string& name, Helper& helper) {

@@ -7,7 +7,7 @@
 //   arriving ── mounts_done ──▶ complete ── no older share ──▶ attached ◀── mounts_done ── resuming
 //     └─────────────┴──────── it was disabled ──▶ removing ◀──────┴────────────────────────┘
 //
-//   arriving   Mounts go to the staging place. Its end drops them.
+//   arriving   Mounts go to the staging directory. Its end drops them.
 //   complete   All are there. An older share of that name is being detached; then the whole tree is
 //              moved below /mnt/distro, so a share is visible as a whole and never in part.
 //   resuming   The helper, or the agent, was started again. What it sends is collected: at
@@ -43,7 +43,7 @@ namespace causeway::shares {
 
 class HelperSessions final : private HelperConnection::Host {
  public:
-  struct Places {
+  struct Directories {
     std::string staging;  // RUN/staging
     std::string tools;    // to be handed to helpers; empty: none
   };
@@ -53,8 +53,8 @@ class HelperSessions final : private HelperConnection::Host {
     std::function<void()> changed;
   };
   // All outlive it.
-  HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known, Places places,
-                 Events events);
+  HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known,
+                 Directories directories, Events events);
   ~HelperSessions() override;
 
   Status start();
@@ -122,7 +122,7 @@ class HelperSessions final : private HelperConnection::Host {
   io::Loop& loop_;
   AttachedShares& attached_;
   KnownDistros& known_;
-  const Places places_;
+  const Directories directories_;
   Events events_;
   std::string engine_wsl_;
   bool staging_ready_ = false;

@@ -38,7 +38,7 @@ struct Shares::Parts {
   void tell(std::function<void()> what);
   void request(const std::string& name);
   void attached_now(const std::string& name);
-  std::vector<std::string> own_places() const;
+  std::vector<std::string> own_directories() const;
   DistroStatus status(const std::string& name) const;
 
   io::Loop& loop;
@@ -159,7 +159,7 @@ void Shares::Parts::open_api(const Identity& identity) {
   if (*fd && events.listener) events.listener({path, path, identity, std::move(*fd)});
 }
 
-std::vector<std::string> Shares::Parts::own_places() const {
+std::vector<std::string> Shares::Parts::own_directories() const {
   return {std::string(paths::kShares), std::string(paths::kDrives), options.run};
 }
 
@@ -173,28 +173,28 @@ void Shares::Parts::find_mounts() {
   std::string wsl = options.wsl;
   if (wsl.empty()) {
     auto others = *mounts;
-    const auto ours = own_places();
+    const auto ours = own_directories();
     std::erase_if(others, [&](const auto& entry) {
-      return std::any_of(ours.begin(), ours.end(), [&](const auto& place) {
-        return paths::is_at_or_below(entry.mount_point, place);
+      return std::any_of(ours.begin(), ours.end(), [&](const auto& directory) {
+        return paths::is_at_or_below(entry.mount_point, directory);
       });
     });
     wsl = paths::find_wsl(others);
   }
-  // Mounted over, it is another place, and what we watch is hidden.
+  // Mounted over, it is another file system, and what we watch is hidden.
   const auto* mount = paths::mounted_at(*mounts, wsl);
   const int mount_id = mount == nullptr ? 0 : mount->id;
-  if (!wsl.empty() && (!listener || listener->places().wsl != wsl || wsl_mount != mount_id)) {
+  if (!wsl.empty() && (!listener || listener->paths().wsl != wsl || wsl_mount != mount_id)) {
     wsl_mount = mount_id;
     context.wsl = wsl;
     helpers.set_engine_wsl(wsl);
     listener = std::make_unique<HelperListener>(
-        loop, HelperListener::Places{wsl, options.program},
+        loop, HelperListener::Paths{wsl, options.program},
         [this](UniqueFd connected) { helpers.accept(std::move(connected)); },
         [this] { refresh(); });
     listener->start();
   }
-  if (drives && drives->update(*mounts, own_places())) refresh();
+  if (drives && drives->update(*mounts, own_directories())) refresh();
 }
 
 void Shares::Parts::refresh() {
