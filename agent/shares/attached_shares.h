@@ -56,7 +56,7 @@ class AttachedShares {
   };
   // None is called from within a call but `listener`, `listener_gone` and `changed`. None may
   // destroy us.
-  struct Events {
+  struct Handler {
     std::function<void(const std::string& distro, std::function<void()> done)> detaching;
     std::function<void(const std::string& distro)> detached;
     std::function<void(const std::string& distro, std::string key, DistroSocket)> listener;
@@ -64,7 +64,7 @@ class AttachedShares {
     std::function<void()> changed;
   };
   // `loop` and `store` outlive it.
-  AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Options options, Events events);
+  AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Options options, Handler handler);
   ~AttachedShares();
 
   // The placeholder, and everything that is there from before. After an error nothing can be
@@ -127,7 +127,7 @@ class AttachedShares {
   io::Loop& loop_;
   fd_store::StoreClient& store_;
   const Options options_;
-  Events events_;
+  Handler handler_;
   std::optional<mounts::Placeholder> placeholder_;
   ShareRecords records_;
   std::uint64_t generations_ = 0;

@@ -40,12 +40,12 @@ Result<UniqueFd> clone_tools(const std::string& path) {
 }  // namespace
 
 HelperSessions::HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known,
-                               Directories directories, Events events)
+                               Directories directories, Handler handler)
     : loop_(loop),
       attached_(attached),
       known_(known),
       directories_(std::move(directories)),
-      events_(std::move(events)) {}
+      handler_(std::move(handler)) {}
 
 HelperSessions::~HelperSessions() = default;
 
@@ -64,7 +64,7 @@ void HelperSessions::accept(UniqueFd connected) {
     return;
   }
   auto session = std::make_unique<HelperConnection>(loop_, std::move(connected),
-                                                    static_cast<HelperConnection::Host&>(*this));
+                                                    static_cast<HelperConnection::Handler&>(*this));
   auto* key = session.get();
   sessions_.emplace(key, std::move(session));
 }
@@ -103,7 +103,7 @@ void HelperSessions::on_hello(HelperConnection& session, handover::Hello hello, 
     log::warning("share.refused", {{"distro", name}, {"reason", why}});
     refusals_[name] = why;
     session.refuse(std::move(why), false);
-    return events_.changed();
+    return handler_.changed();
   }
   // The same distro's helper, started again before we heard of the old one's end.
   if (const auto old = helpers_.find(name); old != helpers_.end())
@@ -132,8 +132,8 @@ void HelperSessions::greet(HelperConnection& session, handover::Hello hello, Uni
   }
   session.send(handover::Welcome{});
   send_tools(session);
-  if (is_new) events_.integrated(name);
-  events_.changed();
+  if (is_new) handler_.integrated(name);
+  handler_.changed();
 }
 
 void HelperSessions::send_tools(HelperConnection& session) {
@@ -174,7 +174,7 @@ void HelperSessions::on_message(HelperConnection& session, handover::Message mes
 
 void HelperSessions::on_report(const std::string& name, handover::DistroReport report) {
   reports_[name] = std::move(report);
-  events_.changed();
+  handler_.changed();
 }
 
 void HelperSessions::on_removed(const std::string& name, HelperConnection& session) {
@@ -319,7 +319,7 @@ void HelperSessions::try_attach(const std::string& name) {
   helper.staged.reset();
   helper.phase = Phase::attached;
   discard_staging(name);
-  events_.attached(name);
+  handler_.attached(name);
 }
 
 void HelperSessions::detached(const std::string& name) {
@@ -351,7 +351,7 @@ void HelperSessions::give_up(const std::string& name, std::string why) {
   discard_staging(name);
   session->set_distro({});
   session->refuse(std::move(why), false);
-  events_.changed();
+  handler_.changed();
 }
 
 void HelperSessions::disable(const std::string& name) {
@@ -392,7 +392,7 @@ void HelperSessions::on_closed(HelperConnection& session, const Error& why) {
     if (staged) discard_staging(name);
   }
   sessions_.erase(kept);
-  events_.changed();
+  handler_.changed();
 }
 
 std::string HelperSessions::staging_of(const std::string& name) const {
@@ -416,7 +416,7 @@ void HelperSessions::complain(std::string what) {
   if (std::find(complaints_.begin(), complaints_.end(), what) != complaints_.end()) return;
   if (complaints_.size() >= kMostComplaints) complaints_.erase(complaints_.begin());
   complaints_.push_back(std::move(what));
-  events_.changed();
+  handler_.changed();
 }
 
 HelperConnection* HelperSessions::helper(std::string_view name) const {

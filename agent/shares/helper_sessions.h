@@ -41,20 +41,20 @@
 
 namespace causeway::shares {
 
-class HelperSessions final : private HelperConnection::Host {
+class HelperSessions final : private HelperConnection::Handler {
  public:
   struct Directories {
     std::string staging;  // RUN/staging
     std::string tools;    // to be handed to helpers; empty: none
   };
-  struct Events {
+  struct Handler {
     std::function<void(const std::string& distro)> attached;
     std::function<void(const std::string& distro)> integrated;  // known from now on
     std::function<void()> changed;
   };
   // All outlive it.
   HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known,
-                 Directories directories, Events events);
+                 Directories directories, Handler handler);
   ~HelperSessions() override;
 
   Status start();
@@ -123,7 +123,7 @@ class HelperSessions final : private HelperConnection::Host {
   AttachedShares& attached_;
   KnownDistros& known_;
   const Directories directories_;
-  Events events_;
+  Handler handler_;
   std::string engine_wsl_;
   bool staging_ready_ = false;
   std::map<std::string, std::string, std::less<>> refusals_;

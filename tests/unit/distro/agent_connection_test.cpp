@@ -10,7 +10,7 @@ using namespace causeway::distro::test;
 
 namespace {
 
-struct Rig : AgentConnection::Host {
+struct Rig : AgentConnection::Owner {
   Rig() : agent(loop), link(loop, *this) {}
 
   Result<handover::Message> hello() override {

@@ -37,7 +37,7 @@ class Traced {
     ::raise(SIGSTOP);
     auto client = rig.store.next_agent();
     io::Loop loop;
-    Shares::Events events;
+    Shares::Handler events;
     events.detaching = [](const std::string&, std::function<void()> done) { done(); };
     events.listener = [](ApiListener listener) { (void)listener.fd.release(); };
     Shares shares(loop, client, rig.options(), std::move(events));

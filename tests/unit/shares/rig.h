@@ -111,7 +111,7 @@ struct Rig {
   // Starts an agent, or after agent_dies() the next one.
   void agent() {
     client = store.next_agent();
-    Shares::Events events;
+    Shares::Handler events;
     events.attached = [this](const std::string& name) { attached.push_back(name); };
     events.detaching = [this](const std::string& name, std::function<void()> done) {
       detaching.emplace_back(name, std::move(done));
