@@ -136,8 +136,8 @@ Result<std::string> engine_path_if_attached(const Identity& asker, std::string_v
   return share_path(found->first, resolved);
 }
 
-Result<std::string> place(const Identity& asker, std::string_view distro, std::string_view resolved,
-                          const PathContext& context) {
+Result<std::string> engine_path(const Identity& asker, std::string_view distro,
+                                std::string_view resolved, const PathContext& context) {
   auto placed = engine_path_if_attached(asker, distro, resolved, context);
   if (!placed || !split_share_path(*placed)) return placed;
   const auto found = context.distros.find(distro);

@@ -2,8 +2,8 @@
 // that it depends on stands in PathContext, and symbolic links are resolved by the caller between
 // classify() and engine_path(), in the namespace of the distro that they belong to.
 //
-// map(source) = classify(), then (for in_distro) resolve and engine_path(). What unmap() gives for an
-// engine's path is what map() takes back to the same path for the same asker.
+// map(source) = classify(), then (for in_distro) resolve and engine_path(). What unmap() gives for
+// an engine's path is what map() takes back to the same path for the same asker.
 #pragma once
 
 #include <cstddef>
@@ -48,8 +48,8 @@ Target classify(const Identity& asker, std::string_view source, const PathContex
 
 // The engine's path of `resolved`, a path of `distro` that is absolute and free of links. An error,
 // for the client's 400, when nothing the engine can reach is there.
-Result<std::string> place(const Identity& asker, std::string_view distro, std::string_view resolved,
-                          const PathContext& context);
+Result<std::string> engine_path(const Identity& asker, std::string_view distro,
+                                std::string_view resolved, const PathContext& context);
 
 // The same as if the share of `distro` were attached: for comparing paths while it is not.
 Result<std::string> engine_path_if_attached(const Identity& asker, std::string_view distro,

@@ -1,6 +1,6 @@
-// AttachedShares are the shares at /mnt/distro: from the move out of the staging directory until the
-// distro's PID 1 has ended and the share is detached again. A distro's docker.sock, which we accept
-// on, lives and ends with its share.
+// AttachedShares are the shares at /mnt/distro: from the move out of the staging directory until
+// the distro's PID 1 has ended and the share is detached again. A distro's docker.sock, which we
+// accept on, lives and ends with its share.
 //
 //   attach ──▶ attached ──(PID 1 ended, or stop)──▶ detaching ──(owner done, or time over)──▶ gone
 //
@@ -71,8 +71,8 @@ class AttachedShares {
   // attached.
   Status start();
 
-  // Moves the tree (complete, in the staging directory) to its path, and takes it over. After an error
-  // nothing of it is there, and the tree is as it was.
+  // Moves the tree (complete, in the staging directory) to its path, and takes it over. After an
+  // error nothing of it is there, and the tree is as it was.
   Status attach(const std::string& distro, UniqueFd pidfd, ShareTree& tree, paths::MountTable table,
                 std::optional<DistroSocket> socket);
   // As if its distro had stopped.

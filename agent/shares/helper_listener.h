@@ -1,5 +1,5 @@
-// HelperListener accepts the helpers: it keeps the rendezvous directory in order and hands over each
-// connection whose other end is root's. What is wrong with it, another agent there included,
+// HelperListener accepts the helpers: it keeps the rendezvous directory in order and hands over
+// each connection whose other end is root's. What is wrong with it, another agent there included,
 // is looked at again when something there changes.
 #pragma once
 

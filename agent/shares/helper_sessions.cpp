@@ -74,7 +74,7 @@ std::string HelperSessions::objection(const handover::Hello& hello, int pidfd) {
   if (hello.version != handover::kVersion)
     return "the helper speaks version " + std::to_string(hello.version) +
            " of the hand-over, the agent version " + std::to_string(handover::kVersion);
-  if (!staging_ready_) return "the agent has no directory to attach shares; see `causeway status`";
+  if (!staging_ready_) return "the agent has nowhere to attach shares; see `causeway status`";
   if (!is_pidfd(pidfd)) return "what came with the hello is no pidfd";
   if (has_ended(pidfd)) return "its distro has ended";
   // It may have ended without our having heard.

@@ -1,6 +1,7 @@
-// Makes the rendezvous directory, where helpers find us: <wsl>/docker-desktop with run/share.sock and bin/causeway.
-// Nothing there is a mount: whatever another distro unmounts below <wsl> takes nothing away. The
-// file system is mode 1777; what somebody else has planted there is refused, never used.
+// Makes the rendezvous directory, where helpers find us: <wsl>/docker-desktop with run/share.sock
+// and bin/causeway. Nothing there is a mount: whatever another distro unmounts below <wsl> takes
+// nothing away. The file system is mode 1777; what somebody else has planted there is refused,
+// never used.
 #pragma once
 
 #include <sys/types.h>

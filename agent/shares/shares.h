@@ -3,8 +3,8 @@
 // integrated.
 //
 //   helper in a distro ── share.sock ──▶ HelperListener ──▶ HelperSessions ──▶ mounts below
-//                                                               │              /mnt/distro
-//                                                               └ handler, path_context() ──▶ the wiring
+//                                                             │                /mnt/distro
+//                                                             └ handler, path_context() ──▶ wiring
 //
 // The one sign of a stopped distro is its PID 1's end. Everything is found again after the agent's
 // death: descriptors in init's store, RUN/shares.json, and the mounts themselves.

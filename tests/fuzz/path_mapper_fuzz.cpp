@@ -55,9 +55,9 @@ std::string map(const Identity& asker, std::string_view source, const PathContex
 
 bool allowed(const Identity& asker, const std::string& path, const PathContext& context) {
   if (asker.kind == Identity::Kind::windows) return true;
-  for (const char* place :
+  for (const char* directory :
        {"/mnt/distro/A", "/mnt/distro/B", "/dev", "/proc", "/sys", "/lib/modules", "/usr/lib/wsl"})
-    if (is_at_or_below(path, place)) return true;
+    if (is_at_or_below(path, directory)) return true;
   for (const char letter : context.drives)
     if (is_at_or_below(path, std::string("/mnt/host/") + letter)) return true;
   return is_at_or_below(path, context.wsl) || path == api_socket(asker, context.run);

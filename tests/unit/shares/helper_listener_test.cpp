@@ -37,7 +37,7 @@ struct Server {
   int accepted = 0;
   int changes = 0;
   std::unique_ptr<HelperListener> kept = std::make_unique<HelperListener>(
-      loop, HelperListener::Places{wsl, program}, [this](UniqueFd) { ++accepted; },
+      loop, HelperListener::Paths{wsl, program}, [this](UniqueFd) { ++accepted; },
       [this] { ++changes; });
   HelperListener& server = *kept;
 };
