@@ -294,10 +294,6 @@ std::vector<Note> Shares::notes() const {
 
 bool Shares::known(std::string_view distro) const { return impl_->known.has(distro); }
 bool Shares::attached(std::string_view distro) const { return impl_->attached.usable(distro); }
-std::uint64_t Shares::generation(std::string_view distro) const {
-  return impl_->attached.usable(distro) ? impl_->attached.generation(distro) : 0;
-}
-
 void Shares::request(std::string_view distro) { impl_->request(std::string(distro)); }
 
 std::vector<std::string> Shares::wanted() const { return impl_->requests.wanted(); }

@@ -347,8 +347,12 @@ def test_names(tree):
         if not path.endswith("_test.cpp") or len(parts) < 4:
             continue
         folder = "/".join(parts[2:-1])
+        # What stands beside the tree to be copied, tests/unit/MODULE/example, mirrors nothing.
+        example = parts[3] == "example" and len(parts) == 5
         for match in re.finditer(r'\bTEST_CASE(?:_FIXTURE)?\(\s*(?:\w+,\s*)?"([^"]*)', tree.text(path)):
             line = tree.text(path).count("\n", 0, match.start()) + 1
+            if example and match[1].startswith(f"{folder}: "):
+                continue
             named = re.match(r"([a-z0-9_/]+)/([a-z0-9_]+): \S", match[1])
             if not named or named[1] != folder:
                 problems.append(f"{path}:{line}: a case here is named \"{folder}/FILE: what it shows\"")
