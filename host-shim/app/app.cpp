@@ -39,8 +39,8 @@ std::string state_of(const std::string& body, const std::string& distro) {
 
 }  // namespace
 
-App::App(Places places, bool foreground, bool allow_elevated)
-    : places_(std::move(places)), foreground_(foreground), allow_elevated_(allow_elevated) {}
+App::App(Paths paths, bool foreground, bool allow_elevated)
+    : paths_(std::move(paths)), foreground_(foreground), allow_elevated_(allow_elevated) {}
 
 App::~App() {
   control_.reset();
@@ -50,18 +50,18 @@ App::~App() {
 }
 
 Status App::start(const InstanceNames& names) {
-  auto text = read_file(places_.settings);
+  auto text = read_file(paths_.settings);
   if (text) {
     auto parsed = parse_settings(*text);
     if (parsed)
       settings_ = std::move(*parsed);
     else
       settings_error_ =
-          places_.settings + ": " + parsed.error().message + "; the default settings are used";
+          paths_.settings + ": " + parsed.error().message + "; the default settings are used";
   } else if (text.error().code != ERROR_FILE_NOT_FOUND) {
     settings_error_ = text.error().message + "; the default settings are used";
   }
-  log_ = std::make_unique<LogFile>(places_.log, settings_.log_level, foreground_);
+  log_ = std::make_unique<LogFile>(paths_.log, settings_.log_level, foreground_);
   log(log::Level::info,
       log_line("shim.start", {{"version", CAUSEWAY_VERSION}, {"pid", GetCurrentProcessId()}}));
   if (!settings_error_.empty())
@@ -78,7 +78,7 @@ Status App::start(const InstanceNames& names) {
   window_ = std::move(*window);
   EnabledDistros::Options options;
   if (!settings_.shim.attach.empty()) options.wsl = settings_.shim.attach[0];
-  options.log_folder = places_.folder;
+  options.log_folder = paths_.folder;
   options.script = kBootstrapScript;
   distros_ = std::make_unique<EnabledDistros>(
       *window_, options,
@@ -120,20 +120,20 @@ void App::run() {
 void App::quit() { window_->quit(); }
 
 void App::load_enabled() {
-  const auto text = read_file(places_.distros);
+  const auto text = read_file(paths_.distros);
   if (!text) {
     if (text.error().code != ERROR_FILE_NOT_FOUND) distros_error_ = text.error().message;
   } else if (auto names = parse_enabled(*text)) {
     distros_->set_enabled(*names);
   } else {
-    distros_error_ = places_.distros + ": " + names.error().message + "; no distro is enabled";
+    distros_error_ = paths_.distros + ": " + names.error().message + "; no distro is enabled";
   }
   if (!distros_error_.empty())
     log(log::Level::error, log_line("distros.refused", {{"reason", distros_error_}}));
 }
 
 Status App::save_enabled(const std::vector<std::string>& names) {
-  auto saved = write_file(places_.distros, enabled_json(names));
+  auto saved = write_file(paths_.distros, enabled_json(names));
   if (saved) distros_error_.clear();
   return saved;
 }
@@ -159,10 +159,10 @@ std::string App::status_json() {
   std::vector<EnabledDistros::Shown> distros;
   window_->call([&] { distros = distros_->shown(); });
   StatusParts parts;
-  parts.settings_file = places_.settings;
+  parts.settings_file = paths_.settings;
   for (const auto* problem : {&settings_error_, &distros_error_})
     if (!problem->empty()) parts.problems.push_back(*problem);
-  parts.log_file = places_.log;
+  parts.log_file = paths_.log;
   return to_json(shim_->status(), distros, parts);
 }
 

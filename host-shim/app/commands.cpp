@@ -97,9 +97,9 @@ int command_run(bool background, bool allow_elevated) {
   if (!instance) return refuse(kSetUpFailed, instance.error().message);
   if (!*instance)
     return refuse(kOtherRuns, "another shim of this user runs; `causeway.exe stop` ends it");
-  auto places = find_places();
-  if (!places) return refuse(kSetUpFailed, places.error().message);
-  App app(*places, !background, allow_elevated);
+  auto paths = find_paths();
+  if (!paths) return refuse(kSetUpFailed, paths.error().message);
+  App app(*paths, !background, allow_elevated);
   if (auto started = app.start(*names); !started)
     return refuse(kSetUpFailed, started.error().message);
   running_app = &app;
@@ -188,8 +188,8 @@ int command_distro_list(bool json) {
     // Without a shim: what the registry and our own file say.
     const auto distros = list_distros();
     if (!distros) return refuse(kSetUpFailed, distros.error().message);
-    const auto places = find_places();
-    const auto text = places ? read_file(places->distros) : Result<std::string>(places.error());
+    const auto paths = find_paths();
+    const auto text = paths ? read_file(paths->distros) : Result<std::string>(paths.error());
     const auto enabled =
         text ? parse_enabled(*text) : Result<std::vector<std::string>>(text.error());
     std::vector<EnabledDistros::Shown> shown;

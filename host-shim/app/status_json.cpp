@@ -47,8 +47,8 @@ std::string to_json(const ShimStatus& status, const std::vector<EnabledDistros::
       {"reason", status.reason},
       {"connected", status.connected()},
       {"link",
-       {{"carrier", status.carrier},
-        {"carrier_reason", status.carrier_reason},
+       {{"transport", status.transport},
+        {"transport_reason", status.transport_reason},
         {"connected_ms", status.connected_ms},
         {"agent_version", status.agent_version},
         {"vm_id", status.vm_id},
@@ -84,12 +84,12 @@ std::string status_screen(const std::string& json) {
            text_of(status, "state") + ", version " + text_of(status, "version") + ", pid " +
                std::to_string(status.value("pid", 0)));
   add_line(out, "", text_of(status, "reason"));
-  if (const auto link = status.value("link", Json::object()); !text_of(link, "carrier").empty()) {
+  if (const auto link = status.value("link", Json::object()); !text_of(link, "transport").empty()) {
     add_line(out, "link",
-             text_of(link, "carrier") + ", agent " + text_of(link, "agent_version") + ", for " +
+             text_of(link, "transport") + ", agent " + text_of(link, "agent_version") + ", for " +
                  std::to_string(link.value("connected_ms", std::uint64_t{0}) / 1000) + " s, " +
                  std::to_string(link.value("streams", 0)) + " streams");
-    add_line(out, "", text_of(link, "carrier_reason"));
+    add_line(out, "", text_of(link, "transport_reason"));
   }
   for (const auto& pipe : status.value("pipes", Json::array())) {
     add_line(out, "pipe",

@@ -96,7 +96,7 @@ def test_start_status_stop(prefix, causeway, peer):
     peer.wait(lambda: peer.records["links"])
     poll(lambda: causeway("status", check=False).returncode == 0, "it is connected")
     status = causeway.status()
-    assert status["state"] == "connected" and status["link"]["carrier"] == "stdio"
+    assert status["state"] == "connected" and status["link"]["transport"] == "stdio"
     assert [(pipe["name"], pipe["serving"]) for pipe in status["pipes"]] == [(PUBLIC, True), (PRIVATE, True)]
     assert status["settings"]["problems"] == [] and status["attach"]["starts"] == 1
     screen = causeway("status").stdout
