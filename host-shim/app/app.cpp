@@ -3,24 +3,22 @@
 #include <windows.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "app/bootstrap_script.h"
 #include "app/status_json.h"
+#include "json/json.h"
 #include "log_line.h"
 #include "windows/windows_text.h"
 
 namespace causeway::shim::app {
 namespace {
 
-using Json = nlohmann::json;
+using json::Json;
 
 // How long `distro enable|disable` waits for the agent, which may have to undo a dozen files.
 constexpr DWORD kAgentMs = 30'000;
 
-std::string failure(const std::string& why) {
-  return Json{{"error", why}}.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string failure(const std::string& why) { return Json::object({{"error", why}}).dump(); }
 
 bool has_name(const std::vector<std::string>& names, const std::string& name) {
   return std::any_of(names.begin(), names.end(),
@@ -29,11 +27,10 @@ bool has_name(const std::vector<std::string>& names, const std::string& name) {
 
 // The state that the agent gives this distro; empty when it doesn't know it.
 std::string state_of(const std::string& body, const std::string& distro) {
-  const auto json = Json::parse(body, nullptr, false);
-  if (!json.is_object() || !json.contains("distros") || !json["distros"].is_array()) return {};
-  for (const auto& entry : json["distros"])
-    if (entry.is_object() && same_name(entry.value("name", ""), distro))
-      return entry.value("state", "");
+  const auto answer = Json::parse(body);
+  if (!answer) return {};
+  for (const auto& entry : (*answer)["distros"].items())
+    if (same_name(entry["name"].string_or(""), distro)) return entry["state"].string_or("");
   return {};
 }
 
@@ -140,18 +137,17 @@ Status App::save_enabled(const std::vector<std::string>& names) {
 
 // On the control pipe's thread.
 std::string App::answer(const std::string& request) {
-  const auto json = Json::parse(request, nullptr, false);
-  if (!json.is_object() || !json.contains("command") || !json["command"].is_string())
-    return failure("no command");
-  const std::string command = json["command"];
-  if (command == "status") return status_json();
-  if (command == "stop") {
+  const auto asked = Json::parse(request);
+  const auto* command = asked ? (*asked)["command"].as_string() : nullptr;
+  if (command == nullptr) return failure("no command");
+  if (*command == "status") return status_json();
+  if (*command == "stop") {
     window_->quit();
-    return Json{{"pid", GetCurrentProcessId()}}.dump();
+    return Json::object({{"pid", GetCurrentProcessId()}}).dump();
   }
-  if (command == "distro" && json.contains("name") && json["name"].is_string() &&
-      json.contains("enable") && json["enable"].is_boolean())
-    return change_distro(json["name"], json["enable"]);
+  const auto* name = (*asked)["name"].as_string();
+  const auto enable = (*asked)["enable"].as_bool();
+  if (*command == "distro" && name != nullptr && enable) return change_distro(*name, *enable);
   return failure("unknown command");
 }
 
@@ -163,7 +159,7 @@ std::string App::status_json() {
   for (const auto* problem : {&settings_error_, &distros_error_})
     if (!problem->empty()) parts.problems.push_back(*problem);
   parts.log_file = paths_.log;
-  return to_json(shim_->status(), distros, parts);
+  return to_json(shim_->status(), distros, parts).dump();
 }
 
 std::string App::change_distro(const std::string& name, bool enable) {
@@ -211,9 +207,9 @@ std::string App::change_distro(const std::string& name, bool enable) {
   });
   log(log::Level::info,
       log_line(enable ? "distro.enabled" : "distro.disabled", {{"distro", known}}));
-  Json out{{"name", known}, {"enabled", enable}};
-  if (!agent_says.empty()) out["warning"] = agent_says;
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  auto out = Json::object({{"name", known}, {"enabled", enable}});
+  if (!agent_says.empty()) out.set("warning", agent_says);
+  return out.dump();
 }
 
 void App::ask_stopped(const std::string& distro, std::function<void(bool)> told) {
