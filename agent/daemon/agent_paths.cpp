@@ -28,14 +28,14 @@ std::string AgentPaths::obstacle(const std::string& distro) const {
   return {};
 }
 
-void AgentPaths::map(const proxy::Identity& identity, const engine_api::Route&,
+void AgentPaths::map(const paths::Identity& identity, const engine_api::Route&,
                      std::vector<std::string> sources, Done done) {
   mapper_.map(identity, std::move(sources), [done = std::move(done)](binds::Mapped mapped) {
     done({mapped.status, std::move(mapped.message), std::move(mapped.paths)});
   });
 }
 
-void AgentPaths::check(const proxy::Identity& identity, std::string container, Done done) {
+void AgentPaths::check(const paths::Identity& identity, std::string container, Done done) {
   check_.check(container,
                [this, identity, done = std::move(done)](int status, std::string message) {
                  done({status, unmap_text(identity, message), {}});
@@ -48,11 +48,11 @@ void AgentPaths::check(const std::string& container,
                [done = std::move(done)](int, const std::string& problem) { done(problem); });
 }
 
-std::string AgentPaths::unmap(const proxy::Identity& identity, std::string_view engine_path) {
+std::string AgentPaths::unmap(const paths::Identity& identity, std::string_view engine_path) {
   return paths::unmap(identity, engine_path, shares_.world());
 }
 
-std::string AgentPaths::unmap_text(const proxy::Identity& identity, std::string_view text) {
+std::string AgentPaths::unmap_text(const paths::Identity& identity, std::string_view text) {
   return paths::unmap_text(identity, text, shares_.world());
 }
 

@@ -31,16 +31,11 @@ void Relay::begin() {
       eof(side);
       if (!ended_) return;
     }
-    if (to.queued() > limit_) {
-      side.stream->pause(ByteStream::backlog);
-    } else {
-      side.stream->resume(ByteStream::backlog);
-    }
   }
   if (end_if_finished()) return;
-  for (const auto reason : {ByteStream::exchange, ByteStream::engine_state, ByteStream::user,
-                            ByteStream::not_started}) {
-    for (Side& side : sides_) side.stream->resume(reason);
+  for (Side& side : sides_) {
+    side.stream->resume_all();
+    if (side.other->stream->queued() > limit_) side.stream->pause(ByteStream::backlog);
   }
 }
 
@@ -98,7 +93,7 @@ void Relay::deaf(Side& to) {
 bool Relay::end_if_finished() {
   if (!ended_) return true;
   if (!sides_[0].finished || !sides_[1].finished) return false;
-  for (Side& side : sides_) side.stream->pause(ByteStream::user);
+  for (Side& side : sides_) side.stream->pause(ByteStream::finished);
   // Moved out: the callback may destroy us, and with us itself.
   const auto ended = std::exchange(ended_, nullptr);
   ended();

@@ -122,7 +122,7 @@ void LinkSession::drop(const std::string& reason) {
 void LinkSession::end(const std::string& reason) {
   if (std::exchange(state_, State::over) == State::over) return;
   deadline_.stop();
-  stream_.pause(io::ByteStream::user);
+  stream_.pause(io::ByteStream::finished);
   stream_.shutdown_write();
   lose_streams();
   owner_.over(*this, reason);

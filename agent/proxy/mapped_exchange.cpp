@@ -14,22 +14,22 @@ bool is_of_swarm(Call call) { return call == Call::service_create || call == Cal
 }  // namespace
 
 std::unique_ptr<MappedExchange> MappedExchange::of(const Exchange& exchange,
-                                                   const Identity& identity, PathService& service,
-                                                   const Limits& limits) {
+                                                   const paths::Identity& identity,
+                                                   PathService& service, const Limits& limits) {
   const Call call = exchange.route().call;
-  const bool maps = identity.kind != Identity::Kind::engine &&
+  const bool maps = identity.kind != paths::Identity::Kind::engine &&
                     (engine_api::request_has_paths(call) || engine_api::response_has_paths(call));
   if (!maps && !engine_api::starts_container(call)) return nullptr;
   return std::unique_ptr<MappedExchange>(new MappedExchange(exchange, identity, service, limits));
 }
 
-MappedExchange::MappedExchange(const Exchange& exchange, const Identity& identity,
+MappedExchange::MappedExchange(const Exchange& exchange, const paths::Identity& identity,
                                PathService& service, const Limits& limits)
     : exchange_(exchange),
       identity_(identity),
       service_(service),
       limits_(limits),
-      maps_(identity.kind != Identity::Kind::engine),
+      maps_(identity.kind != paths::Identity::Kind::engine),
       collected_(limits.body_in_memory, limits.body_directory) {
   if (!maps_ || !engine_api::response_has_paths(exchange.route().call)) return;
   response_.emplace(

@@ -25,7 +25,7 @@ ProxyServer::ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits, PathSe
 
 ProxyServer::~ProxyServer() { gate_.unsubscribe(subscription_); }
 
-std::uint64_t ProxyServer::listen(UniqueFd listening, Identity identity) {
+std::uint64_t ProxyServer::listen(UniqueFd listening, paths::Identity identity) {
   const std::uint64_t id = next_id_++;
   Endpoint& endpoint = endpoints_[id];
   endpoint.identity = std::move(identity);
@@ -45,7 +45,7 @@ void ProxyServer::stop_listening(std::uint64_t listener) {
   left(listener);
 }
 
-std::uint64_t ProxyServer::open(Identity identity) {
+std::uint64_t ProxyServer::open(paths::Identity identity) {
   const std::uint64_t id = next_id_++;
   endpoints_[id].identity = std::move(identity);
   return id;

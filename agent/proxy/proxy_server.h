@@ -22,9 +22,9 @@
 #include "io/relay.h"
 #include "io/splice.h"
 #include "io/timer.h"
+#include "paths/identity.h"
 #include "proxy/counters.h"
 #include "proxy/engine_gate.h"
-#include "proxy/identity.h"
 #include "proxy/path_service.h"
 #include "proxy/session.h"
 #include "proxy/session_limits.h"
@@ -42,12 +42,15 @@ class ProxyServer : private Session::Host {
   // Accepts on `listening` from now on. The socket may be shared with another process (the fd
   // store): closing ours does not close it, and clients queue in its backlog meanwhile.
   // Returns a number for the calls below, never 0.
-  std::uint64_t listen(UniqueFd listening, Identity identity);
+  std::uint64_t listen(UniqueFd listening, paths::Identity identity);
   // Accepts no more there, and closes the socket; clients that are served stay.
   void stop_listening(std::uint64_t listener);
 
+  // Whether dockerd may be part of a swarm (Limits::swarm_paths), from the next request on.
+  void allow_swarm_paths(bool allowed) { limits_.swarm_paths = allowed; }
+
   // An endpoint without a socket, for good: a number for serve() and users().
-  std::uint64_t open(Identity identity);
+  std::uint64_t open(paths::Identity identity);
   // A client of that endpoint. False, and it isn't taken: there are too many, or it is the end.
   // Nobody waits here as in a listener's backlog.
   bool serve(std::uint64_t endpoint, std::unique_ptr<io::ByteStream>& client);
@@ -68,7 +71,7 @@ class ProxyServer : private Session::Host {
  private:
   // Stays until its last client has gone, since sessions refer to its identity.
   struct Endpoint {
-    Identity identity;
+    paths::Identity identity;
     std::unique_ptr<io::Listener> listener;  // none: of open(), or it accepts no more
     Users users;
     bool closed = false;
@@ -97,7 +100,7 @@ class ProxyServer : private Session::Host {
 
   io::Loop& loop_;
   EngineGate& gate_;
-  const Limits limits_;
+  Limits limits_;
   PathService* const paths_;
   Counters counters_;
   std::uint64_t subscription_;

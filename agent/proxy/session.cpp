@@ -8,7 +8,7 @@ namespace causeway::proxy {
 
 using io::Stream;
 
-Session::Session(Host& host, std::uint64_t id, const Identity& identity,
+Session::Session(Host& host, std::uint64_t id, const paths::Identity& identity,
                  std::unique_ptr<io::ByteStream> client)
     : host_(host),
       id_(id),
@@ -80,7 +80,7 @@ std::size_t Session::consume(std::string_view in) {
 
 void Session::hold(std::string_view bytes) {
   held_.append(bytes);
-  if (held_.size() >= host_.limits().held) client_->pause(Stream::exchange);
+  if (held_.size() >= host_.limits().held) client_->pause(Stream::ahead);
 }
 
 // The bytes that waited for the end of the exchange before, or for the engine. In a turn of its
@@ -93,7 +93,7 @@ void Session::take_held() {
     const std::size_t used = consume(bytes);
     if (phase_ == Phase::gone) return;
     held_.assign(bytes, used);
-    if (held_.size() < host_.limits().held) client_->resume(Stream::exchange);
+    if (held_.size() < host_.limits().held) client_->resume(Stream::ahead);
     watch_request();
     if (phase_ == Phase::reading && !held_.empty()) return take_held();
     if (client_eof_) client_ended();
@@ -203,18 +203,17 @@ void Session::begin_exchange() {
 
 // The request is for the engine, in whatever state that is.
 void Session::to_engine() {
-  const EngineGate& gate = host_.gate();
-  switch (gate.state()) {
-    case EngineGate::State::ready:
+  switch (host_.gate().admit()) {
+    case EngineGate::Admission::go_on:
       proceed();
       break;
-    case EngineGate::State::starting:
+    case EngineGate::Admission::wait:
       engine_.reset();
       wait_for_engine(host_.limits().engine_wait_ms, {});
       break;
-    case EngineGate::State::down:
+    case EngineGate::Admission::refuse:
       engine_.reset();
-      answer(503, describe(gate));
+      answer(503, describe(host_.gate()));
       break;
   }
 }
@@ -242,7 +241,7 @@ void Session::next_request() {
   head_sent_ = false;
   idle_since_ = host_.loop().now_ms();
   set_deadline(host_.limits().idle_ms);
-  client_->resume(Stream::exchange);
+  client_->resume(Stream::ahead);
   take_held();
 }
 
@@ -290,9 +289,7 @@ void Session::close() {
   client_->shutdown_write();
   if ((client_eof_ || client_satisfied()) && client_->queued() == 0) return end();
   // All is read and dropped until the client has seen the end.
-  for (const auto reason : {Stream::backlog, Stream::exchange, Stream::engine_state}) {
-    client_->resume(reason);
-  }
+  client_->resume_all();
   set_deadline(client_->queued() > 0 ? host_.limits().stall_ms : host_.limits().linger_ms);
 }
 

@@ -32,11 +32,11 @@
 #include "base/unique_fd.h"
 #include "io/byte_stream.h"
 #include "io/loop.h"
+#include "paths/identity.h"
 #include "proxy/counters.h"
 #include "proxy/engine_connection.h"
 #include "proxy/engine_gate.h"
 #include "proxy/exchange.h"
-#include "proxy/identity.h"
 #include "proxy/mapped_exchange.h"
 #include "proxy/path_service.h"
 #include "proxy/session_limits.h"
@@ -67,7 +67,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   };
 
   // `identity` belongs to the endpoint, which outlives the session.
-  Session(Host& host, std::uint64_t id, const Identity& identity,
+  Session(Host& host, std::uint64_t id, const paths::Identity& identity,
           std::unique_ptr<io::ByteStream> client);
   ~Session() override;
 
@@ -146,7 +146,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
 
   Host& host_;
   const std::uint64_t id_;
-  const Identity& identity_;
+  const paths::Identity& identity_;
   Phase phase_ = Phase::reading;
   bool client_eof_ = false;
   bool draining_ = false;

@@ -132,6 +132,23 @@ TEST_CASE("base/unique_fd: closes what it owns, once") {
 TEST_CASE("base/text: what isn't plain is percent-encoded") {
   CHECK(text::percent_encoded("my-web_1.x~") == "my-web_1.x~");
   CHECK(text::percent_encoded("a/b?c d\xff") == "a%2Fb%3Fc%20d%FF");
+  struct Decoded {
+    const char* encoded;
+    const char* expected;
+    bool malformed;
+  };
+  for (const Decoded& c :
+       {Decoded{"", "", false}, Decoded{"a%2Fb+c", "a/b+c", false},
+        Decoded{"%41%5a%5A%7e", "AZZ~", false}, Decoded{"%2541", "%41", false},  // once
+        Decoded{"a%", "a%", true}, Decoded{"a%4", "a%4", true}, Decoded{"%4g%41", "%4gA", true},
+        Decoded{"%%41", "%A", true}, Decoded{"%-1", "%-1", true}}) {
+    CAPTURE(c.encoded);
+    bool malformed = false;
+    CHECK(text::percent_decoded(c.encoded, &malformed) == c.expected);
+    CHECK(malformed == c.malformed);
+    CHECK(text::percent_decoded(c.encoded) == c.expected);
+  }
+  CHECK(text::percent_decoded("%00") == std::string(1, '\0'));
 }
 
 TEST_CASE("base/log: levels by their names") {
