@@ -19,7 +19,7 @@ struct ShimSettings {
   std::string tcp;              // "127.0.0.1:PORT": dialed instead of hvsocket; development
   std::string tcp_nonce;        // 32 hex digits; only used without attach
   std::uint32_t start_timeout_ms = 180'000;  // of attach, until its line: the VM may have to boot
-  std::uint32_t dial_timeout_ms = 5'000;     // of the direct carrier, until it is connected
+  std::uint32_t dial_timeout_ms = 5'000;     // of the direct transport, until it is connected
   std::uint32_t first_delay_ms = 500;        // before a new try; doubles
   std::uint32_t longest_delay_ms = 30'000;
   std::uint32_t client_wait_ms = 30'000;  // of a client while the link is being made

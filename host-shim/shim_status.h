@@ -22,8 +22,8 @@ struct ShimStatus {
   // "stopped", "starting", "dialing", "greeting", "connected", "waiting", "stopping"
   std::string state;
   std::string reason;              // why it is in this state; what the last error was
-  std::string carrier;             // "hvsocket", "tcp", "stdio"; empty: no link
-  std::string carrier_reason;      // why not hvsocket, when it isn't
+  std::string transport;           // "hvsocket", "tcp", "stdio"; empty: no link
+  std::string transport_reason;    // why not hvsocket, when it isn't
   std::uint64_t connected_ms = 0;  // for how long
   std::string agent_version;
   std::string vm_id;
@@ -35,7 +35,7 @@ struct ShimStatus {
   std::uint64_t links_total = 0;    // that came up
   std::uint32_t streams = 0;        // on the link, now
   std::uint32_t handles = 0;        // of this process
-  bool connected() const { return !carrier.empty(); }
+  bool connected() const { return !transport.empty(); }
 };
 
 }  // namespace causeway::shim

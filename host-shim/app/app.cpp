@@ -3,24 +3,22 @@
 #include <windows.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "app/bootstrap_script.h"
 #include "app/status_json.h"
+#include "json/json.h"
 #include "log_line.h"
 #include "windows/windows_text.h"
 
 namespace causeway::shim::app {
 namespace {
 
-using Json = nlohmann::json;
+using json::Json;
 
 // How long `distro enable|disable` waits for the agent, which may have to undo a dozen files.
 constexpr DWORD kAgentMs = 30'000;
 
-std::string failure(const std::string& why) {
-  return Json{{"error", why}}.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string failure(const std::string& why) { return Json::object({{"error", why}}).dump(); }
 
 bool has_name(const std::vector<std::string>& names, const std::string& name) {
   return std::any_of(names.begin(), names.end(),
@@ -29,18 +27,17 @@ bool has_name(const std::vector<std::string>& names, const std::string& name) {
 
 // The state that the agent gives this distro; empty when it doesn't know it.
 std::string state_of(const std::string& body, const std::string& distro) {
-  const auto json = Json::parse(body, nullptr, false);
-  if (!json.is_object() || !json.contains("distros") || !json["distros"].is_array()) return {};
-  for (const auto& entry : json["distros"])
-    if (entry.is_object() && same_name(entry.value("name", ""), distro))
-      return entry.value("state", "");
+  const auto answer = Json::parse(body);
+  if (!answer) return {};
+  for (const auto& entry : (*answer)["distros"].items())
+    if (same_name(entry["name"].string_or(""), distro)) return entry["state"].string_or("");
   return {};
 }
 
 }  // namespace
 
-App::App(Places places, bool foreground, bool allow_elevated)
-    : places_(std::move(places)), foreground_(foreground), allow_elevated_(allow_elevated) {}
+App::App(Paths paths, bool foreground, bool allow_elevated)
+    : paths_(std::move(paths)), foreground_(foreground), allow_elevated_(allow_elevated) {}
 
 App::~App() {
   control_.reset();
@@ -50,18 +47,18 @@ App::~App() {
 }
 
 Status App::start(const InstanceNames& names) {
-  auto text = read_file(places_.settings);
+  auto text = read_file(paths_.settings);
   if (text) {
     auto parsed = parse_settings(*text);
     if (parsed)
       settings_ = std::move(*parsed);
     else
       settings_error_ =
-          places_.settings + ": " + parsed.error().message + "; the default settings are used";
+          paths_.settings + ": " + parsed.error().message + "; the default settings are used";
   } else if (text.error().code != ERROR_FILE_NOT_FOUND) {
     settings_error_ = text.error().message + "; the default settings are used";
   }
-  log_ = std::make_unique<LogFile>(places_.log, settings_.log_level, foreground_);
+  log_ = std::make_unique<LogFile>(paths_.log, settings_.log_level, foreground_);
   log(log::Level::info,
       log_line("shim.start", {{"version", CAUSEWAY_VERSION}, {"pid", GetCurrentProcessId()}}));
   if (!settings_error_.empty())
@@ -78,7 +75,7 @@ Status App::start(const InstanceNames& names) {
   window_ = std::move(*window);
   EnabledDistros::Options options;
   if (!settings_.shim.attach.empty()) options.wsl = settings_.shim.attach[0];
-  options.log_folder = places_.folder;
+  options.log_folder = paths_.folder;
   options.script = kBootstrapScript;
   distros_ = std::make_unique<EnabledDistros>(
       *window_, options,
@@ -120,38 +117,37 @@ void App::run() {
 void App::quit() { window_->quit(); }
 
 void App::load_enabled() {
-  const auto text = read_file(places_.distros);
+  const auto text = read_file(paths_.distros);
   if (!text) {
     if (text.error().code != ERROR_FILE_NOT_FOUND) distros_error_ = text.error().message;
   } else if (auto names = parse_enabled(*text)) {
     distros_->set_enabled(*names);
   } else {
-    distros_error_ = places_.distros + ": " + names.error().message + "; no distro is enabled";
+    distros_error_ = paths_.distros + ": " + names.error().message + "; no distro is enabled";
   }
   if (!distros_error_.empty())
     log(log::Level::error, log_line("distros.refused", {{"reason", distros_error_}}));
 }
 
 Status App::save_enabled(const std::vector<std::string>& names) {
-  auto saved = write_file(places_.distros, enabled_json(names));
+  auto saved = write_file(paths_.distros, enabled_json(names));
   if (saved) distros_error_.clear();
   return saved;
 }
 
 // On the control pipe's thread.
 std::string App::answer(const std::string& request) {
-  const auto json = Json::parse(request, nullptr, false);
-  if (!json.is_object() || !json.contains("command") || !json["command"].is_string())
-    return failure("no command");
-  const std::string command = json["command"];
-  if (command == "status") return status_json();
-  if (command == "stop") {
+  const auto asked = Json::parse(request);
+  const auto* command = asked ? (*asked)["command"].as_string() : nullptr;
+  if (command == nullptr) return failure("no command");
+  if (*command == "status") return status_json();
+  if (*command == "stop") {
     window_->quit();
-    return Json{{"pid", GetCurrentProcessId()}}.dump();
+    return Json::object({{"pid", GetCurrentProcessId()}}).dump();
   }
-  if (command == "distro" && json.contains("name") && json["name"].is_string() &&
-      json.contains("enable") && json["enable"].is_boolean())
-    return change_distro(json["name"], json["enable"]);
+  const auto* name = (*asked)["name"].as_string();
+  const auto enable = (*asked)["enable"].as_bool();
+  if (*command == "distro" && name != nullptr && enable) return change_distro(*name, *enable);
   return failure("unknown command");
 }
 
@@ -159,11 +155,11 @@ std::string App::status_json() {
   std::vector<EnabledDistros::Shown> distros;
   window_->call([&] { distros = distros_->shown(); });
   StatusParts parts;
-  parts.settings_file = places_.settings;
+  parts.settings_file = paths_.settings;
   for (const auto* problem : {&settings_error_, &distros_error_})
     if (!problem->empty()) parts.problems.push_back(*problem);
-  parts.log_file = places_.log;
-  return to_json(shim_->status(), distros, parts);
+  parts.log_file = paths_.log;
+  return to_json(shim_->status(), distros, parts).dump();
 }
 
 std::string App::change_distro(const std::string& name, bool enable) {
@@ -211,9 +207,9 @@ std::string App::change_distro(const std::string& name, bool enable) {
   });
   log(log::Level::info,
       log_line(enable ? "distro.enabled" : "distro.disabled", {{"distro", known}}));
-  Json out{{"name", known}, {"enabled", enable}};
-  if (!agent_says.empty()) out["warning"] = agent_says;
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  auto out = Json::object({{"name", known}, {"enabled", enable}});
+  if (!agent_says.empty()) out.set("warning", agent_says);
+  return out.dump();
 }
 
 void App::ask_stopped(const std::string& distro, std::function<void(bool)> told) {

@@ -10,7 +10,7 @@
 #include "app/instance.h"
 #include "app/log_file.h"
 #include "app/main_window.h"
-#include "app/places.h"
+#include "app/paths.h"
 #include "app/settings_reader.h"
 #include "base/result.h"
 #include "shim.h"
@@ -20,7 +20,7 @@ namespace causeway::shim::app {
 class App {
  public:
   // `allow_elevated`: the user works elevated only, and has said so.
-  App(Places places, bool foreground, bool allow_elevated);
+  App(Paths paths, bool foreground, bool allow_elevated);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -39,7 +39,7 @@ class App {
   void ask_stopped(const std::string& distro, std::function<void(bool)> told);
   void log(log::Level level, const std::string& line) { log_->write(level, line); }
 
-  const Places places_;
+  const Paths paths_;
   const bool foreground_;
   const bool allow_elevated_;
   Settings settings_;

@@ -4,12 +4,12 @@
 
 #include <atomic>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "app/app.h"
 #include "app/autostart.h"
 #include "app/status_json.h"
 #include "base/exit_code.h"
+#include "json/json.h"
 #include "windows/child_process.h"
 #include "windows/pipe_security.h"
 #include "windows/windows_text.h"
@@ -17,7 +17,7 @@
 namespace causeway::shim::app {
 namespace {
 
-using Json = nlohmann::json;
+using json::Json;
 
 constexpr DWORD kStartMs = 30'000;
 constexpr DWORD kStopMs = 15'000;
@@ -46,17 +46,17 @@ std::string beside_us(const std::string& name) {
 // One request to the shim that runs. An exit code, after the reason was told, or the answer.
 struct Asked {
   int code = kDone;
-  std::string answer;
+  Json answer;
 };
 Asked ask(const Json& request) {
   const auto names = instance_names();
   if (!names) return {refuse(kSetUpFailed, names.error().message), {}};
   auto answer = ask_shim(names->control_pipe, request.dump());
   if (answer) {
-    const auto json = Json::parse(*answer, nullptr, false);
-    if (json.is_object() && json.contains("error") && json["error"].is_string())
-      return {refuse(kNo, json["error"].get<std::string>()), {}};
-    return {kDone, *answer};
+    auto told = Json::parse(*answer);
+    if (!told) return {refuse(kInternal, "an answer that makes no sense"), {}};
+    if (const auto* error = (*told)["error"].as_string()) return {refuse(kNo, *error), {}};
+    return {kDone, *std::move(told)};
   }
   if (answer.error().code == ERROR_FILE_NOT_FOUND) return {no_shim(), {}};
   return {refuse(kNotRunning, answer.error().message), {}};
@@ -97,9 +97,9 @@ int command_run(bool background, bool allow_elevated) {
   if (!instance) return refuse(kSetUpFailed, instance.error().message);
   if (!*instance)
     return refuse(kOtherRuns, "another shim of this user runs; `causeway.exe stop` ends it");
-  auto places = find_places();
-  if (!places) return refuse(kSetUpFailed, places.error().message);
-  App app(*places, !background, allow_elevated);
+  auto paths = find_paths();
+  if (!paths) return refuse(kSetUpFailed, paths.error().message);
+  App app(*paths, !background, allow_elevated);
   if (auto started = app.start(*names); !started)
     return refuse(kSetUpFailed, started.error().message);
   running_app = &app;
@@ -146,10 +146,10 @@ int command_start(bool allow_elevated) {
 }
 
 int command_stop() {
-  const auto asked = ask({{"command", "stop"}});
+  const auto asked = ask(Json::object({{"command", "stop"}}));
   if (asked.code != kDone) return asked.code;
-  const auto json = Json::parse(asked.answer, nullptr, false);
-  const UniqueHandle process(OpenProcess(SYNCHRONIZE, FALSE, json.value("pid", DWORD{0})));
+  const auto pid = static_cast<DWORD>(asked.answer["pid"].int_or(0));
+  const UniqueHandle process(OpenProcess(SYNCHRONIZE, FALSE, pid));
   if (process && WaitForSingleObject(process.get(), kStopMs) != WAIT_OBJECT_0)
     return refuse(kTimedOut, "the shim has not ended yet");
   std::puts("stopped");
@@ -157,9 +157,9 @@ int command_stop() {
 }
 
 int command_status(bool json) {
-  const auto asked = ask({{"command", "status"}});
+  const auto asked = ask(Json::object({{"command", "status"}}));
   if (asked.code != kDone) return asked.code;
-  std::puts(json ? asked.answer.c_str() : status_screen(asked.answer).c_str());
+  std::puts(json ? asked.answer.dump().c_str() : status_screen(asked.answer).c_str());
   return is_connected(asked.answer) ? kDone : kNo;
 }
 
@@ -184,12 +184,13 @@ int command_distro_list(bool json) {
   const auto names = instance_names();
   if (!names) return refuse(kSetUpFailed, names.error().message);
   auto answer = ask_shim(names->control_pipe, R"({"command":"status"})");
-  if (!answer) {
+  auto status = answer ? Json::parse(*answer) : Result<Json>(answer.error());
+  if (!status) {
     // Without a shim: what the registry and our own file say.
     const auto distros = list_distros();
     if (!distros) return refuse(kSetUpFailed, distros.error().message);
-    const auto places = find_places();
-    const auto text = places ? read_file(places->distros) : Result<std::string>(places.error());
+    const auto paths = find_paths();
+    const auto text = paths ? read_file(paths->distros) : Result<std::string>(paths.error());
     const auto enabled =
         text ? parse_enabled(*text) : Result<std::vector<std::string>>(text.error());
     std::vector<EnabledDistros::Shown> shown;
@@ -201,24 +202,22 @@ int command_distro_list(bool json) {
       if (entry.enabled) entry.reason = "the shim doesn't run";
       shown.push_back(std::move(entry));
     }
-    answer = to_json({}, shown, {});
+    status = to_json({}, shown, {});
   }
-  const auto status = Json::parse(*answer, nullptr, false);
   if (json)
-    std::puts(status.value("distros", Json::array()).dump().c_str());
+    std::puts((*status)["distros"].dump().c_str());
   else
-    std::fputs(distro_screen(*answer).c_str(), stdout);
+    std::fputs(distro_screen(*status).c_str(), stdout);
   return kDone;
 }
 
 int command_distro(const std::string& name, bool enable) {
-  const auto asked = ask({{"command", "distro"}, {"name", name}, {"enable", enable}});
+  const auto asked = ask(Json::object({{"command", "distro"}, {"name", name}, {"enable", enable}}));
   if (asked.code != kDone) return asked.code;
-  const auto json = Json::parse(asked.answer, nullptr, false);
-  std::printf("%s is %s\n", json.value("name", name).c_str(),
+  std::printf("%s is %s\n", asked.answer["name"].string_or(name).c_str(),
               enable ? "enabled: docker works in it while the engine runs" : "disabled");
-  if (json.contains("warning"))
-    std::fprintf(stderr, "causeway: %s\n", json["warning"].get<std::string>().c_str());
+  if (const auto* warning = asked.answer["warning"].as_string())
+    std::fprintf(stderr, "causeway: %s\n", warning->c_str());
   return kDone;
 }
 

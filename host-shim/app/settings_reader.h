@@ -1,12 +1,16 @@
 // settings.json of the Windows program, read strictly: what isn't understood is an error that names
 // the place, never a guess.
 //
-//   { "pipe": "\\\\.\\pipe\\docker_engine",          the public pipe
-//     "distro": "docker-desktop",                     the engine's distro
-//     "attach": ["wsl.exe", …],                       instead of `distro`: what holds it and tells
-//     how to reach it "hvsocket": true,                               false: the link goes over
-//     attach's input and output "tcp": "127.0.0.1:2222", "tcp_nonce": "…",      development: a link
-//     server on this machine "start_timeout_s": 180, "client_wait_s": 30, "log_level": "info" }
+//   { "pipe": "\\\\.\\pipe\\docker_engine",    the public pipe
+//     "distro": "docker-desktop",              the engine's distro
+//     "attach": ["wsl.exe", …],                instead of `distro`: what keeps it running, and
+//                                              tells how to reach the agent
+//     "hvsocket": true,                        false: over attach's input and output only
+//     "tcp": "127.0.0.1:2222",                 development: a link server on this machine
+//     "tcp_nonce": "…",
+//     "start_timeout_s": 180,
+//     "client_wait_s": 30,
+//     "log_level": "info" }
 #pragma once
 
 #include <string>

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/enabled_distros.h"
+#include "json/json.h"
 #include "shim_status.h"
 
 namespace causeway::shim::app {
@@ -17,13 +18,13 @@ struct StatusParts {
 
 // {"version", "pid", "state", "reason", "connected", "link": {…}, "pipes": […], "attach": {…},
 //  "clients": {…}, "distros": […], "settings": {…}, "handles"}
-std::string to_json(const ShimStatus& status, const std::vector<EnabledDistros::Shown>& distros,
-                    const StatusParts& parts);
+json::Json to_json(const ShimStatus& status, const std::vector<EnabledDistros::Shown>& distros,
+                   const StatusParts& parts);
 
-// A screen of it; `json` is what to_json() gave. An error text when it isn't.
-std::string status_screen(const std::string& json);
-std::string distro_screen(const std::string& json);
+// A screen of what to_json() gave.
+std::string status_screen(const json::Json& status);
+std::string distro_screen(const json::Json& status);
 // Whether the link is up.
-bool is_connected(const std::string& json);
+bool is_connected(const json::Json& status);
 
 }  // namespace causeway::shim::app

@@ -1,9 +1,9 @@
 #include "link/attach_line.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
+
+#include "json/json.h"
 
 namespace causeway::shim::link {
 namespace {
@@ -62,32 +62,17 @@ std::string utf16le_to_utf8(std::string_view bytes) {
 
 }  // namespace
 
-Result<AttachLine> parse_attach_json(std::string_view json) {
-  // nlohmann keeps the last of two members with one name: that they differ must not pass.
-  std::set<std::string> names;
-  bool twice = false;
-  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-    if (depth == 1 && event == nlohmann::json::parse_event_t::key)
-      twice = twice || !names.insert(value.get<std::string>()).second;
-    return true;
+Result<AttachLine> parse_attach_json(std::string_view text) {
+  const auto line = json::Json::parse(text);
+  if (!line || !line->is_object()) return make_error("its line is not a JSON object");
+  const auto number = [&](std::string_view name) -> std::optional<std::uint32_t> {
+    const auto value = (*line)[name].as_int();
+    if (!value || *value < 0 || *value > UINT32_MAX) return std::nullopt;
+    return static_cast<std::uint32_t>(*value);
   };
-  const auto line = nlohmann::json::parse(json, watch, false);
-  if (line.is_discarded() || !line.is_object()) return make_error("its line is not a JSON object");
-  if (twice) return make_error("its line names a member twice");
-  const auto text = [&](const char* name) -> const std::string* {
-    const auto found = line.find(name);
-    return found == line.end() ? nullptr : found->get_ptr<const std::string*>();
-  };
-  const auto number = [&](const char* name) -> std::optional<std::uint32_t> {
-    const auto found = line.find(name);
-    if (found == line.end() || !found->is_number_unsigned()) return std::nullopt;
-    const auto value = found->get<std::uint64_t>();
-    if (value > UINT32_MAX) return std::nullopt;
-    return static_cast<std::uint32_t>(value);
-  };
-  const auto* version = text("version");
-  const auto* vm_id = text("vm_id");
-  const auto* nonce = text("nonce");
+  const auto* version = (*line)["version"].as_string();
+  const auto* vm_id = (*line)["vm_id"].as_string();
+  const auto* nonce = (*line)["nonce"].as_string();
   const auto major = number("major");
   const auto port = number("port");
   if (version == nullptr || vm_id == nullptr || nonce == nullptr || !major || !port)

@@ -28,7 +28,7 @@ struct AttachLine {
 
 // The JSON behind the marker. Strict: exactly these members with these types, each once; unknown
 // ones are ignored, for a newer agent may say more.
-Result<AttachLine> parse_attach_json(std::string_view json);
+Result<AttachLine> parse_attach_json(std::string_view text);
 
 // Text of a Windows program as UTF-8, whichever of the two it is.
 std::string console_text(std::string_view bytes);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "link/byte_carrier.h"
+#include "link/byte_transport.h"
 #include "windows/child_process.h"
 #include "windows/process_watch.h"
 
@@ -84,11 +84,11 @@ bool AttachProcess::stdio_left() const {
   return state_->has_line && state_->child.input && state_->child.output;
 }
 
-std::unique_ptr<Carrier> AttachProcess::take_stdio() {
+std::unique_ptr<Transport> AttachProcess::take_stdio() {
   if (!stdio_left()) return nullptr;
   const auto in = std::make_shared<UniqueHandle>(std::move(state_->child.input));
   const auto out = std::make_shared<UniqueHandle>(std::move(state_->child.output));
-  ByteCarrier::Calls calls;
+  ByteTransport::Calls calls;
   calls.read = [out](char* buffer, DWORD size, OVERLAPPED* overlapped) {
     return begin_read(out->get(), buffer, size, overlapped);
   };
@@ -99,7 +99,7 @@ std::unique_ptr<Carrier> AttachProcess::take_stdio() {
     in->reset();
     out->reset();
   };
-  return std::make_unique<ByteCarrier>(state_->port, std::move(calls), std::move(state_->early));
+  return std::make_unique<ByteTransport>(state_->port, std::move(calls), std::move(state_->early));
 }
 
 void AttachProcess::end_input() { state_->child.input.reset(); }

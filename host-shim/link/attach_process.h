@@ -17,7 +17,7 @@
 
 #include "base/result.h"
 #include "link/attach_line.h"
-#include "link/carrier.h"
+#include "link/transport.h"
 #include "windows/completion_port.h"
 
 namespace causeway::shim::link {
@@ -44,7 +44,7 @@ class AttachProcess {
   std::uint32_t pid() const;
   // Its stdin and stdout, from right behind the line; once. Null: they were taken, or there was no
   // line yet.
-  std::unique_ptr<Carrier> take_stdio();
+  std::unique_ptr<Transport> take_stdio();
   bool stdio_left() const;
   // Closes its stdin, if that is still here: attach ends by itself then.
   void end_input();

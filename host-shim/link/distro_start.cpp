@@ -1,8 +1,8 @@
 #include "link/distro_start.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "json/json.h"
 #include "link/link_client.h"
 #include "windows/completion_port.h"
 
@@ -75,18 +75,17 @@ class Conversation : public LinkChannel::Handler,
 }  // namespace
 
 Result<std::string> parse_distro_start(std::string_view line) {
-  const auto json = nlohmann::json::parse(line, nullptr, false);
-  if (json.is_discarded() || !json.is_object() || json.size() != 1 || !json.contains("distro") ||
-      !json["distro"].is_string() || json["distro"].get_ref<const std::string&>().empty())
+  const auto request = json::Json::parse(line);
+  const auto* distro = request ? (*request)["distro"].as_string() : nullptr;
+  if (distro == nullptr || distro->empty() || request->members().size() != 1)
     return make_error("not a line {\"distro\":\"NAME\"}");
-  return json["distro"].get<std::string>();
+  return *distro;
 }
 
 std::string distro_start_answer(bool started, std::string_view reason) {
-  nlohmann::ordered_json json;
-  json["started"] = started;
-  if (!started) json["reason"] = reason;
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  auto answer = json::Json::object({{"started", started}});
+  if (!started) answer.set("reason", reason);
+  return answer.dump() + "\n";
 }
 
 void serve_distro_start(CompletionPort& port, std::unique_ptr<LinkChannel> stream,

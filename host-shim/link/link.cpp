@@ -4,7 +4,7 @@
 
 #include "link/control_call.h"
 #include "link/hv_socket.h"
-#include "link/tcp_carrier.h"
+#include "link/tcp_transport.h"
 #include "log_line.h"
 #include "windows/pipe_security.h"
 
@@ -180,27 +180,27 @@ void Link::dial() {
   if (!target) return take_soon({LinkEventKind::link_failed, target.error().message});
   dial_ = std::make_unique<SocketDial>(
       port_, *std::move(target), settings_.dial_timeout_ms,
-      [this](Result<std::unique_ptr<Carrier>> carrier) {
+      [this](Result<std::unique_ptr<Transport>> transport) {
         dial_.reset();
-        if (!carrier) return take({LinkEventKind::link_failed, carrier.error().message});
-        keep(*std::move(carrier));
+        if (!transport) return take({LinkEventKind::link_failed, transport.error().message});
+        keep(*std::move(transport));
       });
 }
 
 void Link::greet() {
   drop_link();
-  auto carrier = attach_ ? attach_->take_stdio() : nullptr;
-  if (!carrier) {
+  auto transport = attach_ ? attach_->take_stdio() : nullptr;
+  if (!transport) {
     const std::string direct = std::string(direct_name()) + ": " + state_.direct_reason;
     return take_soon(
         {LinkEventKind::link_failed, attach_ ? direct + "; attach's stdio is used up" : direct});
   }
-  keep(std::move(carrier));
+  keep(std::move(transport));
 }
 
-void Link::keep(std::unique_ptr<Carrier> carrier) {
+void Link::keep(std::unique_ptr<Transport> transport) {
   LinkClient::Owner& owner = *this;
-  client_ = std::make_unique<LinkClient>(port_, std::move(carrier), line_.nonce, owner);
+  client_ = std::make_unique<LinkClient>(port_, std::move(transport), line_.nonce, owner);
 }
 
 void Link::drop_link() {
@@ -248,9 +248,9 @@ void Link::step_clock() {
 void Link::fill(ShimStatus& status) const {
   status.state = phase_name(state_.phase);
   status.reason = state_.reason;
-  status.carrier_reason = state_.direct_reason;
+  status.transport_reason = state_.direct_reason;
   if (is_up(state_.phase)) {
-    status.carrier = state_.phase == LinkPhase::stdio ? "stdio" : direct_name();
+    status.transport = state_.phase == LinkPhase::stdio ? "stdio" : direct_name();
     status.connected_ms = CompletionPort::now_ms() - state_.up_since;
     status.agent_version = line_.version;
     status.vm_id = line_.vm_id;

@@ -1,5 +1,5 @@
-// Link does what link_state decides: it runs attach, dials the carriers, keeps the LinkClient, and
-// tells who wants a stream when there is a link.
+// Link does what link_state decides: it runs attach, dials, keeps the LinkClient, and tells who
+// wants a stream when there is a link.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,7 @@ class Link : private AttachProcess::Handler, private LinkClient::Owner {
   void start_attach();
   void dial();
   void greet();
-  void keep(std::unique_ptr<Carrier> carrier);
+  void keep(std::unique_ptr<Transport> transport);
   void drop_link();
   void step_clock();
   // In the next turn: an action reports nothing while it is begun.

@@ -8,7 +8,7 @@
 namespace causeway::shim::link {
 namespace {
 
-// An idle link is asked after one tick of silence and given up after four: a dead carrier is
+// An idle link is asked after one tick of silence and given up after four: a dead transport is
 // noticed within 40 s, and a healthy idle one costs a frame of 12 bytes every 10 s.
 constexpr std::uint64_t kTickMs = 10'000;
 constexpr int kSilentTicks = 4;
@@ -69,7 +69,7 @@ void LinkChannel::consumed(std::size_t bytes) {
   if (link_->yamux_.has_output()) link_->flush_soon();
 }
 
-LinkClient::LinkClient(CompletionPort& port, std::unique_ptr<Carrier> carrier,
+LinkClient::LinkClient(CompletionPort& port, std::unique_ptr<Transport> transport,
                        const wire::Nonce& nonce, Owner& owner)
     : port_(port),
       owner_(owner),
@@ -78,7 +78,7 @@ LinkClient::LinkClient(CompletionPort& port, std::unique_ptr<Carrier> carrier,
       yamux_(wire::Yamux::Side::client, limits(), *this),
       timer_(port),
       check_(port),
-      carrier_(std::move(carrier)) {
+      transport_(std::move(transport)) {
   BCryptGenRandom(nullptr, own_nonce_.data(), static_cast<ULONG>(own_nonce_.size()),
                   BCRYPT_USE_SYSTEM_PREFERRED_RNG);
   wire::Hello hello;
@@ -90,7 +90,7 @@ LinkClient::LinkClient(CompletionPort& port, std::unique_ptr<Carrier> carrier,
     down("the agent didn't say hello within " + std::to_string(wire::kHelloTimeoutMs / 1000) +
          " s");
   });
-  carrier_->start(*this);
+  transport_->start(*this);
   flush();
 }
 
@@ -130,7 +130,7 @@ void LinkClient::farewell() {
 
 void LinkClient::on_sent() {
   flush();
-  if (state_ == State::leaving && !carrier_->output().empty()) down("the shim has said farewell");
+  if (state_ == State::leaving && !transport_->output().empty()) down("the shim has said farewell");
 }
 
 void LinkClient::on_data(std::string_view bytes) {
@@ -243,14 +243,14 @@ void LinkClient::flush_soon() {
 }
 
 void LinkClient::flush() {
-  if (state_ == State::down || !carrier_) return;
-  const auto out = carrier_->output();
+  if (state_ == State::down || !transport_) return;
+  const auto out = transport_->output();
   if (out.empty()) return;
   std::size_t size = unsent_hello_.size();
   std::copy(unsent_hello_.begin(), unsent_hello_.end(), out.begin());
   unsent_hello_.clear();
   if (state_ != State::greeting) size += yamux_.take_output(out.data() + size, out.size() - size);
-  if (size > 0) carrier_->send(size);
+  if (size > 0) transport_->send(size);
 }
 
 void LinkClient::down(const std::string& reason) {

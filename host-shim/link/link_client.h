@@ -1,6 +1,6 @@
-// LinkClient is the shim's end of one link: the hello, then yamux, over one carrier.
+// LinkClient is the shim's end of one link: the hello, then yamux, over one transport.
 //
-//   greeting ── the agent knows the nonce ──▶ up ── carrier ended, silence, violation ──▶ down
+//   greeting ── the agent knows the nonce ──▶ up ── transport ended, silence, violation ──▶ down
 //       └── refused, another nonce, garbage, too slow ──▶ down
 //   up ── farewell() ──▶ leaving ── it is out ──▶ down
 //
@@ -15,7 +15,7 @@
 #include <unordered_map>
 
 #include "base/lifetime.h"
-#include "link/carrier.h"
+#include "link/transport.h"
 #include "windows/completion_port.h"
 #include "wire/hello.h"
 #include "wire/ports.h"
@@ -63,7 +63,7 @@ class LinkChannel {
   Handler* handler_ = nullptr;
 };
 
-class LinkClient : private Carrier::Handler, private wire::Yamux::Handler {
+class LinkClient : private Transport::Handler, private wire::Yamux::Handler {
  public:
   class Owner {
    public:
@@ -76,7 +76,7 @@ class LinkClient : private Carrier::Handler, private wire::Yamux::Handler {
   };
 
   // `nonce` is the agent's. The time for the hello begins now. `owner` outlives it.
-  LinkClient(CompletionPort& port, std::unique_ptr<Carrier> carrier, const wire::Nonce& nonce,
+  LinkClient(CompletionPort& port, std::unique_ptr<Transport> transport, const wire::Nonce& nonce,
              Owner& owner);
   ~LinkClient() override;  // its channels are told
 
@@ -86,7 +86,7 @@ class LinkClient : private Carrier::Handler, private wire::Yamux::Handler {
   std::unique_ptr<LinkChannel> open(wire::Channel channel);
   // Whether the agent is still there: if not, on_down within `ms`.
   void check(std::uint64_t ms);
-  // When it is up: ends the streams, and says farewell. on_down when that is with the carrier; what
+  // When it is up: ends the streams, and says farewell. on_down when the transport has that; what
   // the agent does with it is not waited for.
   void farewell();
 
@@ -95,7 +95,7 @@ class LinkClient : private Carrier::Handler, private wire::Yamux::Handler {
   using Id = wire::Yamux::StreamId;
   enum class State { greeting, up, leaving, down };
 
-  // the carrier
+  // the transport
   void on_data(std::string_view bytes) override;
   void on_sent() override;
   void on_end(const std::string& reason) override;
@@ -132,7 +132,7 @@ class LinkClient : private Carrier::Handler, private wire::Yamux::Handler {
   wire::Yamux yamux_;
   Timer timer_;  // the hello's deadline, then ticks
   Timer check_;
-  std::unique_ptr<Carrier> carrier_;
+  std::unique_ptr<Transport> transport_;
   Lifetime lifetime_;  // the last: ends first
 };
 

@@ -12,9 +12,9 @@
 // stopped    Nobody wants a link.
 // starting   attach runs and has not told how to reach the agent: the VM boots, the engine's init
 //            starts.
-// dialing    The direct carrier (hvsocket) is connected and says hello. attach holds the distro.
+// dialing    The direct transport (hvsocket) is connected and says hello. attach holds the distro.
 // greeting   The same over attach's own stdin and stdout, because the direct one isn't there.
-// direct     The link is up over the direct carrier.
+// direct     The link is up over the direct transport.
 // stdio      The link is up over attach's stdin and stdout: their end is its end.
 // rejoining  As direct, but attach has ended and is started again: it holds the distro open, so
 //            the link would not last long without it. Its line must name the same agent.
@@ -73,8 +73,8 @@ inline constexpr LinkEventKind kLinkEvents[] = {
 struct LinkEvent {
   LinkEventKind kind;
   std::string detail = {};
-  // Of `line`: whether the direct carrier can be dialed (if not, `detail` says why), and whether it
-  // comes from the agent that the present link leads to.
+  // Of `line`: whether the direct transport can be dialed (if not, `detail` says why), and whether
+  // it comes from the agent that the present link leads to.
   bool direct = false;
   bool same_agent = false;
 };
@@ -111,7 +111,7 @@ struct LinkTimes {
 struct LinkState {
   LinkPhase phase = LinkPhase::stopped;
   std::string reason;         // of the last loss or failure; empty once a link is up
-  std::string direct_reason;  // why the direct carrier isn't used
+  std::string direct_reason;  // why the direct transport isn't used
   unsigned attempts = 0;      // failures in a row
   std::uint64_t up_since = 0;
   bool clock_wanted = false;  // the machine slept while there was no link

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "link/byte_carrier.h"
+#include "link/byte_transport.h"
 #include "windows/windows_text.h"
 
 namespace causeway::shim::link {
@@ -29,8 +29,8 @@ const sockaddr* address(const std::string& bytes) {
 }
 
 // Owns `socket`.
-std::unique_ptr<Carrier> carry(CompletionPort& port, SOCKET socket) {
-  ByteCarrier::Calls calls;
+std::unique_ptr<Transport> carry(CompletionPort& port, SOCKET socket) {
+  ByteTransport::Calls calls;
   calls.read = [socket](char* buffer, DWORD size, OVERLAPPED* overlapped) -> DWORD {
     WSABUF slice{size, buffer};
     DWORD flags = 0;
@@ -48,7 +48,7 @@ std::unique_ptr<Carrier> carry(CompletionPort& port, SOCKET socket) {
     shutdown(socket, SD_SEND);
     closesocket(socket);
   };
-  return std::make_unique<ByteCarrier>(port, std::move(calls));
+  return std::make_unique<ByteTransport>(port, std::move(calls));
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ struct SocketDial::Attempt : std::enable_shared_from_this<Attempt> {
 
   Status begin();
   void connected(DWORD error);
-  void finish(Result<std::unique_ptr<Carrier>> result) {
+  void finish(Result<std::unique_ptr<Transport>> result) {
     deadline.reset();
     if (const auto told = std::exchange(done, nullptr)) told(std::move(result));
   }

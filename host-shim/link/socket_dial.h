@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "link/carrier.h"
+#include "link/transport.h"
 #include "windows/completion_port.h"
 
 namespace causeway::shim::link {
@@ -28,7 +28,7 @@ struct SocketTarget {
 // While it lives the attempt goes on; destroyed, nothing is told any more.
 class SocketDial {
  public:
-  using Done = std::function<void(Result<std::unique_ptr<Carrier>>)>;
+  using Done = std::function<void(Result<std::unique_ptr<Transport>>)>;
   // `done` is called once, not within this call, and may destroy the SocketDial.
   SocketDial(CompletionPort& port, SocketTarget target, std::uint64_t timeout_ms, Done done);
   ~SocketDial();

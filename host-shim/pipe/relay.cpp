@@ -6,7 +6,7 @@ namespace causeway::shim::pipe {
 namespace {
 
 // What may wait for the agent before the client is read no further. One stream keeps the link busy
-// with it: it is twice what a send of the carrier takes.
+// with it: it is twice what a send of the transport takes.
 constexpr std::size_t kToAgent = 256 * 1024;
 // What is kept of a client that waits for the link: enough for the head of any request.
 constexpr std::size_t kEarly = 64 * 1024;

@@ -1,31 +1,11 @@
 #include "pipe/unavailable.h"
 
+#include "json/json.h"
+
 namespace causeway::shim::pipe {
-namespace {
-
-std::string json_string(std::string_view text) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (code < 0x20) {
-      out += "\\u00";
-      out += kDigits[code >> 4];
-      out += kDigits[code & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-}  // namespace
 
 std::string unavailable_answer(std::string_view message) {
-  const auto body = "{\"message\":" + json_string(message) + "}\n";
+  const auto body = json::Json::object({{"message", message}}).dump() + "\n";
   return "HTTP/1.1 503 Service Unavailable\r\n"
          "Content-Type: application/json\r\n"
          "Content-Length: " +

@@ -96,7 +96,7 @@ def test_start_status_stop(prefix, causeway, peer):
     peer.wait(lambda: peer.records["links"])
     poll(lambda: causeway("status", check=False).returncode == 0, "it is connected")
     status = causeway.status()
-    assert status["state"] == "connected" and status["link"]["carrier"] == "stdio"
+    assert status["state"] == "connected" and status["link"]["transport"] == "stdio"
     assert [(pipe["name"], pipe["serving"]) for pipe in status["pipes"]] == [(PUBLIC, True), (PRIVATE, True)]
     assert status["settings"]["problems"] == [] and status["attach"]["starts"] == 1
     screen = causeway("status").stdout
@@ -175,16 +175,16 @@ def test_a_name_that_another_program_serves(prefix, causeway, peer):
 
 
 @pytest.mark.parametrize("text, says", [
-    ('{"pipes": 1}', "/pipes: there is no such setting"),
-    ('{"pipe": 5}', "/pipe: expected a string, found number"),
+    ('{"pipes": 1}', "/pipes: unknown key"),
+    ('{"pipe": 5}', "/pipe: expected a string, found a number"),
     ('{"pipe": "docker_engine"}', "/pipe: must be a name like"),
-    ('{"hvsocket": "no"}', "/hvsocket: expected true or false, found string"),
+    ('{"hvsocket": "no"}', "/hvsocket: expected true or false, found a string"),
     ('{"tcp": "10.0.0.1:22"}', "/tcp: must be 127.0.0.1 and a port"),
-    ('{"start_timeout_s": 0}', "/start_timeout_s: must be from 1 to 3600"),
-    ('{"hvsocket": true, "hvsocket": false}', "/hvsocket is there twice"),
+    ('{"start_timeout_s": 0}', "/start_timeout_s: expected a whole number from 1 to 3600, found 0"),
+    ('{"hvsocket": true, "hvsocket": false}', "/hvsocket: key is there twice"),
     ('{"hvsocket": tru}', "line 1, column 1"),
     ('{"log_level": "loud"}', "/log_level: must be debug, info, warning or error"),
-    ("[]", "it is no JSON object"),
+    ("[]", "the document: expected an object, found an array"),
 ])
 def test_settings_are_read_strictly(prefix, causeway, text, says):
     causeway.configure(text)
@@ -299,7 +299,7 @@ def test_a_list_of_distros_that_makes_no_sense(prefix, causeway):
         file.write('{"enabled": "Ubuntu"}')
     with Running(prefix, attach=[windows_path(program("attach_stand_in")), "1"]) as shim:
         status = shim.wait(lambda status: status["state"] == "waiting")
-        assert "distros.json: /enabled: expected a list of strings" in status["settings"]["problems"][0]
+        assert "distros.json: /enabled: expected an array, found a string" in status["settings"]["problems"][0]
         assert not any(entry["enabled"] for entry in status["distros"])
 
 

@@ -218,8 +218,8 @@ def comments(tree):
 # A library, the one folder whose .cpp files include it, and whether headers there may.
 HIDDEN = (("uv.h", "io", False), ("nlohmann/", "json", False), ("spdlog/", "base", False), ("fmt/", "base", False),
           ("boost/", "http", False), ("CLI/", "cli", False))
-# In the Windows program these stand behind its own headers.
-SHIM_LIBRARIES = ("nlohmann/", "CLI/")
+# In the Windows program these stand in no header.
+SHIM_LIBRARIES = ("CLI/",)
 
 
 def hidden_libraries(tree):

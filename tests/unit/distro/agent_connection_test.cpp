@@ -85,7 +85,7 @@ TEST_CASE("distro/agent_connection: refused, it waits for the socket to be touch
   CHECK(rig.saw("unwanted:disabled "));
 }
 
-TEST_CASE("distro/agent_connection: somebody else's meeting directory is not used") {
+TEST_CASE("distro/agent_connection: somebody else's rendezvous directory is not used") {
   if (!is_root("giving files away")) return;
   Rig rig;
   rig.agent.listen();

@@ -5,7 +5,7 @@
 #include <hvsocket.h>
 #include <cstring>
 
-#include "link/tcp_carrier.h"
+#include "link/tcp_transport.h"
 #include "wire/ports.h"
 
 using namespace causeway::shim;

@@ -152,7 +152,7 @@ TEST_CASE("host_shim/link/link_state: every event in every phase") {
   }
 }
 
-TEST_CASE("host_shim/link/link_state: the direct carrier first, where there can be one") {
+TEST_CASE("host_shim/link/link_state: the direct transport first, where there can be one") {
   LinkEvent line{Kind::line, "", true};
   auto stepped = step(kTimes, in(Phase::starting), line, kNow);
   CHECK(stepped.state.phase == Phase::dialing);

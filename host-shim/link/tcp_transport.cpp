@@ -1,4 +1,4 @@
-#include "link/tcp_carrier.h"
+#include "link/tcp_transport.h"
 
 #include <charconv>
 

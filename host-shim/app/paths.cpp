@@ -1,4 +1,4 @@
-#include "app/places.h"
+#include "app/paths.h"
 
 #include <windows.h>
 
@@ -21,22 +21,22 @@ Status write_all(HANDLE file, const std::string& content, const std::string& pat
 
 }  // namespace
 
-Result<Places> find_places() {
+Result<Paths> find_paths() {
   std::wstring base(MAX_PATH, L'\0');
   const DWORD size =
       GetEnvironmentVariableW(L"LOCALAPPDATA", base.data(), static_cast<DWORD>(base.size()));
   if (size == 0 || size >= base.size())
     return make_error("the environment has no LOCALAPPDATA: start this from a user's session");
   base.resize(size);
-  Places places;
-  places.folder = to_utf8(base) + "\\Causeway";
-  if (CreateDirectoryW(to_wide(places.folder).c_str(), nullptr) == 0 &&
+  Paths paths;
+  paths.folder = to_utf8(base) + "\\Causeway";
+  if (CreateDirectoryW(to_wide(paths.folder).c_str(), nullptr) == 0 &&
       GetLastError() != ERROR_ALREADY_EXISTS)
-    return windows_error("make the folder " + places.folder, GetLastError());
-  places.settings = places.folder + "\\settings.json";
-  places.distros = places.folder + "\\distros.json";
-  places.log = places.folder + "\\causeway.log";
-  return places;
+    return windows_error("make the folder " + paths.folder, GetLastError());
+  paths.settings = paths.folder + "\\settings.json";
+  paths.distros = paths.folder + "\\distros.json";
+  paths.log = paths.folder + "\\causeway.log";
+  return paths;
 }
 
 Result<std::string> read_file(const std::string& path) {

@@ -1,5 +1,5 @@
-// ByteCarrier is the part of a Carrier that sockets and pipes share: one read and one send that are
-// overlapped, each with a buffer that lives as long as Windows may use it.
+// ByteTransport is the part of a Transport that sockets and pipes share: one read and one send that
+// are overlapped, each with a buffer that lives as long as Windows may use it.
 #pragma once
 
 #include <windows.h>
@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "link/carrier.h"
+#include "link/transport.h"
 #include "windows/completion_port.h"
 
 namespace causeway::shim::link {
 
-class ByteCarrier final : public Carrier {
+class ByteTransport final : public Transport {
  public:
   // How to begin a read or a send; each gives the error, ERROR_IO_PENDING or ERROR_SUCCESS.
   struct Calls {
@@ -24,8 +24,8 @@ class ByteCarrier final : public Carrier {
     std::function<void()> close;  // ends what is pending
   };
   // `early` has been read already.
-  ByteCarrier(CompletionPort& port, Calls calls, std::string early = {});
-  ~ByteCarrier() override;
+  ByteTransport(CompletionPort& port, Calls calls, std::string early = {});
+  ~ByteTransport() override;
 
   void start(Handler& handler) override;
   std::span<char> output() override;

@@ -1,4 +1,4 @@
-#include "link/byte_carrier.h"
+#include "link/byte_transport.h"
 
 #include <utility>
 
@@ -14,7 +14,7 @@ constexpr std::size_t kSendBuffer = 4 * (wire::kFrameHeader + wire::kFrameLimit)
 
 }  // namespace
 
-ByteCarrier::Io::Io(CompletionPort& owner, Calls how)
+ByteTransport::Io::Io(CompletionPort& owner, Calls how)
     : port(owner),
       calls(std::move(how)),
       reading(owner),
@@ -22,17 +22,17 @@ ByteCarrier::Io::Io(CompletionPort& owner, Calls how)
       in(kReadBuffer),
       out(kSendBuffer) {}
 
-ByteCarrier::ByteCarrier(CompletionPort& port, Calls calls, std::string early)
+ByteTransport::ByteTransport(CompletionPort& port, Calls calls, std::string early)
     : io_(std::make_shared<Io>(port, std::move(calls))) {
   io_->early = std::move(early);
 }
 
-ByteCarrier::~ByteCarrier() {
+ByteTransport::~ByteTransport() {
   io_->handler = nullptr;
   if (const auto close = std::exchange(io_->calls.close, nullptr)) close();
 }
 
-void ByteCarrier::start(Handler& handler) {
+void ByteTransport::start(Handler& handler) {
   io_->handler = &handler;
   if (io_->early.empty()) return io_->read();
   io_->port.defer([weak = std::weak_ptr<Io>(io_)] {
@@ -44,25 +44,25 @@ void ByteCarrier::start(Handler& handler) {
   });
 }
 
-std::span<char> ByteCarrier::output() {
+std::span<char> ByteTransport::output() {
   if (io_->sending.pending()) return {};
   return io_->out;
 }
 
-void ByteCarrier::send(std::size_t bytes) {
+void ByteTransport::send(std::size_t bytes) {
   io_->out_size = static_cast<DWORD>(bytes);
   io_->out_sent = 0;
   io_->send_done(ERROR_SUCCESS);
 }
 
-void ByteCarrier::Io::read() {
+void ByteTransport::Io::read() {
   if (handler == nullptr) return;
   OVERLAPPED* overlapped = reading.begin(
       shared_from_this(), [this](DWORD error, DWORD bytes) { read_done(error, bytes); });
   reading.began(calls.read(in.data(), static_cast<DWORD>(in.size()), overlapped));
 }
 
-void ByteCarrier::Io::read_done(DWORD error, DWORD bytes) {
+void ByteTransport::Io::read_done(DWORD error, DWORD bytes) {
   if (handler == nullptr) return;
   // A pipe's end is an error, a socket's is zero bytes; hvsocket knows both (Linux,
   // hyperv_transport.c: a close without SHUT_WR before it is a broken pipe here).
@@ -75,7 +75,7 @@ void ByteCarrier::Io::read_done(DWORD error, DWORD bytes) {
 }
 
 // Also begins: what is left is sent.
-void ByteCarrier::Io::send_done(DWORD error) {
+void ByteTransport::Io::send_done(DWORD error) {
   if (handler == nullptr) return;
   if (error != ERROR_SUCCESS) return end(windows_error("send", error).message);
   if (out_sent == out_size) return handler->on_sent();
@@ -86,7 +86,7 @@ void ByteCarrier::Io::send_done(DWORD error) {
   sending.began(calls.send(out.data() + out_sent, out_size - out_sent, overlapped));
 }
 
-void ByteCarrier::Io::end(const std::string& reason) {
+void ByteTransport::Io::end(const std::string& reason) {
   Handler* told = std::exchange(handler, nullptr);
   if (told != nullptr) told->on_end(reason);
 }

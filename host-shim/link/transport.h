@@ -1,4 +1,4 @@
-// Carrier is the byte stream under a link, whatever it goes over: hvsocket, TCP, the stdin and
+// Transport is the byte stream under a link, whatever it goes over: hvsocket, TCP, the stdin and
 // stdout of attach. One send is on its way at a time, and it is the whole buffer: what the link
 // puts in there waits nowhere else.
 #pragma once
@@ -10,9 +10,9 @@
 
 namespace causeway::shim::link {
 
-class Carrier {
+class Transport {
  public:
-  // None is called from within a call of the owner; each may destroy the Carrier.
+  // None is called from within a call of the owner; each may destroy the Transport.
   class Handler {
    public:
     virtual ~Handler() = default;
@@ -21,7 +21,7 @@ class Carrier {
     virtual void on_end(const std::string& reason) = 0;  // once; nothing is told after it
   };
 
-  virtual ~Carrier() = default;  // closes; nothing is told any more
+  virtual ~Transport() = default;  // closes; nothing is told any more
   virtual void start(Handler& handler) = 0;
   // Where the next send is put together; empty while one is on its way.
   virtual std::span<char> output() = 0;

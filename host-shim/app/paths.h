@@ -7,7 +7,7 @@
 
 namespace causeway::shim::app {
 
-struct Places {
+struct Paths {
   std::string folder;    // %LOCALAPPDATA%\Causeway, made if missing
   std::string settings;  // settings.json, the user's
   std::string distros;   // distros.json, ours: which distros the user has enabled
@@ -15,7 +15,7 @@ struct Places {
 };
 
 // An error when there is no LOCALAPPDATA, or the folder can't be made.
-Result<Places> find_places();
+Result<Paths> find_paths();
 
 // The whole file; code ERROR_FILE_NOT_FOUND when it isn't there. At most 1 MiB.
 Result<std::string> read_file(const std::string& path);
