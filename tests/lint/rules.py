@@ -327,7 +327,7 @@ def test_names(tree):
         parts = path.split("/")
         if not path.endswith("_test.cpp") or len(parts) != 4:
             continue
-        for match in re.finditer(r'\bTEST_CASE(?:_FIXTURE)?\(\s*(?:\w+,\s*)?"([^"]*)', tree.text(path)):
+        for match in re.finditer(r'\bTEST_CASE(?:_FIXTURE|_TEMPLATE)?\(\s*(?:\w+,\s*)?"([^"]*)', tree.text(path)):
             line = tree.text(path).count("\n", 0, match.start()) + 1
             named = re.match(r"([a-z0-9_]+)/([a-z0-9_]+): \S", match[1])
             if not named or named[1] != parts[2]:
@@ -336,6 +336,24 @@ def test_names(tree):
             source = f"host-shim/{named[2]}." if named[1] == "host_shim" else f"agent/{named[1]}/{named[2]}."
             if not any(f.startswith(source) for f in tree.files):
                 problems.append(f"{path}:{line}: there is no {source}*")
+    return problems
+
+
+COUNTED_TURNS = r"\bfor \([^;()]*;[^;()]*<\s*\d[\d']*;[^;()]*\)\s*\{?\s*(?:[\w()]+(?:\.|->))*turn\(\);"
+
+
+def fixtures(tree):
+    """Unit tests let a loop come to rest instead of counting its turns, and their directories go by themselves: tests/unit/support."""
+    problems = []
+    for path in tree.sources("tests/unit"):
+        if path.startswith("tests/unit/support/"):
+            continue
+        text = tree.text(path)
+        for pattern, way in ((COUNTED_TURNS, "counted turns: settle() or run_until() of support/loop_fixture.h"),
+                             (r"\bmkdtemp\(", "a directory by hand: support/temp_dir.h"),
+                             (r"\bstd::system\(", "a shell in a unit test")):
+            for match in re.finditer(pattern, text):
+                problems.append(f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {way}")
     return problems
 
 
@@ -390,4 +408,4 @@ def status_table(tree):
 
 
 RULES = (table_is_whole, layering, processes, comments, lifetimes, shim_layering, hidden_libraries, headers, formatting, text_files, names, test_names,
-         built, scripts, imports, status_table)
+         fixtures, built, scripts, imports, status_table)

@@ -213,10 +213,8 @@ TEST_CASE("control/control_server: wait=1 answers when the state is reached, or 
       rig.backend.service("dockerd").state = c.states[i];
       rig.backend.service("dockerd").reason = "because";
       rig.server->status_changed();
-      for (int turn = 0; turn < 5; ++turn) {
-        rig.loop.turn();
-        client.take_some();
-      }
+      rig.settle();
+      client.take_some();
       CHECK((client.status() != 0) == (i + 1 == c.states.size()));
     }
     CHECK(client.status() == c.status);
@@ -342,10 +340,8 @@ TEST_CASE("control/control_server: events tell the status now and after changes,
   rig.backend.now.engine.reason = "gone";
   rig.server->status_changed();
   REQUIRE(client.lines(1));
-  for (int i = 0; i < 10; ++i) {
-    rig.loop.turn();
-    client.take_some();
-  }
+  rig.settle();
+  client.take_some();
   CHECK(client.body == control_api::to_json(rig.backend.now) + "\n");
 }
 
