@@ -3,8 +3,8 @@
 // integrated.
 //
 //   helper in a distro ── share.sock ──▶ HelperListener ──▶ HelperSessions ──▶ mounts below
-//                                                               │              /mnt/distro
-//                                                               └ events, world() ──▶ the wiring
+//                                                             │                /mnt/distro
+//                                                             └ handler, path_context() ──▶ wiring
 //
 // The one sign of a stopped distro is its PID 1's end. Everything is found again after the agent's
 // death: descriptors in init's store, RUN/shares.json, and the mounts themselves.
@@ -22,10 +22,10 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "fd_store/store_client.h"
-#include "handover/distro_report.h"
 #include "io/loop.h"
 #include "paths/identity.h"
 #include "paths/path_mapper.h"
+#include "shares/distro_status.h"
 
 namespace causeway::shares {
 
@@ -41,26 +41,6 @@ struct Options {
   // A share whose `detaching` isn't done by then is detached all the same. The owner stops
   // containers with a second of grace each, at once, and has a bound of its own below this.
   std::uint64_t detach_ms = 8000;
-};
-
-enum class DistroState {
-  attached,  // its share is there
-  waiting,   // asked for, or its helper is at it
-  refused,   // its helper said something that can't be; `reason`
-  disabled,  // by `causeway distro disable`
-  stopped,   // it isn't running, as far as we know
-};
-std::string_view name_of(DistroState state);
-
-struct DistroStatus {
-  std::string name;
-  bool enabled = true;
-  DistroState state = DistroState::stopped;
-  std::string reason;      // for people; may be empty
-  std::size_t mounts = 0;  // of its share
-  std::string socket;      // its docker.sock, as the distro names it; empty: none
-  bool helper = false;     // connected now
-  std::optional<handover::DistroReport> report;  // the helper's last word
 };
 
 struct Note {
@@ -80,7 +60,7 @@ class Shares {
  public:
   // None is called from within a call, but for `listener` and `changed` in start(). A callback may
   // call Shares, but not destroy it.
-  struct Events {
+  struct Handler {
     // A share is there, complete. Not called for those that start() finds again.
     std::function<void(const std::string& distro)> attached;
     // A distro has stopped or was disabled: `done` is to be called when no container uses the share
@@ -93,7 +73,7 @@ class Shares {
   };
 
   // `loop` and `store` outlive it.
-  Shares(io::Loop& loop, fd_store::StoreClient& store, Options options, Events events);
+  Shares(io::Loop& loop, fd_store::StoreClient& store, Options options, Handler handler);
   ~Shares();
   Shares(const Shares&) = delete;
   Shares& operator=(const Shares&) = delete;
@@ -103,7 +83,7 @@ class Shares {
   void start();
 
   // What the path map depends on. The reference stays good; the content changes between events.
-  const paths::World& world() const;
+  const paths::PathContext& path_context() const;
 
   std::vector<DistroStatus> distros() const;
   std::vector<Note> notes() const;
@@ -140,8 +120,8 @@ class Shares {
   Status disable(std::string_view distro);
 
  private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace causeway::shares

@@ -1,0 +1,88 @@
+#include "shares/distro_requests.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "support/loop_fixture.h"
+
+using namespace causeway;
+using shares::DistroRequests;
+using Strings = std::vector<std::string>;
+
+namespace {
+
+constexpr std::uint64_t kLongMs = 60'000;
+
+struct Rig : test::LoopFixture {
+  Rig() {
+    requests.subscribe([this](const std::string& distro) { told.push_back(distro); });
+  }
+  void wait(const std::string& distro, bool there, std::uint64_t timeout_ms = kLongMs) {
+    requests.wait(distro, there, timeout_ms,
+                  [this, distro](bool came) { ended.push_back(distro + (came ? "+" : "-")); });
+  }
+  void ends(const Strings& expected) {
+    CHECK(until([&] { return ended == expected; }));
+    CHECK(ended == expected);
+  }
+
+  Strings told;
+  Strings ended;
+  DistroRequests requests{loop};
+};
+
+}  // namespace
+
+TEST_CASE("shares/distro_requests: who waits is told when it comes, and asks for it no more") {
+  Rig rig;
+  rig.requests.request("Ubuntu");
+  rig.wait("Ubuntu", false);
+  rig.wait("Debian", false);
+  CHECK(rig.told.empty());
+  CHECK(rig.requests.wanted() == Strings{"Ubuntu"});
+  rig.requests.attached("Ubuntu");
+  CHECK(rig.ended.empty());
+  rig.ends({"Ubuntu+"});
+  CHECK(rig.told == Strings{"Ubuntu"});
+  CHECK(rig.requests.wanted().empty());
+}
+
+TEST_CASE("shares/distro_requests: a distro that can't be started ends the wait with the reason") {
+  Rig rig;
+  CHECK_FALSE(rig.requests.not_started("Ubuntu", "nobody asked"));
+  CHECK(rig.requests.why_not_started("Ubuntu").empty());
+  rig.requests.request("Ubuntu");
+  rig.wait("Ubuntu", false);
+  CHECK(rig.requests.not_started("Ubuntu", "it is not installed"));
+  rig.ends({"Ubuntu-"});
+  CHECK(rig.requests.why_not_started("Ubuntu") == "it is not installed");
+  rig.requests.request("Ubuntu");
+  CHECK(rig.requests.why_not_started("Ubuntu").empty());
+  CHECK(rig.requests.is_wanted("Ubuntu"));
+  rig.requests.withdraw("Ubuntu");
+  CHECK_FALSE(rig.requests.is_wanted("Ubuntu"));
+}
+
+TEST_CASE("shares/distro_requests: what is there needs no wait, and no wait is for ever") {
+  Rig rig;
+  rig.wait("Ubuntu", true);
+  CHECK(rig.ended.empty());
+  rig.ends({"Ubuntu+"});
+  rig.wait("Debian", false, 1);
+  rig.ends({"Ubuntu+", "Debian-"});
+}
+
+TEST_CASE("shares/distro_requests: nobody is called after its end") {
+  io::Loop loop;
+  bool called = false;
+  {
+    DistroRequests requests(loop);
+    requests.subscribe([&](const std::string&) { called = true; });
+    requests.request("Ubuntu");
+    requests.wait("Ubuntu", true, kLongMs, [&](bool) { called = true; });
+  }
+  test::settle(loop);
+  CHECK_FALSE(called);
+}
