@@ -4,7 +4,7 @@
 //
 //   loop_.defer(lifetime_.guard([this] { deliver(); }));
 //
-// The owner declares it last, so that it ends first: nothing guarded runs while other members go.
+// Members that may call back as they go are declared before it, so that it ends first.
 #pragma once
 
 #include <concepts>

@@ -349,7 +349,7 @@ def test_names(tree):
         folder = "/".join(parts[2:-1])
         # What stands beside the tree to be copied, tests/unit/MODULE/example, mirrors nothing.
         example = parts[3] == "example" and len(parts) == 5
-        for match in re.finditer(r'\bTEST_CASE(?:_FIXTURE)?\(\s*(?:\w+,\s*)?"([^"]*)', tree.text(path)):
+        for match in re.finditer(r'\bTEST_CASE(?:_FIXTURE|_TEMPLATE)?\(\s*(?:\w+,\s*)?"([^"]*)', tree.text(path)):
             line = tree.text(path).count("\n", 0, match.start()) + 1
             if example and match[1].startswith(f"{folder}: "):
                 continue
@@ -360,6 +360,24 @@ def test_names(tree):
             mirrored = "/".join(["host-shim", *parts[3:-1]]) if parts[2] == "host_shim" else f"agent/{folder}"
             if not any(f.startswith(f"{mirrored}/{named[2]}.") for f in tree.files):
                 problems.append(f"{path}:{line}: there is no {mirrored}/{named[2]}.*")
+    return problems
+
+
+COUNTED_TURNS = r"\bfor \([^;()]*;[^;()]*<\s*\d[\d']*;[^;()]*\)\s*\{?\s*(?:[\w()]+(?:\.|->))*turn\(\);"
+
+
+def fixtures(tree):
+    """Unit tests let a loop come to rest instead of counting its turns, and their directories go by themselves: tests/unit/support."""
+    problems = []
+    for path in tree.sources("tests/unit"):
+        if path.startswith("tests/unit/support/"):
+            continue
+        text = tree.text(path)
+        for pattern, way in ((COUNTED_TURNS, "counted turns: settle() or run_until() of support/loop_fixture.h"),
+                             (r"\bmkdtemp\(", "a directory by hand: support/temp_dir.h"),
+                             (r"\bstd::system\(", "a shell in a unit test")):
+            for match in re.finditer(pattern, text):
+                problems.append(f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {way}")
     return problems
 
 
@@ -414,4 +432,4 @@ def status_table(tree):
 
 
 RULES = (table_is_whole, layering, processes, comments, lifetimes, hidden_libraries, headers, formatting, text_files, names, test_names,
-         built, scripts, imports, status_table)
+         fixtures, built, scripts, imports, status_table)

@@ -3,15 +3,15 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 
-#include <array>
 #include <filesystem>
+
+#include "support/temp_dir.h"
 
 using namespace causeway;
 namespace fs = std::filesystem;
 
 TEST_CASE("attach/engine_start: which version runs") {
-  std::array<char, 40> name{"/tmp/causeway-versions-XXXXXX"};
-  const fs::path folder = ::mkdtemp(name.data());
+  const test::TempDir folder;
   const std::string versions = folder / "versions";
   const auto current = [&] {
     auto got = attach::current_version(versions);
@@ -33,5 +33,4 @@ TEST_CASE("attach/engine_start: which version runs") {
   fs::remove(versions + "/current");
   fs::create_directory_symlink("2.0", versions + "/current");
   CHECK(current().find("there is no such version") != std::string::npos);
-  fs::remove_all(folder);
 }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <string>
 
 #include "base/descriptor_limit.h"
@@ -16,22 +15,11 @@
 #include "base/scope_exit.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 
-namespace {
-
-// A directory of the test's own, removed with the files that the test names.
-struct Scratch {
-  Scratch() {
-    std::array<char, 32> name{"/tmp/causeway-base-XXXXXX"};
-    path = mkdtemp(name.data());
-  }
-  ~Scratch() { std::system(("rm -rf " + path).c_str()); }  // NOLINT: a path made above
-  std::string path;
-};
-
-}  // namespace
+using test::TempDir;
 
 TEST_CASE("base/result: context grows from the inside out") {
   Status failed = Error{"open x: No such file or directory", ENOENT};
@@ -69,7 +57,7 @@ TEST_CASE("base/text: numbers for people") {
 }
 
 TEST_CASE("base/file: write_atomic replaces, keeps the mode, and leaves nothing beside the file") {
-  const Scratch scratch;
+  const TempDir scratch;
   const std::string path = scratch.path + "/f";
   REQUIRE(file::write_atomic(path, "one", 0600).ok());
   REQUIRE(file::write_atomic(path, "two", 0600).ok());
@@ -87,7 +75,7 @@ TEST_CASE("base/file: an unwritable place is an error that names it, and the old
 }
 
 TEST_CASE("base/file: read is bounded and refuses what is not a file") {
-  const Scratch scratch;
+  const TempDir scratch;
   const std::string path = scratch.path + "/f";
   REQUIRE(file::write_atomic(path, std::string(100, 'x')).ok());
   CHECK(file::read(path, 100).ok());
@@ -96,7 +84,7 @@ TEST_CASE("base/file: read is bounded and refuses what is not a file") {
 }
 
 TEST_CASE("base/file: make_directories is idempotent and says when a file is in the way") {
-  const Scratch scratch;
+  const TempDir scratch;
   CHECK(file::make_directories(scratch.path + "/a/b/c").ok());
   CHECK(file::make_directories(scratch.path + "/a/b/c").ok());
   REQUIRE(file::write_atomic(scratch.path + "/f", "").ok());

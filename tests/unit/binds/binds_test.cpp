@@ -2,10 +2,10 @@
 
 #include <optional>
 
-#include "../containers/scripted_engine.h"
-#include "../support/settle.h"
 #include "binds/bind_check.h"
 #include "binds/source_mapper.h"
+#include "support/loop_fixture.h"
+#include "support/scripted_engine.h"
 
 using namespace causeway;
 using binds::Mapped;
@@ -171,7 +171,7 @@ TEST_CASE("binds/distros: all are asked for, or none when one can't come") {
   binds::await_distros(distros, {"Debian", "Fedora"}, 1000, done);
   CHECK(distros.requested == std::vector<std::string>{"Debian", "Fedora"});
   CHECK_FALSE(got);
-  while (!got) loop.turn();
+  REQUIRE(test::run_until(loop, [&] { return got.has_value(); }));
   CHECK(got->obstacle.empty());
   CHECK(got->missing == std::set<std::string>{"Debian", "Fedora"});
   CHECK_FALSE(binds::is_attached(distros, "Debian"));

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "samples.h"
+#include "support/machine_samples.h"
 
 using namespace causeway;
 using namespace causeway::cgroups;

@@ -5,23 +5,15 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 
 #include "base/file.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::cgroups;
+using test::TempDir;
 
 namespace {
-
-struct Scratch {
-  Scratch() {
-    std::array<char, 32> name{"/tmp/causeway-boot-XXXXXX"};
-    path = mkdtemp(name.data());
-  }
-  ~Scratch() { std::system(("rm -rf " + path).c_str()); }  // NOLINT: a path made above
-  std::string path;
-};
 
 Step make(Step::Kind kind, std::string target, std::string source = "", std::string data = "",
           bool required = true) {
@@ -37,7 +29,7 @@ Step make(Step::Kind kind, std::string target, std::string source = "", std::str
 }  // namespace
 
 TEST_CASE("cgroups/step: directories, links, writes and copies") {
-  const Scratch scratch;
+  const TempDir scratch;
   const std::string& at = scratch.path;
   REQUIRE(file::write_atomic(at + "/cpus", "0-1\n").ok());
   REQUIRE(file::write_atomic(at + "/copy", "").ok());
@@ -63,7 +55,7 @@ TEST_CASE("cgroups/step: directories, links, writes and copies") {
 }
 
 TEST_CASE("cgroups/step: a required failure ends it, an optional one is told") {
-  const Scratch scratch;
+  const TempDir scratch;
   const std::string missing = scratch.path + "/missing";
   std::string told;
   const auto done = carry_out(
@@ -81,7 +73,7 @@ TEST_CASE("cgroups/step: a required failure ends it, an optional one is told") {
 }
 
 TEST_CASE("cgroups/step: groups are removed depth first, what holds files stays") {
-  const Scratch scratch;
+  const TempDir scratch;
   const std::string& at = scratch.path;
   REQUIRE(file::make_directories(at + "/g/a/b").ok());
   REQUIRE(file::make_directories(at + "/g/busy").ok());

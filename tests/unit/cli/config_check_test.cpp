@@ -4,22 +4,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 
 #include "base/file.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::cli;
 
 namespace {
 
-struct Directory {
-  Directory() {
-    REQUIRE(::mkdtemp(path.data()) != nullptr);
-    REQUIRE(file::make_directories(path + "/services.d").ok());
-  }
-  ~Directory() { std::filesystem::remove_all(path); }
+struct Directory : test::TempDir {
+  Directory() { REQUIRE(file::make_directories(path + "/services.d").ok()); }
   void write(const std::string& name, std::string_view text) {
     REQUIRE(file::write_atomic(path + "/" + name, text).ok());
   }
@@ -30,7 +25,6 @@ struct Directory {
     options.dockerd = path + "/no-dockerd";
     return check_config(options);
   }
-  std::string path = "/tmp/causeway-check-XXXXXX";
 };
 
 bool has(const std::vector<ConfigReport::Entry>& entries, const std::string& file,

@@ -1,10 +1,8 @@
 #include <doctest/doctest.h>
 
-#include <array>
-#include <cstdlib>
-
 #include "base/file.h"
 #include "containers/container_records.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using containers::ContainerRecord;
@@ -21,18 +19,12 @@ constexpr const char* kConfig = R"({"ID":"c1","Name":"/web","HasBeenManuallyStop
   "/n":{"Source":"","Destination":"/n","Name":"net","Driver":"nfs","Type":"volume"}}})";
 constexpr const char* kHost = R"({"RestartPolicy":{"Name":"always","MaximumRetryCount":0}})";
 
-struct Root {
-  Root() {
-    std::array<char, 40> name{"/tmp/causeway-records-XXXXXX"};
-    path = mkdtemp(name.data());
-  }
-  ~Root() { std::system(("rm -rf " + path).c_str()); }  // NOLINT: a path made here
+struct Root : test::TempDir {
   void put(const std::string& file, const std::string& content) const {
     const std::string whole = path + "/" + file;
     REQUIRE(file::make_directories(whole.substr(0, whole.rfind('/'))).ok());
     REQUIRE(file::write_atomic(whole, content).ok());
   }
-  std::string path;
 };
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "scripted_engine.h"
+#include "support/scripted_engine.h"
 
 using namespace causeway;
 using containers::ShareGuard;

@@ -16,6 +16,8 @@
 #include "control/control_server.h"
 #include "http/parser.h"
 #include "io/endpoint.h"
+#include "support/loop_fixture.h"
+#include "support/temp_dir.h"
 
 namespace causeway::control {
 
@@ -67,35 +69,19 @@ class TestClient {
   http::Parser parser_{http::Kind::response};
 };
 
-class Rig {
+class Rig : public causeway::test::LoopFixture {
  public:
   explicit Rig(Limits limits = {}, uid_t allowed = ::geteuid()) {
-    std::string name = "/tmp/causeway-control-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    directory = name;
-    path = directory + "/control.sock";
     auto listening = io::listen_unix(path, 0600);
     REQUIRE(listening.ok());
     server =
         std::make_unique<ControlServer>(loop, *std::move(listening), api.calls, limits, allowed);
   }
-  ~Rig() {
-    server.reset();
-    ::unlink(path.c_str());
-    ::rmdir(directory.c_str());
-  }
+  ~Rig() { server.reset(); }
   TestClient connect() {
     auto fd = io::connect_unix(path);
     REQUIRE(fd.ok());
     return TestClient(*this, *std::move(fd));
-  }
-  template <typename F>
-  bool until(F done) {
-    for (int i = 0; i < 200'000; ++i) {
-      if (done()) return true;
-      loop.turn();
-    }
-    return done();
   }
 
   io::Loop loop;

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,6 +18,7 @@
 #include "control_client/agent_contact.h"
 #include "io/endpoint.h"
 #include "io/poll.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::control_client;
@@ -45,14 +45,8 @@ void add_calls(control::Api& api) {
   });
 }
 
-struct Directory {
-  Directory() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Directory() {
-    ::unlink(socket().c_str());
-    ::rmdir(path.c_str());
-  }
+struct Directory : test::TempDir {
   std::string socket() const { return path + "/control.sock"; }
-  std::string path = "/tmp/causeway-client-XXXXXX";
 };
 
 // A server in its thread, until destroyed.

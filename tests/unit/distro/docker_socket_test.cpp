@@ -2,11 +2,10 @@
 
 #include <sys/socket.h>
 
-#include "../support/settle.h"
 #include "distro/listening.h"
 #include "distro/undo.h"
 #include "io/endpoint.h"
-#include "io/timer.h"
+#include "support/loop_fixture.h"
 #include "tree.h"
 
 using namespace causeway;
@@ -29,11 +28,7 @@ struct Life {
            (item.reason.empty() ? "" : ": " + item.reason);
   }
   bool until(const std::string& expected) {
-    bool late = false;
-    io::Timer bound(loop);
-    bound.start(10'000, [&] { late = true; });
-    while (told() != expected && !late) loop.turn();
-    return !late;
+    return causeway::test::run_until(loop, [&] { return told() == expected; });
   }
 
   const Tree& tree;
@@ -93,7 +88,7 @@ TEST_CASE("distro/docker_socket: removed, it is bound anew at once") {
   CHECK(life.told() == "added");
   fs::remove(tree.path / "run/docker.sock");
   CHECK(life.until("added"));
-  for (int i = 0; i < 100 && life.socket.generation() < 2; ++i) life.loop.turn();
+  causeway::test::settle(life.loop);
   CHECK(life.socket.generation() == 2);
   CHECK(connects(tree));
   life.told();
@@ -112,7 +107,7 @@ TEST_CASE("distro/docker_socket: a new directory in place of /run is seen when a
   CHECK(connects(tree));
   // And the new one is watched.
   fs::remove(tree.path / "run/docker.sock");
-  for (int i = 0; i < 100 && life.socket.generation() < 3; ++i) life.loop.turn();
+  causeway::test::settle(life.loop);
   CHECK(life.socket.generation() == 3);
 }
 

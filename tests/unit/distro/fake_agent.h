@@ -9,21 +9,18 @@
 #include <string>
 #include <vector>
 
-#include "../support/settle.h"
 #include "handover/channel.h"
 #include "handover/share_socket.h"
 #include "io/listener.h"
 #include "io/loop.h"
-#include "io/timer.h"
+#include "support/loop_fixture.h"
 #include "tree.h"
 
 namespace causeway::distro::test {
 
 class FakeAgent {
  public:
-  explicit FakeAgent(io::Loop& loop) : loop_(loop), bound_(loop) {
-    fs::permissions(wsl.path, fs::perms(01777));
-  }
+  explicit FakeAgent(io::Loop& loop) : loop_(loop) { fs::permissions(wsl.path, fs::perms(01777)); }
 
   // Makes the rendezvous directory and the socket there.
   void listen() {
@@ -52,12 +49,9 @@ class FakeAgent {
     channel->send({std::move(body), std::move(fd)});
   }
 
-  bool until(const std::function<bool()>& done) {
-    bool late = false;
-    bound_.start(10'000, [&] { late = true; });
-    while (!done() && !late) loop_.turn();
-    bound_.stop();
-    return !late;
+  template <typename Done>
+  bool until(Done done) {
+    return causeway::test::run_until(loop_, done);
   }
   void settle() { causeway::test::settle(loop_); }
   // The first message of that type that wasn't taken yet; waits for it.
@@ -93,7 +87,6 @@ class FakeAgent {
 
  private:
   io::Loop& loop_;
-  io::Timer bound_;
   std::unique_ptr<io::Listener> listener_;
 };
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "../support/settle.h"
+#include "support/loop_fixture.h"
 #include "tree.h"
 
 using namespace causeway;

@@ -8,6 +8,7 @@
 #include "io/endpoint.h"
 #include "mounts/mount_calls.h"
 #include "own_mounts.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::distro;
@@ -166,8 +167,8 @@ TEST_CASE("distro/integrated_distro: new and vanished mounts are told, and paths
   rig.start();
   rig.welcome();
   // Not in the tree: that may lie below /dev, of which nothing is shared.
-  std::string point = "/tmp/causeway-point-XXXXXX";
-  REQUIRE(::mkdtemp(point.data()) != nullptr);
+  const causeway::test::TempDir outside;
+  const std::string& point = outside.path;
   REQUIRE(::mount("data", point.c_str(), "tmpfs", 0, nullptr) == 0);
   const auto mount =
       rig.agent.take<handover::Mount>([&](const handover::Mount& m) { return m.point == point; });
@@ -179,7 +180,6 @@ TEST_CASE("distro/integrated_distro: new and vanished mounts are told, and paths
   REQUIRE(::umount2(point.c_str(), MNT_DETACH) == 0);
   rig.agent.take<handover::Unmounted>(
       [&](const handover::Unmounted& m) { return m.point == point; });
-  fs::remove(point);
 
   fs::create_symlink("/nowhere", rig.tree.path / "etc/lost");
   rig.agent.send(handover::Resolve{7, {"/var/run/x", "/etc/lost/x"}});

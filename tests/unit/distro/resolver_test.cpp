@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "io/timer.h"
+#include "support/loop_fixture.h"
 
 using namespace causeway;
 using namespace causeway::distro;
@@ -56,11 +56,7 @@ struct Rig {
       });
 
   bool until(std::size_t count) {
-    bool late = false;
-    io::Timer bound(loop);
-    bound.start(10'000, [&] { late = true; });
-    while (answers.size() < count && !late) loop.turn();
-    return !late;
+    return causeway::test::run_until(loop, [&] { return answers.size() >= count; });
   }
 };
 
@@ -107,6 +103,6 @@ TEST_CASE("distro/resolver: threads that hang outlive it and touch nothing") {
   rig.resolver.reset();
   rig.gate->release();
   rig.gate->until_waiting(0);
-  rig.loop.turn();
+  causeway::test::settle(rig.loop);
   CHECK(rig.answers.empty());
 }

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,6 +15,7 @@
 #include "distro/account.h"
 #include "distro/manifest.h"
 #include "distro/root_files.h"
+#include "support/temp_dir.h"
 
 namespace causeway::distro::test {
 
@@ -28,7 +28,8 @@ inline bool is_root(const char* what) {
 }
 
 struct Tree {
-  Tree() : path(make()), files(open(path)) {
+  Tree() : files(open(path)) {
+    fs::permissions(path, fs::perms(0755));
     for (const char* directory : {"etc", "usr/local/bin", "home/me", "run", "var/lib"})
       fs::create_directories(path / directory);
     fs::create_symlink("../run", path / "var/run");
@@ -43,7 +44,6 @@ struct Tree {
       REQUIRE(::chown((path / "etc/gshadow").c_str(), 0, 42) == 0);
     }
   }
-  ~Tree() { fs::remove_all(path); }
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
@@ -94,18 +94,12 @@ struct Tree {
   }
   std::optional<Account> me() const { return Account{"me", 1000, 1000, "/home/me"}; }
 
-  fs::path path;
+  // In memory where that can be: an fsync costs nothing there.
+  const causeway::test::TempDir directory{::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"};
+  const fs::path path = fs::canonical(directory.path);
   RootFiles files;
 
  private:
-  static fs::path make() {
-    // In memory where that can be: an fsync costs nothing there.
-    const bool memory = ::access("/dev/shm", W_OK) == 0;
-    std::string name = std::string(memory ? "/dev/shm" : "/tmp") + "/causeway-distro-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    fs::permissions(name, fs::perms(0755));
-    return fs::canonical(name);
-  }
   static RootFiles open(const fs::path& path) {
     auto files = RootFiles::open(path);
     if (!files) FAIL(files.error().message);

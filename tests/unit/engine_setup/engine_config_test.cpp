@@ -7,8 +7,6 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <string>
@@ -16,6 +14,7 @@
 #include "base/file.h"
 #include "engine_setup/engine_config_cases.h"
 #include "engine_setup/engine_config_command.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::engine_setup;
@@ -47,8 +46,6 @@ EngineConfigInput input(std::optional<std::string> user, std::optional<std::stri
 // The command in directories of its own, with a stand-in for dockerd.
 struct Command {
   Command() {
-    std::array<char, 32> name{"/tmp/causeway-config-XXXXXX"};
-    root = ::mkdtemp(name.data());
     options.run = root + "/run";
     options.data = root + "/data";
     options.etc = root + "/etc";
@@ -58,7 +55,6 @@ struct Command {
     // As dockerd 20.10: knows no --validate.
     dockerd("echo 'unknown flag: --validate'; exit 125");
   }
-  ~Command() { (void)!std::system(("rm -rf " + root).c_str()); }  // NOLINT: a path made above
 
   void dockerd(const std::string& script) const {
     REQUIRE(file::write_atomic(options.dockerd, "#!/bin/sh\n" + script + "\n", 0755).ok());
@@ -78,7 +74,8 @@ struct Command {
   }
   std::string messages() const { return state()["messages"].dump(); }
 
-  std::string root;
+  test::TempDir directory;
+  const std::string& root = directory.path;
   EngineConfigOptions options;
   Result<EngineSettings> settings = EngineSettings{};
 };

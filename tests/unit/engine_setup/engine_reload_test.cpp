@@ -11,11 +11,11 @@
 #include <string>
 #include <thread>
 
-#include "../containers/scripted_engine.h"
 #include "base/file.h"
 #include "io/poll.h"
 #include "io/signal.h"
 #include "process/pidfd.h"
+#include "support/scripted_engine.h"
 
 using namespace causeway;
 

@@ -6,8 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <array>
-#include <cstdlib>
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::fd_store;
@@ -27,9 +26,8 @@ TEST_CASE("fd_store/sockets: a group's number") {
 }
 
 TEST_CASE("fd_store/sockets: binds anew over a leftover, with the mode, and not over a file") {
-  std::array<char, 32> name{"/tmp/causeway-boot-XXXXXX"};
-  const std::string directory = mkdtemp(name.data());
-  const std::string path = directory + "/a.sock";
+  const causeway::test::TempDir directory;
+  const std::string path = directory / "a.sock";
   const gid_t group = getgid();
   if (geteuid() == 0) {
     for (int life = 0; life < 2; ++life) {
@@ -47,11 +45,8 @@ TEST_CASE("fd_store/sockets: binds anew over a leftover, with the mode, and not 
       CHECK(connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
     }
   }
-  const UniqueFd file(open((directory + "/file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-  CHECK_FALSE(bind_socket(directory + "/file", 0600, group).ok());
-  CHECK_FALSE(bind_socket(directory + "/none/a.sock", 0600, group).ok());
+  const UniqueFd file(open((directory / "file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  CHECK_FALSE(bind_socket(directory / "file", 0600, group).ok());
+  CHECK_FALSE(bind_socket(directory / "none/a.sock", 0600, group).ok());
   CHECK_FALSE(bind_socket("/tmp/" + std::string(200, 'x'), 0600, group).ok());
-  unlink(path.c_str());
-  unlink((directory + "/file").c_str());
-  rmdir(directory.c_str());
 }

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "../support/settle.h"
 #include "io/loop.h"
+#include "support/loop_fixture.h"
 
 using namespace causeway;
 using namespace causeway::handover;
@@ -53,7 +53,7 @@ struct End {
 };
 
 // A channel whose other end the test holds as a bare socket.
-struct Bare {
+struct Bare : causeway::test::LoopFixture {
   Bare() : pair(socket_pair()), end(loop, std::move(pair[0])), peer(std::move(pair[1])) {}
 
   void send(std::string_view text, const std::vector<int>& fds = {}) const {
@@ -83,9 +83,7 @@ struct Bare {
     if (n < 0) return errno == EAGAIN ? "nothing" : std::strerror(errno);
     return n == 0 ? "end" : text.substr(0, static_cast<std::size_t>(n));
   }
-  void settle() { causeway::test::settle(loop); }
 
-  io::Loop loop;
   std::array<UniqueFd, 2> pair;
   End end;
   UniqueFd peer;

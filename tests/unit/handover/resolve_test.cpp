@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::handover;
@@ -22,9 +22,6 @@ namespace {
 // A root of its own, in which links mean what they mean in a distro.
 struct Root {
   Root() {
-    std::string name = "/tmp/causeway-resolve-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = fs::canonical(name);
     fs::create_directories(path / "home/me/project");
     fs::create_directories(path / "data/deep");
     std::ofstream(path / "etc-file") << "x";
@@ -41,12 +38,12 @@ struct Root {
     fd.reset(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     REQUIRE(fd);
   }
-  ~Root() { fs::remove_all(path); }
   void link(const std::string& target, const std::string& name) const {
     fs::create_symlink(target, path / name);
   }
 
-  fs::path path;
+  test::TempDir directory;
+  const fs::path path = fs::canonical(directory.path);
   UniqueFd fd;
 };
 
@@ -140,9 +137,8 @@ TEST_CASE("handover/resolve: the process's own root works, and one that was remo
   const UniqueFd own(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   CHECK(resolved(own.get(), "/proc") == "/proc");
   CHECK(resolved(own.get(), "/no-such/file") == "/no-such/file");
-  std::string name = "/tmp/causeway-resolve-XXXXXX";
-  REQUIRE(::mkdtemp(name.data()) != nullptr);
-  const UniqueFd gone(::open(name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  REQUIRE(::rmdir(name.c_str()) == 0);
+  const test::TempDir directory;
+  const UniqueFd gone(::open(directory.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(::rmdir(directory.path.c_str()) == 0);
   CHECK(resolved(gone.get(), "/x").starts_with("error: "));
 }

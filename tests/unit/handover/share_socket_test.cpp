@@ -6,10 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::handover;
@@ -19,13 +20,10 @@ namespace {
 
 struct Folder {
   Folder() {
-    std::string name = "/tmp/causeway-directory-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
     fs::permissions(path, fs::perms::all | fs::perms::sticky_bit);  // as <wsl> is
   }
-  ~Folder() { fs::remove_all(path); }
-  fs::path path;
+  test::TempDir directory;
+  const fs::path path = directory.path;
 };
 
 template <typename T>

@@ -6,7 +6,8 @@
 #include <memory>
 #include <optional>
 
-#include "../containers/scripted_engine.h"
+#include "support/loop_fixture.h"
+#include "support/scripted_engine.h"
 
 using namespace causeway;
 using http_client::HttpClient;
@@ -35,7 +36,7 @@ TEST_CASE("http_client/http_client: no engine is an error, told later") {
   std::string error;
   client.call("GET", "/x", 1000, [&](const auto& reply) { error = reply.error().message; });
   CHECK(error.empty());
-  loop.turn();
+  test::settle(loop);
   CHECK(error.find("GET /x") != std::string::npos);
   CHECK(error.find("/nowhere/engine.sock") != std::string::npos);
 }

@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <string>
 
 #include "base/unique_fd.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::init;
@@ -20,14 +20,11 @@ namespace {
 // A FIFO as the supervisor makes them: one descriptor that reads and writes.
 struct Fifo {
   explicit Fifo(int flags = O_RDWR) {
-    std::array<char, 32> name{"/tmp/causeway-boot-XXXXXX"};
-    const std::string directory = mkdtemp(name.data());
-    const std::string path = directory + "/fifo";
+    const causeway::test::TempDir directory;
+    const std::string path = directory / "fifo";
     REQUIRE(mkfifo(path.c_str(), 0600) == 0);
     writer.reset(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
     stored.reset(open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK));
-    unlink(path.c_str());
-    rmdir(directory.c_str());
     REQUIRE(fcntl(writer.get(), F_SETPIPE_SZ, 65536) == 65536);
   }
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "../cgroups/samples.h"
+#include "support/machine_samples.h"
 
 using namespace causeway;
 using namespace causeway::init;

@@ -1,38 +1,28 @@
-// The cases of splice_test.cpp for a Relay, and what only streams without a descriptor can do.
+// What only streams without a descriptor can do; what a Relay shares with a Splice is in
+// relay_and_splice_test.cpp.
 #include "io/relay.h"
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "../support/settle.h"
-#include "io/stream.h"
+#include "relay_fixture.h"
 
 using namespace causeway;
 using io::ByteStream;
-using io::Loop;
 using io::Relay;
 using io::Stream;
+using io::test::drain;
+using io::test::offer;
+using io::test::pair_of_sockets;
+using io::test::pattern;
 
 namespace {
-
-std::pair<UniqueFd, UniqueFd> pair_of_sockets() {
-  std::array<int, 2> ends{};
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-std::string pattern(std::size_t size) {
-  std::string bytes(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>((i * 31 + i / 253) & 0xff);
-  return bytes;
-}
 
 // A stream without a descriptor: the test is its carrier and its peer.
 class Scripted final : public ByteStream {
@@ -65,54 +55,8 @@ class Scripted final : public ByteStream {
   std::vector<std::string>& log_;
 };
 
-// A relay between two peers that the test plays, `left` and `right`.
-struct Fixture {
-  Loop loop;
-  UniqueFd left;
-  UniqueFd right;
-  int ended = 0;
-  std::unique_ptr<Relay> relay;
-
-  explicit Fixture(std::string_view to_left = {}, std::string_view to_right = {}) {
-    auto [a, a_end] = pair_of_sockets();
-    auto [b, b_end] = pair_of_sockets();
-    left = std::move(a);
-    right = std::move(b);
-    auto first = std::make_unique<Stream>(loop, std::move(a_end), nullptr);
-    auto second = std::make_unique<Stream>(loop, std::move(b_end), nullptr);
-    first->write(to_left);
-    second->write(to_right);
-    relay = std::make_unique<Relay>(loop, std::move(first), std::move(second), [this] { end(); });
-  }
-
-  // As an owner does it: what has ended goes, outside of its own callback.
-  void end() {
-    ++ended;
-    loop.defer([this] { relay.reset(); });
-  }
-  void settle() { causeway::test::settle(loop); }
-  std::string drain(int fd, bool* eof = nullptr) {
-    std::string got;
-    std::array<char, 65536> buffer{};
-    for (;;) {
-      const ssize_t n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
-      if (n > 0) {
-        got.append(buffer.data(), static_cast<std::size_t>(n));
-        continue;
-      }
-      if (eof != nullptr) *eof = n == 0;
-      return got;
-    }
-  }
-  void send(int fd, std::string_view bytes) {
-    REQUIRE(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-            static_cast<ssize_t>(bytes.size()));
-  }
-};
-
-// The same with a stream without a descriptor on the left.
-struct MixedFixture {
-  Loop loop;
+// A relay between a stream without a descriptor on the left, and a peer on the right.
+struct MixedFixture : causeway::test::LoopFixture {
   std::vector<std::string> log;
   Scripted* left = nullptr;
   UniqueFd right;
@@ -132,177 +76,16 @@ struct MixedFixture {
           relay.reset();
         });
   }
-  void settle() { causeway::test::settle(loop); }
   // What has arrived on the right; *eof: behind it, FIN or a close.
   std::string at_right(bool* eof = nullptr) {
     settle();
-    std::string got(1 << 22, '\0');
-    std::size_t size = 0;
-    for (;;) {
-      const ssize_t n = ::recv(right.get(), got.data() + size, got.size() - size, MSG_DONTWAIT);
-      if (n <= 0) {
-        if (eof != nullptr) *eof = n == 0;
-        got.resize(size);
-        return got;
-      }
-      size += static_cast<std::size_t>(n);
-    }
+    return drain(right.get(), eof);
   }
 };
 
 }  // namespace
 
-TEST_CASE("io/relay: bytes pass both ways, those already queued first") {
-  Fixture f("to left, ", "to right, ");
-  f.send(f.left.get(), "from left");
-  f.send(f.right.get(), "from right");
-  f.settle();
-  CHECK(f.drain(f.left.get()) == "to left, from right");
-  CHECK(f.drain(f.right.get()) == "to right, from left");
-  CHECK(f.ended == 0);
-}
-
-TEST_CASE("io/relay: half-close passes, the other way goes on, both end it") {
-  for (const bool left_first : {true, false}) {
-    CAPTURE(left_first);
-    Fixture f;
-    const int first = left_first ? f.left.get() : f.right.get();
-    const int second = left_first ? f.right.get() : f.left.get();
-    f.send(first, "last");
-    ::shutdown(first, SHUT_WR);
-    f.settle();
-    bool eof = false;
-    CHECK(f.drain(second, &eof) == "last");
-    CHECK(eof);
-    CHECK(f.ended == 0);
-    f.send(second, "answer");
-    f.settle();
-    CHECK(f.drain(first, &eof) == "answer");
-    CHECK_FALSE(eof);
-    ::shutdown(second, SHUT_WR);
-    f.settle();
-    CHECK(f.drain(first, &eof).empty());
-    CHECK(eof);
-    CHECK(f.ended == 1);
-  }
-}
-
-TEST_CASE("io/relay: slow readers lose nothing, and it ends only when all was sent") {
-  const std::string data = pattern(2 << 20);
-  Fixture f;
-  std::array<int, 2> fds = {f.left.get(), f.right.get()};
-  std::array<std::size_t, 2> sent{};
-  std::array<std::string, 2> got;
-  std::array<bool, 2> eof{};
-  for (int round = 0; round < 10000 && (f.ended == 0 || !eof[0] || !eof[1]); ++round) {
-    for (std::size_t i = 0; i < 2; ++i) {
-      if (sent[i] < data.size()) {
-        const ssize_t n = ::send(fds[i], data.data() + sent[i], data.size() - sent[i],
-                                 MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n > 0) sent[i] += static_cast<std::size_t>(n);
-        if (sent[i] == data.size()) ::shutdown(fds[i], SHUT_WR);
-      }
-    }
-    f.settle();
-    if (f.ended == 1) {
-      CHECK(sent[0] == data.size());
-      CHECK(sent[1] == data.size());
-    }
-    for (std::size_t i = 0; i < 2; ++i) {
-      std::array<char, 30000> buffer{};
-      const ssize_t n = ::recv(fds[i], buffer.data(), buffer.size(), MSG_DONTWAIT);
-      if (n > 0) got[i].append(buffer.data(), static_cast<std::size_t>(n));
-      if (n == 0) eof[i] = true;
-    }
-  }
-  CHECK(f.ended == 1);
-  CHECK(got[0] == data);
-  CHECK(got[1] == data);
-}
-
-TEST_CASE("io/relay: a peer that closes wholly ends it, though the other side is silent") {
-  for (const bool left_goes : {true, false}) {
-    for (const char* last : {"", "bye"}) {
-      CAPTURE(left_goes);
-      CAPTURE(last);
-      Fixture f;
-      UniqueFd& goes = left_goes ? f.left : f.right;
-      UniqueFd& stays = left_goes ? f.right : f.left;
-      f.send(goes.get(), last);
-      goes.reset();
-      f.settle();
-      CHECK(f.ended == 1);
-      bool eof = false;
-      CHECK(f.drain(stays.get(), &eof) == last);
-      CHECK(eof);
-    }
-  }
-}
-
-TEST_CASE("io/relay: first half-close, then gone") {
-  Fixture f;
-  ::shutdown(f.left.get(), SHUT_WR);
-  f.settle();
-  CHECK(f.ended == 0);
-  f.left.reset();
-  f.settle();
-  CHECK(f.ended == 1);
-}
-
-TEST_CASE("io/relay: reset by peer (closed with unread bytes) ends it, its last bytes arrive") {
-  Fixture f;
-  f.send(f.right.get(), "never read");
-  f.settle();
-  f.send(f.left.get(), "last words");
-  f.left.reset();
-  f.settle();
-  CHECK(f.ended == 1);
-  CHECK(f.drain(f.right.get()) == "last words");
-}
-
-TEST_CASE("io/relay: a peer that is gone while bytes for it are queued ends it") {
-  Fixture f;
-  const std::string data = pattern(1 << 20);
-  std::size_t sent = 0;
-  for (int i = 0; i < 100; ++i) {
-    const ssize_t n = ::send(f.right.get(), data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n > 0) sent += static_cast<std::size_t>(n);
-    f.settle();
-  }
-  CHECK(sent > 0);
-  CHECK(sent < std::size_t{4} << 20);  // back-pressure: two socket buffers and the limit
-  f.left.reset();
-  f.settle();
-  CHECK(f.ended == 1);
-}
-
-TEST_CASE("io/relay: a reader that only stops reading does not stop the other direction") {
-  Fixture f;
-  ::shutdown(f.left.get(), SHUT_RD);
-  f.send(f.right.get(), "x");
-  f.settle();
-  f.send(f.left.get(), "still here");
-  f.settle();
-  CHECK(f.drain(f.right.get()) == "still here");
-  CHECK(f.ended == 0);
-  ::shutdown(f.left.get(), SHUT_WR);
-  f.settle();
-  CHECK(f.ended == 1);
-}
-
-TEST_CASE("io/relay: destroyed inside its callback, and with bytes in flight") {
-  Fixture f;
-  const std::string data = pattern(1 << 20);
-  for (int i = 0; i < 100; ++i) {
-    ::send(f.right.get(), data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    f.settle();
-  }
-  f.relay.reset();
-  CHECK(f.ended == 0);
-  bool eof = false;
-  CHECK_FALSE(f.drain(f.left.get(), &eof).empty());
-  CHECK(eof);
-
+TEST_CASE("io/relay: its streams are gone when its callback has destroyed it") {
   MixedFixture m;
   m.left->handler().on_eof();
   m.right.reset();
@@ -330,8 +113,7 @@ TEST_CASE("io/relay: a stream without a descriptor is resumed, and paused by a s
   // And the other way: what the left's carrier doesn't take holds the right back.
   std::size_t taken = 0;
   for (int i = 0; i < 100; ++i) {
-    const ssize_t n = ::send(m.right.get(), piece.data(), piece.size(), MSG_DONTWAIT);
-    if (n > 0) taken += static_cast<std::size_t>(n);
+    taken += offer(m.right.get(), piece);
     m.settle();
   }
   CHECK(m.left->queued() >= Relay::kLimit);

@@ -10,13 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "../support/settle.h"
 #include "io/endpoint.h"
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/path_watch.h"
 #include "io/stream.h"
 #include "io/timer.h"
+#include "support/loop_fixture.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::io;
@@ -42,8 +43,7 @@ struct Recorder : Stream::Handler {
   void on_write_error(const Error& error) override { write_error = error.message; }
 };
 
-struct Pair {
-  Loop loop;
+struct Pair : test::LoopFixture {
   Recorder seen;
   UniqueFd peer;
   std::unique_ptr<Stream> stream;
@@ -57,15 +57,6 @@ struct Pair {
   void send(std::string_view bytes) {
     REQUIRE(::send(peer.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(bytes.size()));
-  }
-  // Turns until `done`, with a bound that only a defect reaches.
-  template <typename F>
-  bool until(F done) {
-    for (int i = 0; i < 100000; ++i) {
-      if (done()) return true;
-      loop.turn();
-    }
-    return done();
   }
   std::string receive(std::size_t limit = 1 << 20) {
     std::string out(limit, '\0');
@@ -86,7 +77,7 @@ TEST_CASE("io/stream: bytes, then EOF, once each; writing goes on after the peer
   CHECK(p.seen.data == "hello");
   p.stream->write("answer");
   CHECK(p.receive() == "answer");
-  causeway::test::settle(p.loop);
+  p.settle();
   CHECK(p.seen.eofs == 1);
 }
 
@@ -97,7 +88,7 @@ TEST_CASE("io/stream: two reasons to pause do not cancel each other") {
   p.stream->pause(Stream::ahead);
   p.send("x");
   p.stream->resume(Stream::backlog);
-  causeway::test::settle(p.loop);
+  p.settle();
   CHECK(p.seen.data.empty());
   p.stream->resume(Stream::ahead);
   CHECK(p.until([&] { return p.seen.data == "x"; }));
@@ -149,7 +140,7 @@ TEST_CASE("io/stream: a half-close is no hang-up, a later close is, and neither 
   p.stream->watch_hangup(true);
   p.stream->pause(Stream::ahead);
   ::shutdown(p.peer.get(), SHUT_WR);
-  causeway::test::settle(p.loop);
+  p.settle();
   CHECK(p.seen.read_error.empty());
   p.stream->resume(Stream::ahead);
   CHECK(p.until([&] { return p.seen.eofs == 1; }));
@@ -165,7 +156,7 @@ TEST_CASE(
   p.send("last words");
   p.stream->write("never read");  // unread data at the peer's close makes it a reset
   p.peer.reset();
-  causeway::test::settle(p.loop);
+  p.settle();
   CHECK(p.seen.data.empty());
   p.stream->resume(Stream::backlog);
   CHECK(p.until([&] { return p.seen.eofs == 1 || !p.seen.read_error.empty(); }));
@@ -231,9 +222,8 @@ TEST_CASE("io/loop: deferred tasks run in order, and one deferred by a task runs
 }
 
 TEST_CASE("io/listener: accepts, pauses, and is destroyed by its callback") {
-  std::array<char, 32> name{"/tmp/causeway-io-XXXXXX"};
-  const std::string directory = ::mkdtemp(name.data());
-  const std::string path = directory + "/s";
+  const test::TempDir directory;
+  const std::string path = directory / "s";
   Loop loop;
   auto listening = listen_unix(path, 0600);
   REQUIRE(listening.ok());
@@ -249,16 +239,14 @@ TEST_CASE("io/listener: accepts, pauses, and is destroyed by its callback") {
   listener->pause();
   const auto first = connect_unix(path);
   REQUIRE(first.ok());
-  causeway::test::settle(loop);
+  test::settle(loop);
   CHECK(accepted == 0);
   listener->resume();
   const auto second = connect_unix(path);
   REQUIRE(second.ok());
-  for (int i = 0; i < 100 && listener; ++i) loop.turn();
+  test::settle(loop);
   CHECK(accepted == 2);
   CHECK_FALSE(connect_unix(path).ok());
-  ::unlink(path.c_str());
-  ::rmdir(directory.c_str());
 }
 
 TEST_CASE("io/endpoint: a path that is too long or missing is an error that names it") {
@@ -267,32 +255,27 @@ TEST_CASE("io/endpoint: a path that is too long or missing is an error that name
 }
 
 TEST_CASE("io/path_watch: sees a file come in a directory that did not exist yet") {
-  std::array<char, 32> name{"/tmp/causeway-io-XXXXXX"};
-  const std::string directory = ::mkdtemp(name.data());
-  const std::string path = directory + "/sub/file";
+  const test::TempDir directory;
+  const std::string path = directory / "sub/file";
   Loop loop;
   bool there = false;
   auto watch = PathWatch::start(loop, path, [&] { there = ::access(path.c_str(), F_OK) == 0; });
   REQUIRE(watch.ok());
-  REQUIRE(::mkdir((directory + "/sub").c_str(), 0700) == 0);
-  causeway::test::settle(loop);
+  REQUIRE(::mkdir((directory / "sub").c_str(), 0700) == 0);
+  test::settle(loop);
   CHECK_FALSE(there);
   const UniqueFd file(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-  for (int i = 0; i < 1000 && !there; ++i) loop.turn();
+  test::settle(loop);
   CHECK(there);
   CHECK_FALSE(PathWatch::start(loop, "relative", [] {}).ok());
-  ::unlink(path.c_str());
-  ::rmdir((directory + "/sub").c_str());
-  ::rmdir(directory.c_str());
 }
 
 TEST_CASE("io/listener: one whose socket has died says so once, and doesn't spin") {
-  std::string path = "/tmp/causeway-listener-XXXXXX";
-  REQUIRE(::mkdtemp(path.data()) != nullptr);
+  const test::TempDir directory;
   for (const bool told : {true, false}) {
     CAPTURE(told);
     Loop loop;
-    auto fd = listen_unix(path + "/sock", 0600);
+    auto fd = listen_unix(directory / "sock", 0600);
     REQUIRE(fd.ok());
     const int raw = fd->get();
     std::vector<std::string> died;
@@ -302,7 +285,7 @@ TEST_CASE("io/listener: one whose socket has died says so once, and doesn't spin
              : std::function<void(const Error&)>());
     loop.turn();
     ::shutdown(raw, SHUT_RDWR);
-    causeway::test::settle(loop);
+    test::settle(loop);
     CHECK(died.size() == (told ? 1U : 0U));
     // A loop that spins returns from each turn at once; this one waits for its timer.
     Timer timer(loop);
@@ -311,6 +294,4 @@ TEST_CASE("io/listener: one whose socket has died says so once, and doesn't spin
     loop.run();
     CHECK(std::clock() - before < CLOCKS_PER_SEC / 100);
   }
-  ::unlink((path + "/sock").c_str());
-  ::rmdir(path.c_str());
 }

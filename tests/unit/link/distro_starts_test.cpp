@@ -85,6 +85,6 @@ TEST_CASE("link/distro_starts: no answer in time") {
   windows.greet();
   test.starts.ask("Ubuntu");
   windows.settle();
-  CHECK(test.rig.wait_until([&] { return !test.refusals.empty(); }));
+  CHECK(test.rig.until([&] { return !test.refusals.empty(); }));
   CHECK(test.refusals == std::vector<std::string>{"Ubuntu: Windows gave no answer"});
 }

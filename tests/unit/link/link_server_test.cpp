@@ -86,7 +86,7 @@ TEST_CASE("link/link_server: a listener that dies is made again") {
   for (int i = 1; i <= 3; ++i) {
     ::shutdown(rig.listening, SHUT_RDWR);  // accept gives EINVAL from now on
     rig.settle();
-    CHECK(rig.wait_until([&] { return rig.listens == i + 1; }));
+    CHECK(rig.until([&] { return rig.listens == i + 1; }));
     rig.settle();
     REQUIRE(rig.server->listeners().front().listening());
     Windows windows = rig.connect();
@@ -103,14 +103,14 @@ TEST_CASE(
   rig.broken = "bind: no such device";
   ::shutdown(rig.listening, SHUT_RDWR);
   const auto start = rig.loop.now_ms();
-  CHECK(rig.wait_until([&] { return rig.loop.now_ms() > start + 300; }));
+  CHECK(rig.until([&] { return rig.loop.now_ms() > start + 300; }));
   const auto& listener = rig.server->listeners().front();
   CHECK(!listener.listening());
   CHECK(listener.reason() == "bind: no such device");
   CHECK(rig.changed > 0);
   CHECK(rig.listens < 14);  // 2, 4, 8 … 64 ms apart
   rig.broken.clear();
-  CHECK(rig.wait_until([&] { return listener.listening(); }));
+  CHECK(rig.until([&] { return listener.listening(); }));
   CHECK(listener.reason().empty());
 }
 
@@ -137,12 +137,12 @@ TEST_CASE("link/endpoints: where vsock makes sense") {
 
 TEST_CASE("link/endpoints: link.sock is taken once, TCP listens on loopback only") {
   Rig rig;
-  auto bound = io::listen_unix(rig.directory + "/x.sock", 0600);
+  auto bound = io::listen_unix(rig.directory / "x.sock", 0600);
   REQUIRE(bound.ok());
   const Endpoint given = unix_endpoint("/run/link.sock", *std::move(bound));
   CHECK(given.listen().ok());
   CHECK(!given.listen().ok());
-  ::unlink((rig.directory + "/x.sock").c_str());
+  ::unlink((rig.directory / "x.sock").c_str());
   std::array<int, 2> ends{};
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
   CHECK(given.admit(ends[0]).ok() == (::getuid() == 0));

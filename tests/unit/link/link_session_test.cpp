@@ -68,7 +68,7 @@ TEST_CASE("link/link_session: half a hello, then silence") {
   Windows windows = rig.connect();
   windows.send("CAUSEWAY");
   std::string got;
-  CHECK(rig.wait_until([&] {
+  CHECK(rig.until([&] {
     got += windows.take();
     return windows.eof;
   }));
@@ -85,7 +85,7 @@ TEST_CASE(
   Windows other = rig.connect();
   other.send("CAUSE");
   // The other one's time is over: the holder's would be, too.
-  CHECK(rig.wait_until([&] {
+  CHECK(rig.until([&] {
     other.take();
     return other.eof;
   }));
@@ -332,11 +332,11 @@ TEST_CASE(
   CHECK(windows.pongs == std::vector<std::uint32_t>{42});
   // One that answers stays.
   const auto start = rig.loop.now_ms();
-  CHECK(rig.wait_until([&] {
+  CHECK(rig.until([&] {
     windows.settle();
     return rig.loop.now_ms() > start + 20 * 3 * LinkSession::kSilentTicks;
   }));
   CHECK(rig.server->status().sessions == 1);
   // One that doesn't is gone, however long its socket stays.
-  CHECK(rig.wait_until([&] { return rig.server->status().sessions == 0; }));
+  CHECK(rig.until([&] { return rig.server->status().sessions == 0; }));
 }

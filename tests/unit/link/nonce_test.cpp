@@ -4,20 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "base/file.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 
 namespace {
 
-struct Run {
-  Run() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Run() {
-    ::unlink((path + "/link.nonce").c_str());
-    ::rmdir(path.c_str());
-  }
+struct Run : test::TempDir {
   std::string nonce(bool fresh = false) const {
     auto out = link::life_nonce(path, fresh);
     REQUIRE(out.ok());
@@ -25,7 +19,6 @@ struct Run {
     CHECK(out->find_first_not_of("0123456789abcdef") == std::string::npos);
     return *out;
   }
-  std::string path = "/tmp/causeway-nonce-XXXXXX";
 };
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <deque>
 #include <map>
@@ -15,11 +14,11 @@
 #include <string>
 #include <vector>
 
-#include "../support/settle.h"
 #include "io/endpoint.h"
 #include "io/loop.h"
-#include "io/timer.h"
 #include "link/link_server.h"
+#include "support/loop_fixture.h"
+#include "support/temp_dir.h"
 
 namespace causeway::link::test {
 
@@ -119,12 +118,10 @@ class Windows : public wire::Yamux::Handler {
   UniqueFd fd_;
 };
 
-class Rig {
+class Rig : public causeway::test::LoopFixture {
  public:
   // Packets keep their borders: so the test sees what one send was.
   explicit Rig(LinkServer::Options options = {}) {
-    REQUIRE(::mkdtemp(directory.data()) != nullptr);
-    path = directory + "/link.sock";
     options.session.nonce = kAgents;
     LinkServer::Events events;
     events.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream> stream) {
@@ -179,20 +176,9 @@ class Rig {
     REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
     return Windows(*this, std::move(fd));
   }
-  void settle() { causeway::test::settle(loop); }
-  // Lets time pass until `done`; bounded.
-  template <typename Done>
-  bool wait_until(Done done) {
-    io::Timer tick(loop);
-    for (int i = 0; i < 2000 && !done(); ++i) {
-      tick.start(2, [this] { loop.stop(); });
-      loop.run();
-    }
-    return done();
-  }
 
-  std::string directory = "/tmp/causeway-link-XXXXXX";
-  std::string path;
+  const causeway::test::TempDir directory;
+  const std::string path = directory / "link.sock";
   bool refuse = false;
   bool watch = true;
   bool start = true;
@@ -202,7 +188,6 @@ class Rig {
   int listening = -1;
   int connected = 0;
   int changed = 0;
-  io::Loop loop;
   std::deque<Served> served;  // their streams end with the server, and they stay
   std::unique_ptr<LinkServer> server;
 };

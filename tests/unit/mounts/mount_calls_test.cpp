@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "sandbox.h"
+#include "support/sandbox.h"
 
 using namespace causeway;
 using namespace causeway::mounts;

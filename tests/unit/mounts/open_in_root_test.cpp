@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using mounts::Lookup;
@@ -20,9 +21,6 @@ namespace {
 // outside/secret, and a root beside it with links of each kind.
 struct Tree {
   Tree() {
-    std::string name = "/tmp/causeway-open-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
     fs::create_directories(path / "outside");
     fs::create_directories(path / "root/dir");
     std::ofstream(path / "outside/secret") << "no";
@@ -33,9 +31,6 @@ struct Tree {
     fs::create_symlink("loop", path / "root/loop");
     root = UniqueFd(::open((path / "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   }
-  ~Tree() { fs::remove_all(path); }
-  Tree(const Tree&) = delete;
-  Tree& operator=(const Tree&) = delete;
 
   // 0: it is the file in the root; -1: it is another one; else why it can't be opened.
   int code(const std::string& name, Lookup lookup) const {
@@ -48,7 +43,8 @@ struct Tree {
     return opened.st_dev == wanted.st_dev && opened.st_ino == wanted.st_ino ? 0 : -1;
   }
 
-  fs::path path;
+  test::TempDir directory;
+  const fs::path path = directory.path;
   UniqueFd root;
 };
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "../cgroups/samples.h"
+#include "support/machine_samples.h"
 
 namespace samples {
 

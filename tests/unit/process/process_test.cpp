@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,20 +18,13 @@
 #include "process/pidfd.h"
 #include "process/reaper.h"
 #include "process/run_once.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::process;
+using test::TempDir;
 
 namespace {
-
-struct Scratch {
-  Scratch() {
-    std::array<char, 32> name{"/tmp/causeway-process-XXXXXX"};
-    path = ::mkdtemp(name.data());
-  }
-  ~Scratch() { (void)!std::system(("rm -rf " + path).c_str()); }  // NOLINT: a path made above
-  std::string path;
-};
 
 // Starts `spec`, runs the loop until its end.
 struct Ended {
@@ -147,7 +139,7 @@ TEST_CASE("process/child_exec: a missing program is reported with step and errno
 }
 
 TEST_CASE("process/child_exec: a step that fails ends the child before its exec") {
-  const Scratch scratch;
+  const TempDir scratch;
   ChildSpec spec = shell("touch " + scratch.path + "/ran");
   spec.output_path = scratch.path + "/missing/fifo";
   const auto ended = run_to_end(spec);
@@ -168,7 +160,7 @@ TEST_CASE("process/child_exec: a setting or limit that fails is a note, and the 
 }
 
 TEST_CASE("process/child_exec: the child is set up as the contract says") {
-  const Scratch scratch;
+  const TempDir scratch;
   const std::string fifo = scratch.path + "/fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   const UniqueFd reader(::open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
@@ -206,7 +198,7 @@ TEST_CASE("process/child_exec: the child is set up as the contract says") {
 }
 
 TEST_CASE("process/child_exec: a failed exec takes its pid file back") {
-  const Scratch scratch;
+  const TempDir scratch;
   ChildSpec spec;
   spec.argv = {"/nowhere/dockerd"};
   spec.pid_file = scratch.path + "/dockerd.pid";
@@ -217,7 +209,7 @@ TEST_CASE("process/child_exec: a failed exec takes its pid file back") {
 TEST_CASE("process/child_exec: a child of a killed parent is dead or recorded") {
   // The parent starts a child that reports itself, then kills itself: the child must be recorded,
   // for it outlives.
-  const Scratch scratch;
+  const TempDir scratch;
   std::array<int, 2> ends{};
   REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
   const pid_t parent = ::fork();
@@ -286,7 +278,7 @@ TEST_CASE("process/reaper: a forgotten child is reaped, other people's children 
 }
 
 TEST_CASE("process/control_group: a process is moved by a helper, and failures are told") {
-  const Scratch scratch;
+  const TempDir scratch;
   const std::string group = scratch.path + "/group";
   REQUIRE(file::make_directories(group).ok());
   REQUIRE(file::write_atomic(group + "/cgroup.procs", "").ok());  // stands in for the kernel's
@@ -333,7 +325,7 @@ TEST_CASE("process/run_once: output is bounded to its end") {
 }
 
 TEST_CASE("process/run_once: at the deadline the whole session is killed") {
-  const Scratch scratch;
+  const TempDir scratch;
   const std::string fifo = scratch.path + "/held";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   const UniqueFd reader(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));

@@ -16,11 +16,11 @@
 #include <utility>
 #include <vector>
 
-#include "../support/settle.h"
 #include "io/endpoint.h"
 #include "io/loop.h"
-#include "io/timer.h"
 #include "proxy/proxy_server.h"
+#include "support/loop_fixture.h"
+#include "support/temp_dir.h"
 
 namespace causeway::proxy::test {
 
@@ -78,36 +78,20 @@ struct FileSizeLimit {
   void (*handler)(int) = SIG_DFL;
 };
 
-struct Fixture {
+struct Fixture : causeway::test::LoopFixture {
   explicit Fixture(Limits limits = {}, bool ready = true, const paths::Identity& identity = {},
                    PathService* paths = nullptr)
-      : gate(directory() + "/engine.sock"), server(loop, gate, std::move(limits), paths) {
+      : gate(path + "/engine.sock"), server(loop, gate, std::move(limits), paths) {
     start_engine();
     auto listening = io::listen_unix(path + "/proxy.sock", 0600);
     REQUIRE(listening.ok());
     server.listen(std::move(*listening), identity);
     if (ready) gate.set(EngineGate::State::ready, "");
   }
-  ~Fixture() { std::system(("rm -rf " + path).c_str()); }  // NOLINT: a path made here
-
-  const std::string& directory() {
-    std::array<char, 32> name{"/tmp/causeway-proxy-XXXXXX"};
-    return path = mkdtemp(name.data());
-  }
   void start_engine() {
     auto listening = io::listen_unix(path + "/engine.sock", 0600);
     REQUIRE(listening.ok());
     engine = std::move(*listening);
-  }
-  void settle() { causeway::test::settle(loop); }
-  // Lets time pass until `done`, for the limits in milliseconds that a test sets; bounded.
-  template <typename Done>
-  void wait_until(Done done) {
-    io::Timer tick(loop);
-    for (int i = 0; i < 1000 && !done(); ++i) {
-      tick.start(2, [this] { loop.stop(); });
-      loop.run();
-    }
   }
 
   Peer client() {
@@ -130,8 +114,8 @@ struct Fixture {
     return peer.take();
   }
 
-  std::string path;
-  io::Loop loop;
+  const causeway::test::TempDir directory;
+  const std::string& path = directory.path;
   EngineGate gate;
   ProxyServer server;
   UniqueFd engine;

@@ -180,10 +180,10 @@ TEST_CASE("proxy/session: a body with paths that stalls: 408, a mapping has no l
   Peer asking = f.client();
   asking.send(create(kBody));
   stalled.send(create(kBody).substr(0, 150));
-  f.wait_until([&] { return stalled.receive(), stalled.eof; });
+  CHECK(f.until([&] { return stalled.receive(), stalled.eof; }));
   CHECK(parse(stalled.take()).status == 408);
   Peer idle = f.client();
-  f.wait_until([&] { return idle.receive(), idle.eof; });
+  CHECK(f.until([&] { return idle.receive(), idle.eof; }));
   m.paths.answer();
   Peer engine = f.accept();
   CHECK(f.at(engine) == create(kMappedBody));

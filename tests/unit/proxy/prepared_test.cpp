@@ -8,6 +8,7 @@
 #include "proxy/changed_head.h"
 #include "proxy/collected_body.h"
 #include "proxy/prepared_request.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::proxy;
@@ -24,9 +25,7 @@ http::Parser parsed(http::Kind kind, const std::string& head) {
   return parser;
 }
 
-struct TemporaryDirectory {
-  TemporaryDirectory() { path = mkdtemp(name.data()); }
-  ~TemporaryDirectory() { std::system(("rm -rf " + path).c_str()); }  // NOLINT: a path made here
+struct BodyDirectory : causeway::test::TempDir {
   std::size_t entries() const {
     std::size_t n = 0;
     DIR* const open = opendir(path.c_str());
@@ -34,9 +33,6 @@ struct TemporaryDirectory {
     closedir(open);
     return n - 2;  // "." and ".."
   }
-
-  std::array<char, 32> name{"/tmp/causeway-body-XXXXXX"};
-  std::string path;
 };
 
 std::string bytes_of(std::size_t size) {
@@ -103,7 +99,7 @@ TEST_CASE("proxy/changed_head: a response whose length isn't known") {
 }
 
 TEST_CASE("proxy/collected_body: the same bytes from memory and from a file, from any place") {
-  const TemporaryDirectory directory;
+  const BodyDirectory directory;
   const std::string bytes = bytes_of(3000);
   for (const std::size_t in_memory : {0, 1, 999, 1000, 2999, 3000, 100000}) {
     CAPTURE(in_memory);
@@ -131,7 +127,7 @@ TEST_CASE("proxy/collected_body: a directory that isn't there, a file that can't
   CHECK(status.error().message ==
         "make a temporary file in /nonexistent/causeway: No such file or directory");
 
-  const TemporaryDirectory directory;
+  const BodyDirectory directory;
   const FileSizeLimit limit(1000);
   CollectedBody full(10, directory.path);
   CHECK(full.append(std::string(1000, 'x')).ok());
@@ -142,7 +138,7 @@ TEST_CASE("proxy/collected_body: a directory that isn't there, a file that can't
 }
 
 TEST_CASE("proxy/prepared_request: ranges are replaced, all else is the client's") {
-  const TemporaryDirectory directory;
+  const BodyDirectory directory;
   const std::string text = "0123456789";
   struct Case {
     const char* name;
@@ -178,7 +174,7 @@ TEST_CASE("proxy/prepared_request: ranges are replaced, all else is the client's
 }
 
 TEST_CASE("proxy/prepared_request: a long body comes in pieces") {
-  const TemporaryDirectory directory;
+  const BodyDirectory directory;
   const std::string text = bytes_of(1'000'000);
   CollectedBody body(1000, directory.path);
   REQUIRE(body.append(text).ok());

@@ -458,7 +458,7 @@ TEST_CASE("proxy/session: the wait for an engine that nobody wakes is bounded") 
   f.gate.set(EngineGate::State::asleep, "idle for an hour");
   Peer client = f.client();
   client.send(kPing);
-  f.wait_until([&] { return client.receive(), !client.got.empty(); });
+  CHECK(f.until([&] { return client.receive(), !client.got.empty(); }));
   const Answer answer = parse(client.take());
   CHECK(answer.status == 503);
   CHECK(answer.message == "the Docker engine is asleep: idle for an hour");
@@ -511,21 +511,21 @@ TEST_CASE("proxy/session: time limits") {
   SUBCASE("a head that does not end: 408") {
     Peer client = f.client();
     client.send("GET / HT");
-    f.wait_until([&] { return client.receive(), client.eof; });
+    CHECK(f.until([&] { return client.receive(), client.eof; }));
     CHECK(parse(client.take()).status == 408);
     CHECK_FALSE(f.accept().open());
   }
   SUBCASE("a head in drips: 408, each byte does not prolong it") {
     Peer client = f.client();
     client.send("GET / HTTP/1.1\r\nHost: d\r\nX: ");
-    f.wait_until([&] { return client.send("x"), client.receive(), client.eof; });
+    CHECK(f.until([&] { return client.send("x"), client.receive(), client.eof; }));
     CHECK(parse(client.take()).status == 408);
   }
   SUBCASE("a body that stalls: 408, and the engine's side is cancelled") {
     Peer client = f.client();
     client.send("POST /x HTTP/1.1\r\nHost: d\r\nContent-Length: 9\r\n\r\nabc");
     Peer engine = f.accept();
-    f.wait_until([&] { return client.receive(), client.eof; });
+    CHECK(f.until([&] { return client.receive(), client.eof; }));
     CHECK(parse(client.take()).status == 408);
     f.at(engine);
     CHECK(engine.eof);
@@ -535,14 +535,14 @@ TEST_CASE("proxy/session: time limits") {
     client.send(kPing);
     Peer engine = f.accept();
     Peer idle = f.client();
-    f.wait_until([&] { return idle.receive(), idle.eof; });
+    CHECK(f.until([&] { return idle.receive(), idle.eof; }));
     engine.send(kPong);
     CHECK(f.at(client) == kPong);
     CHECK_FALSE(client.eof);
   }
   SUBCASE("an idle client is closed, without a word") {
     Peer client = f.client();
-    f.wait_until([&] { return client.receive(), client.eof; });
+    CHECK(f.until([&] { return client.receive(), client.eof; }));
     CHECK(client.eof);
     CHECK(client.got.empty());
   }
@@ -550,7 +550,7 @@ TEST_CASE("proxy/session: time limits") {
     f.gate.set(EngineGate::State::starting, "dockerd waits for containerd");
     Peer client = f.client();
     client.send(kPing);
-    f.wait_until([&] { return client.receive(), !client.got.empty(); });
+    CHECK(f.until([&] { return client.receive(), !client.got.empty(); }));
     const Answer answer = parse(client.take());
     CHECK(answer.status == 503);
     CHECK(answer.message == "the Docker engine is starting: dockerd waits for containerd");
@@ -560,7 +560,7 @@ TEST_CASE("proxy/session: time limits") {
     f.engine.reset();
     Peer client = f.client();
     client.send(kPing);
-    f.wait_until([&] { return client.receive(), !client.got.empty(); });
+    CHECK(f.until([&] { return client.receive(), !client.got.empty(); }));
     const Answer answer = parse(client.take());
     CHECK(answer.status == 503);
     CHECK(answer.message.find("engine.sock: Connection refused") != std::string::npos);
@@ -568,7 +568,7 @@ TEST_CASE("proxy/session: time limits") {
   SUBCASE("a refused client that does not close is let go") {
     Peer client = f.client();
     client.send("nonsense\r\n\r\n");
-    f.wait_until([&] { return f.server.counters().sessions == 0; });
+    CHECK(f.until([&] { return f.server.counters().sessions == 0; }));
     CHECK(f.server.counters().sessions == 0);
     CHECK(parse(client.take()).status == 400);
   }
@@ -597,7 +597,7 @@ TEST_CASE("proxy/session: ready but refusing, it is tried again without any news
   f.settle();
   f.start_engine();
   Peer engine;
-  f.wait_until([&] { return engine = f.accept(), engine.open(); });
+  CHECK(f.until([&] { return engine = f.accept(), engine.open(); }));
   REQUIRE(engine.open());
   CHECK(f.at(engine) == kPing);
 }

@@ -123,7 +123,7 @@ TEST_CASE("proxy/proxy_server: at the limit the longest idle client makes room")
   Peer third = f.client();
   third.send(kPing);
   Peer next;
-  f.wait_until([&] { return next = f.accept(), next.open(); });
+  CHECK(f.until([&] { return next = f.accept(), next.open(); }));
   CHECK(f.at(next) == kPing);
   f.at(idle);
   CHECK(idle.eof);
@@ -180,7 +180,7 @@ TEST_CASE("proxy/proxy_server: draining ends at its limit") {
   Peer engine = f.accept();
   bool drained = false;
   f.server.drain(10, [&] { drained = true; });
-  f.wait_until([&] { return drained; });
+  CHECK(f.until([&] { return drained; }));
   CHECK(drained);
   f.at(busy);
   CHECK(busy.eof);

@@ -2,7 +2,6 @@
 #include "settings/settings_file.h"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <string>
@@ -10,21 +9,16 @@
 
 #include "base/file.h"
 #include "settings/settings.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::settings;
 
 namespace {
 
-struct Folder {
-  Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Folder() {
-    ::unlink(file().c_str());
-    ::rmdir(path.c_str());
-  }
+struct Folder : test::TempDir {
   std::string file() const { return path + "/settings.json"; }
   void write(std::string_view content) const { REQUIRE(file::write_atomic(file(), content).ok()); }
-  std::string path = "/tmp/causeway-settings-XXXXXX";
 };
 
 // What a new capability brings: its settings, and how they are read.

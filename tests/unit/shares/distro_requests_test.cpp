@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "../mounts/sandbox.h"
+#include "support/loop_fixture.h"
 
 using namespace causeway;
 using shares::DistroRequests;
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kLongMs = 60'000;
 
-struct Rig {
+struct Rig : test::LoopFixture {
   Rig() {
     requests.subscribe([this](const std::string& distro) { told.push_back(distro); });
   }
@@ -23,12 +23,11 @@ struct Rig {
     requests.wait(distro, there, timeout_ms,
                   [this, distro](bool came) { ended.push_back(distro + (came ? "+" : "-")); });
   }
-  void until(const Strings& expected) {
-    CHECK(shares::testing::turn_until(loop, [&] { return ended == expected; }));
+  void ends(const Strings& expected) {
+    CHECK(until([&] { return ended == expected; }));
     CHECK(ended == expected);
   }
 
-  io::Loop loop;
   Strings told;
   Strings ended;
   DistroRequests requests{loop};
@@ -45,7 +44,7 @@ TEST_CASE("shares/distro_requests: who waits is told when it comes, and asks for
   CHECK(rig.requests.wanted() == Strings{"Ubuntu"});
   rig.requests.attached("Ubuntu");
   CHECK(rig.ended.empty());
-  rig.until({"Ubuntu+"});
+  rig.ends({"Ubuntu+"});
   CHECK(rig.told == Strings{"Ubuntu"});
   CHECK(rig.requests.wanted().empty());
 }
@@ -57,7 +56,7 @@ TEST_CASE("shares/distro_requests: a distro that can't be started ends the wait 
   rig.requests.request("Ubuntu");
   rig.wait("Ubuntu", false);
   CHECK(rig.requests.not_started("Ubuntu", "it is not installed"));
-  rig.until({"Ubuntu-"});
+  rig.ends({"Ubuntu-"});
   CHECK(rig.requests.why_not_started("Ubuntu") == "it is not installed");
   rig.requests.request("Ubuntu");
   CHECK(rig.requests.why_not_started("Ubuntu").empty());
@@ -70,9 +69,9 @@ TEST_CASE("shares/distro_requests: what is there needs no wait, and no wait is f
   Rig rig;
   rig.wait("Ubuntu", true);
   CHECK(rig.ended.empty());
-  rig.until({"Ubuntu+"});
+  rig.ends({"Ubuntu+"});
   rig.wait("Debian", false, 1);
-  rig.until({"Ubuntu+", "Debian-"});
+  rig.ends({"Ubuntu+", "Debian-"});
 }
 
 TEST_CASE("shares/distro_requests: nobody is called after its end") {
@@ -84,6 +83,6 @@ TEST_CASE("shares/distro_requests: nobody is called after its end") {
     requests.request("Ubuntu");
     requests.wait("Ubuntu", true, kLongMs, [&](bool) { called = true; });
   }
-  for (int i = 0; i < 3; ++i) loop.turn();
+  test::settle(loop);
   CHECK_FALSE(called);
 }

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "../mounts/sandbox.h"
-#include "../support/settle.h"
+#include "support/loop_fixture.h"
+#include "support/sandbox.h"
 
 using namespace causeway;
 using namespace causeway::shares;
@@ -12,7 +12,7 @@ using namespace causeway::shares::testing;
 namespace {
 
 // The agent's side of a connection, and a channel at the other end.
-struct Pair : HelperConnection::Handler {
+struct Pair : causeway::test::LoopFixture, HelperConnection::Handler {
   Pair() {
     std::array<int, 2> pair{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) == 0);
@@ -44,9 +44,7 @@ struct Pair : HelperConnection::Handler {
     hello.table.wsl = "/mnt/wsl";
     say(hello, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
   }
-  void turn() { causeway::test::settle(loop); }
 
-  io::Loop loop;
   int hellos = 0;
   std::string said;
   std::string closed;
@@ -79,7 +77,7 @@ TEST_CASE("shares/helper_connection: hello first, once, and only what a helper s
     pair.say(handover::Remove{});
     expected = "only an agent says";
   }
-  pair.turn();
+  pair.settle();
   if (expected.empty()) {
     CHECK(pair.closed.empty());
     CHECK(pair.hellos == 1);
@@ -95,7 +93,7 @@ TEST_CASE("shares/helper_connection: after a refusal nothing is listened to") {
   Pair pair;
   pair.session->refuse("because", true);
   pair.hello();
-  pair.turn();
+  pair.settle();
   CHECK(pair.hellos == 0);
   REQUIRE(pair.heard.size() == 1);
   CHECK(std::get<handover::Refused>(pair.heard[0].body) == handover::Refused{"because", true});
@@ -106,7 +104,7 @@ TEST_CASE("shares/helper_connection: answers belong to their question") {
   std::vector<std::string> answers;  // open questions are answered by the session's end
   Pair pair;
   pair.hello();
-  pair.turn();
+  pair.settle();
   const auto record = [&](const char* name) {
     return [&answers, name](Result<std::vector<handover::Resolution>> results) {
       answers.push_back(name + std::string(":") +
@@ -115,42 +113,42 @@ TEST_CASE("shares/helper_connection: answers belong to their question") {
   };
   pair.session->resolve({"/a", "/b"}, 60'000, record("first"));
   pair.session->resolve({"/c"}, 60'000, record("second"));
-  pair.turn();
+  pair.settle();
   REQUIRE(pair.heard.size() == 2);
   const auto first = std::get<handover::Resolve>(pair.heard[0].body).ticket;
   const auto second = std::get<handover::Resolve>(pair.heard[1].body).ticket;
   pair.say(handover::Resolved{second, {{"/c", ""}}});
   pair.say(handover::Resolved{999, {{"/z", ""}}});
   pair.say(handover::Resolved{first, {{"/a", ""}}});
-  pair.turn();
+  pair.settle();
   CHECK(answers == std::vector<std::string>{"second:1"});
   SUBCASE("the rest comes") {
     pair.say(handover::Resolved{first, {{"/b", ""}}});
-    pair.turn();
+    pair.settle();
     CHECK(answers.back() == "first:2");
   }
   SUBCASE("more than was asked comes") {
     pair.say(handover::Resolved{first, {{"/b", ""}, {"/b", ""}}});
-    pair.turn();
+    pair.settle();
     CHECK(answers.back() == "first:the helper answered more than was asked");
   }
   SUBCASE("the helper goes") {
     pair.helper.reset();
-    pair.turn();
+    pair.settle();
     CHECK(answers.back() == "first:the helper went away");
   }
   SUBCASE("time is over") {
     pair.session->resolve({"/d"}, 1, record("third"));
-    CHECK(turn_until(pair.loop, [&] { return answers.size() == 2; }));
+    CHECK(causeway::test::run_until(pair.loop, [&] { return answers.size() == 2; }));
     CHECK(answers.back() == "third:the helper did not answer in time");
     pair.say(handover::Resolved{first + 2, {{"/d", ""}}});
-    pair.turn();
+    pair.settle();
     CHECK(answers.size() == 2);
   }
   SUBCASE("nothing is asked") {
     pair.session->resolve({}, 60'000, record("none"));
     CHECK(answers.size() == 1);
-    pair.turn();
+    pair.settle();
     CHECK(answers.back() == "none:0");
   }
 }

@@ -2,9 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include "../mounts/sandbox.h"
-#include "../support/settle.h"
 #include "handover/share_socket.h"
+#include "support/loop_fixture.h"
+#include "support/sandbox.h"
 
 using namespace causeway;
 using namespace causeway::shares;
@@ -26,7 +26,7 @@ struct Server {
     if (!run) return false;
     const auto before = accepted;
     auto connected = handover::connect_in(run->get(), handover::kSocketName);
-    return connected && turn_until(loop, [&] { return accepted == before + 1; });
+    return connected && causeway::test::run_until(loop, [&] { return accepted == before + 1; });
   }
   std::string place(const std::string& path) const { return wsl + "/docker-desktop" + path; }
 
@@ -102,7 +102,7 @@ TEST_CASE("shares/helper_listener: what somebody else planted is refused, until 
   // The user takes it away: seen by an event.
   REQUIRE(::rename(where.c_str(), (rig.sandbox / "away").c_str()) != 0);  // another file system
   if (::unlink(where.c_str()) != 0) REQUIRE(::rmdir(where.c_str()) == 0);
-  REQUIRE(turn_until(rig.loop, [&] { return rig.server.problem().empty(); }));
+  REQUIRE(causeway::test::run_until(rig.loop, [&] { return rig.server.problem().empty(); }));
   CHECK(rig.changes == 2);
   CHECK(rig.connects());
 }
@@ -124,7 +124,7 @@ TEST_CASE("shares/helper_listener: what is taken away is made again" * needs_mou
     REQUIRE(::unlink(rig.place("/bin/causeway").c_str()) == 0);
     for (const char* path : {"/run", "/bin", ""}) REQUIRE(::rmdir(rig.place(path).c_str()) == 0);
   }
-  REQUIRE(turn_until(rig.loop, [&] {
+  REQUIRE(causeway::test::run_until(rig.loop, [&] {
     return content(rig.place("/bin/causeway")) == "#!/bin/sh\n" &&
            mode_of(rig.place("/run/share.sock")) == (S_IFSOCK | 0600);
   }));
@@ -170,17 +170,17 @@ TEST_CASE("shares/helper_listener: one agent serves the distros, the next one wa
   CHECK(accepted == 0);
   SUBCASE("the lock is taken away: still one of the two") {
     REQUIRE(::unlink(rig.place("/run/lock").c_str()) == 0);
-    REQUIRE(turn_until(rig.loop, [&] {
+    REQUIRE(causeway::test::run_until(rig.loop, [&] {
       return exists(rig.place("/run/lock")) &&
              rig.server.problem().empty() != second.problem().empty();
     }));
   }
   SUBCASE("the first one ends") {
     rig.end();
-    REQUIRE(turn_until(rig.loop, [&] { return second.problem().empty(); }));
+    REQUIRE(causeway::test::run_until(rig.loop, [&] { return second.problem().empty(); }));
     const auto run = handover::open_trusted(rig.wsl, {handover::kRendezvous, "run"});
     REQUIRE(handover::connect_in(run->get(), handover::kSocketName).ok());
-    CHECK(turn_until(rig.loop, [&] { return accepted == 1; }));
+    CHECK(causeway::test::run_until(rig.loop, [&] { return accepted == 1; }));
   }
   SUBCASE("the first one is killed before a child of it has become another program") {
     const pid_t child = ::fork();
@@ -194,10 +194,10 @@ TEST_CASE("shares/helper_listener: one agent serves the distros, the next one wa
     CHECK_FALSE(second.problem().empty());
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
-    REQUIRE(turn_until(rig.loop, [&] { return second.problem().empty(); }));
+    REQUIRE(causeway::test::run_until(rig.loop, [&] { return second.problem().empty(); }));
     const auto run = handover::open_trusted(rig.wsl, {handover::kRendezvous, "run"});
     REQUIRE(handover::connect_in(run->get(), handover::kSocketName).ok());
-    CHECK(turn_until(rig.loop, [&] { return accepted == 1; }));
+    CHECK(causeway::test::run_until(rig.loop, [&] { return accepted == 1; }));
   }
 }
 

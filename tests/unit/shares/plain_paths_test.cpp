@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "base/unique_fd.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 namespace fs = std::filesystem;
@@ -19,8 +19,6 @@ namespace {
 
 struct Tree {
   Tree() {
-    std::array<char, 40> name{"/tmp/causeway-plain-XXXXXX"};
-    path = mkdtemp(name.data());
     fs::create_directories(path / "home/me/a");
     fs::create_directories(path / "home/me/b");
     std::ofstream(path / "home/me/file") << "x";
@@ -32,11 +30,11 @@ struct Tree {
     REQUIRE(::statx(root.get(), "", AT_EMPTY_PATH, STATX_TYPE, &info) == 0);
     device = std::to_string(info.stx_dev_major) + ":" + std::to_string(info.stx_dev_minor);
   }
-  ~Tree() { fs::remove_all(path); }
   std::vector<bool> plain(const std::vector<std::string>& paths, const std::string& disk) const {
     return shares::find_plain(root.get(), disk, paths);
   }
-  fs::path path;
+  test::TempDir directory;
+  const fs::path path = directory.path;
   UniqueFd root;
   std::string device;
 };

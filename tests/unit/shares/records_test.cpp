@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 
-#include "../mounts/sandbox.h"
 #include "shares/drives.h"
 #include "shares/known_distros.h"
 #include "shares/share_record.h"
+#include "support/sandbox.h"
 
 using namespace causeway;
 using namespace causeway::shares;

@@ -10,14 +10,14 @@
 #include <variant>
 #include <vector>
 
-#include "../mounts/sandbox.h"
-#include "../support/settle.h"
 #include "fd_store/sockets.h"
 #include "handover/channel.h"
 #include "handover/share_socket.h"
 #include "mounts/placeholder.h"
 #include "shares/share_record.h"
 #include "shares/shares.h"
+#include "support/loop_fixture.h"
+#include "support/sandbox.h"
 
 namespace causeway::shares::testing {
 
@@ -91,7 +91,7 @@ class EmptyMnt {
   EmptyMnt& operator=(const EmptyMnt&) = delete;
 };
 
-struct Rig {
+struct Rig : causeway::test::LoopFixture {
   Rig() {
     make_tmpfs(wsl, "mode=1777");
     write_file(sandbox / "program", "the program");
@@ -135,9 +135,6 @@ struct Rig {
     detaching.clear();
     gone.clear();
   }
-  bool until(const std::function<bool()>& holds) { return turn_until(loop, holds); }
-  // For what must not happen: everything that is under way is done.
-  void settle() { causeway::test::settle(loop); }
 
   std::unique_ptr<Helper> connect() { return std::make_unique<Helper>(loop, wsl); }
   // A helper whose share is attached.
@@ -172,7 +169,6 @@ struct Rig {
   EmptyMnt mnt;
   std::string wsl = sandbox / "wsl";
   std::uint64_t detach_ms = 8000;
-  io::Loop loop;
   Store store;
   fd_store::StoreClient client;
   std::vector<std::string> attached;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "../mounts/sandbox.h"
+#include "support/sandbox.h"
 
 using namespace causeway;
 using namespace causeway::shares;

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "../containers/scripted_engine.h"
 #include "io/timer.h"
+#include "support/scripted_engine.h"
 
 using namespace causeway;
 using namespace causeway::supervise;

@@ -11,25 +11,20 @@
 #include <string>
 #include <vector>
 
-#include "../support/settle.h"
 #include "base/file.h"
 #include "io/loop.h"
+#include "support/loop_fixture.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::supervise;
 
 namespace {
 
-struct Scratch {
-  Scratch() {
-    std::array<char, 32> name{"/tmp/causeway-log-XXXXXX"};
-    path = ::mkdtemp(name.data());
-  }
-  ~Scratch() { (void)!std::system(("rm -rf " + path).c_str()); }  // NOLINT: a path made above
+struct Scratch : causeway::test::TempDir {
   ServiceLog::Places places() const {
     return {path + "/run/engine.fifo", path + "/run/engine.pending", path + "/data/engine.log"};
   }
-  std::string path;
 };
 
 // The daemon's end of the FIFO.
@@ -47,8 +42,6 @@ std::unique_ptr<ServiceLog> open_log(io::Loop& loop, const Scratch& scratch, Log
   REQUIRE_MESSAGE(log.ok(), (log.ok() ? "" : log.error().message));
   return std::move(*log);
 }
-
-void turns(io::Loop& loop) { causeway::test::settle(loop); }
 
 std::string content(const std::string& path) {
   auto read = file::read(path, 64 << 20);
@@ -127,12 +120,12 @@ TEST_CASE("supervise/service_log: what the daemon writes reaches file, memory an
   std::vector<std::string> followed;
   auto subscription = log->follow([&](std::string_view line) { followed.emplace_back(line); });
   daemon.say("one\ntw");
-  turns(loop);
+  causeway::test::settle(loop);
   CHECK(followed == std::vector<std::string>{"one"});
   CHECK(content(scratch.places().file) == "one\ntw");
   subscription.reset();
   daemon.say("o\n");
-  turns(loop);
+  causeway::test::settle(loop);
   CHECK(followed.size() == 1);
   CHECK(log->last(5) == std::vector<std::string>{"one", "two"});
   CHECK(content(scratch.places().file) == "one\ntwo\n");
@@ -159,12 +152,12 @@ TEST_CASE("supervise/service_log: the next agent goes on where the killed one wa
     auto log = open_log(loop, scratch);
     stored.reset(::fcntl(log->fifo(), F_DUPFD_CLOEXEC, 3));
     Writer(scratch.places().fifo).say("before\n");
-    turns(loop);
+    causeway::test::settle(loop);
   }
   Writer(scratch.places().fifo).say("without an agent\n");
   io::Loop loop;
   auto log = open_log(loop, scratch, {}, std::move(stored));
-  turns(loop);
+  causeway::test::settle(loop);
   CHECK(content(scratch.places().file) == "before\nwithout an agent\n");
   CHECK(log->last(9) == std::vector<std::string>{"before", "without an agent"});
 }
@@ -202,7 +195,7 @@ TEST_CASE("supervise/service_log: killed between writing and consuming: no loss,
     daemon.say(c.fifo);
     io::Loop loop;
     auto log = open_log(loop, scratch);
-    turns(loop);
+    causeway::test::settle(loop);
     CHECK(content(places.file) == c.expected);
   }
 }
@@ -220,14 +213,14 @@ TEST_CASE("supervise/service_log: a full disk costs the file's bytes only, until
   const auto subscription =
       log->follow([&](std::string_view line) { followed.emplace_back(line); });
   daemon.say("lost for the file\n");
-  turns(loop);
+  causeway::test::settle(loop);
   CHECK(log->error().find("engine.log") != std::string::npos);
   CHECK(log->unwritten_bytes() == 18);
   CHECK(log->last(1) == std::vector<std::string>{"lost for the file"});
   CHECK(followed.size() == 1);
   REQUIRE(::unlink(places.file.c_str()) == 0);
   daemon.say("kept\n");
-  turns(loop);
+  causeway::test::settle(loop);
   CHECK(log->error().empty());
   CHECK(log->unwritten_bytes() == 18);
   CHECK(content(places.file) ==
@@ -262,6 +255,6 @@ TEST_CASE("supervise/service_log: a follower may leave in its own callback") {
     subscription.reset();
   });
   Writer(scratch.places().fifo).say("a\nb\n");
-  turns(loop);
+  causeway::test::settle(loop);
   CHECK(calls == 1);
 }

@@ -3,11 +3,10 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdlib>
 #include <string>
 
 #include "base/file.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::supervise;
@@ -133,8 +132,8 @@ TEST_CASE("supervise/service_spec: errors name the JSON pointer") {
 }
 
 TEST_CASE("supervise/service_spec: a broken file is named and hinders no other") {
-  std::array<char, 32> name{"/tmp/causeway-spec-XXXXXX"};
-  const std::string directory = ::mkdtemp(name.data());
+  const test::TempDir own;
+  const std::string& directory = own.path;
   REQUIRE(file::write_atomic(directory + "/good.json", R"({"name":"good","argv":["/x"]})").ok());
   REQUIRE(
       file::write_atomic(directory + "/bad.json", R"({"name":"bad","argv":["/x"],"k":1})").ok());
@@ -142,7 +141,6 @@ TEST_CASE("supervise/service_spec: a broken file is named and hinders no other")
   REQUIRE(file::write_atomic(directory + "/notes.txt", "no service").ok());
   REQUIRE(file::write_atomic(directory + "/.hidden.json", "no service").ok());
   const auto files = load_services(directory, kPlaces);
-  (void)!std::system(("rm -rf " + directory).c_str());  // NOLINT: a path made above
   REQUIRE(files.ok());
   REQUIRE(files->services.size() == 1);
   CHECK(files->services[0].spec.name == "good");

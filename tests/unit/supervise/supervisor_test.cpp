@@ -6,17 +6,16 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "../support/settle.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "fd_store/store_client.h"
@@ -26,6 +25,8 @@
 #include "process/pidfd.h"
 #include "supervise/exit_reports.h"
 #include "supervise/state_file.h"
+#include "support/loop_fixture.h"
+#include "support/temp_dir.h"
 
 using namespace causeway;
 using namespace causeway::supervise;
@@ -39,15 +40,8 @@ const char* const kLives = R"("exec sleep 1000")";
 
 class World {
  public:
-  World() {
-    std::array<char, 32> name{"/tmp/causeway-sup-XXXXXX"};
-    root = ::mkdtemp(name.data());
-    REQUIRE(file::make_directories(root + "/etc/services.d").ok());
-  }
-  ~World() {
-    stop_all();
-    (void)!std::system(("rm -rf " + root).c_str());  // NOLINT: a path made above
-  }
+  World() { REQUIRE(file::make_directories(root + "/etc/services.d").ok()); }
+  ~World() { stop_all(); }
 
   // A shell script as a service, with more members of its file.
   void service(const std::string& name, const std::string& script,
@@ -111,7 +105,8 @@ class World {
   }
   std::string path(const std::string& name) const { return root + "/" + name; }
 
-  std::string root;
+  causeway::test::TempDir directory;
+  const std::string& root = directory.path;
   std::string history;
   io::Loop loop;
   fd_store::StoreClient store;
@@ -476,7 +471,7 @@ TEST_CASE("supervise/supervisor: lines are kept and followed") {
   World world;
   world.service("talks",
                 quoted("echo one; read x < " + world.path("go") + "; echo two; exec sleep 1000"));
-  REQUIRE(std::system(("mkfifo " + world.path("go")).c_str()) == 0);  // NOLINT: a path made above
+  REQUIRE(::mkfifo(world.path("go").c_str(), 0600) == 0);
   world.start();
   std::vector<std::string> followed;
   auto subscription = world.supervisor->follow("talks", [&](std::string_view line) {

@@ -16,11 +16,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -32,6 +30,7 @@
 #include "io/loop.h"
 #include "mounts/mount_calls.h"
 #include "paths/unix_path.h"
+#include "support/temp_dir.h"
 
 namespace causeway::shares::testing {
 
@@ -53,15 +52,9 @@ inline bool can_mount() {
 class Sandbox {
  public:
   Sandbox() {
-    std::array<char, 64> name{"/tmp/causeway-shares-XXXXXX"};
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    root_ = name.data();
     if (::mount("sandbox", root_.c_str(), "tmpfs", 0, "mode=755") != 0) std::abort();
   }
-  ~Sandbox() {
-    ::umount2(root_.c_str(), MNT_DETACH);
-    ::rmdir(root_.c_str());
-  }
+  ~Sandbox() { ::umount2(root_.c_str(), MNT_DETACH); }
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
 
@@ -73,7 +66,8 @@ class Sandbox {
   const std::string& root() const { return root_; }
 
  private:
-  std::string root_;
+  const causeway::test::TempDir directory_;
+  const std::string& root_ = directory_.path;
 };
 
 inline void make_tmpfs(const std::string& path, const char* options = "mode=755",
@@ -233,16 +227,5 @@ class Store {
   UniqueFd server_;
   std::thread thread_;
 };
-
-// Turns the loop until it holds; false after ten seconds.
-inline bool turn_until(io::Loop& loop, const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    loop.turn();
-    ::sched_yield();
-  }
-  return true;
-}
 
 }  // namespace causeway::shares::testing

@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
-#include <cstdlib>
 #include <functional>
 #include <list>
 #include <map>
@@ -13,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "../support/settle.h"
 #include "base/unique_fd.h"
 #include "http/parser.h"
 #include "http/writer.h"
@@ -21,10 +18,12 @@
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "support/loop_fixture.h"
+#include "support/temp_dir.h"
 
 namespace causeway::test {
 
-class ScriptedEngine {
+class ScriptedEngine : public LoopFixture {
  public:
   struct Answer {
     int status = 200;
@@ -32,8 +31,6 @@ class ScriptedEngine {
   };
 
   ScriptedEngine() {
-    std::array<char, 40> name{"/tmp/causeway-containers-XXXXXX"};
-    folder = mkdtemp(name.data());
     auto listening = io::listen_unix(socket(), 0600);
     REQUIRE(listening.ok());
     listener_ = std::make_unique<io::Listener>(loop, *std::move(listening), [this](UniqueFd fd) {
@@ -43,16 +40,14 @@ class ScriptedEngine {
   ~ScriptedEngine() {
     listener_.reset();
     clients_.clear();
-    std::system(("rm -rf " + folder).c_str());  // NOLINT: a path made here
   }
   ScriptedEngine(const ScriptedEngine&) = delete;
   ScriptedEngine& operator=(const ScriptedEngine&) = delete;
 
   std::string socket() const { return folder + "/engine.sock"; }
-  void settle() { causeway::test::settle(loop); }
 
-  io::Loop loop;  // first: all else is on it
-  std::string folder;
+  TempDir directory;
+  const std::string& folder = directory.path;
   std::map<std::string, Answer> answers;  // by "METHOD target"; none: 404
   std::vector<std::string> asked;
   std::function<void(const std::string& call)> on_call;
