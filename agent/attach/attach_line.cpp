@@ -34,9 +34,9 @@ bool is_vm_id(std::string_view text) {
 }
 
 std::string welcome(const control_api::ProductStatus& status) {
-  const auto attached =
-      std::count_if(status.distros.begin(), status.distros.end(),
-                    [](const auto& distro) { return distro.state == "attached"; });
+  const auto attached = std::count_if(
+      status.distros.begin(), status.distros.end(),
+      [](const auto& distro) { return distro.state == control_api::DistroState::attached; });
   std::string out = "docker-desktop: the engine is ";
   out += control_api::name_of(status.engine.state);
   if (!status.engine.reason.empty()) out += " (" + status.engine.reason + ")";

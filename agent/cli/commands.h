@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "attach/attach_command.h"
-#include "control_api/action.h"
+#include "control_api/services.h"
 #include "daemon/agent_command.h"
 #include "distro/run.h"
 #include "engine_setup/await_shares_command.h"

@@ -14,6 +14,7 @@
 namespace causeway::cli {
 namespace {
 
+using control_api::DistroState;
 using control_api::DistroStatus;
 
 constexpr std::uint64_t kAnswerMs = 10'000;
@@ -38,8 +39,8 @@ int unknown(const std::vector<DistroStatus>& distros, const std::string& name) {
 
 // Enabling has an end only when the distro runs: it is started by Windows, not by us.
 bool reached(const DistroStatus& distro, bool enable) {
-  if (enable) return distro.state != "waiting" || !distro.helper;
-  return distro.state == "disabled" && !distro.helper && distro.mounts == 0;
+  if (enable) return distro.state != DistroState::waiting || !distro.helper;
+  return distro.state == DistroState::disabled && !distro.helper && distro.mounts == 0;
 }
 
 int show(const DistroOptions& options, control_client::ControlClient& client,
@@ -61,7 +62,7 @@ int show(const DistroOptions& options, control_client::ControlClient& client,
     distros = std::vector<DistroStatus>{*one};
     if (options.json) {
       std::printf("%s\n", control_api::to_json((*distros)[0]).c_str());
-      return (*distros)[0].state == "attached" ? kDone : kNo;
+      return (*distros)[0].state == DistroState::attached ? kDone : kNo;
     }
   }
   const bool every_item = options.action == DistroOptions::Action::status;
@@ -69,7 +70,7 @@ int show(const DistroOptions& options, control_client::ControlClient& client,
                  ? (known_distros(*distros) + "\n").c_str()
                  : distro_table(*distros, every_item, Terminal::of(STDOUT_FILENO)).c_str(),
              stdout);
-  const bool one_away = !options.name.empty() && (*distros)[0].state != "attached";
+  const bool one_away = !options.name.empty() && (*distros)[0].state != DistroState::attached;
   return one_away ? kNo : kDone;
 }
 
@@ -108,12 +109,13 @@ int change(const DistroOptions& options, control_client::ControlClient& client,
         {kTimedOut, "causeway: " + text::printable(options.name) + " did not get there within " +
                         std::to_string(options.timeout_s) + " s; it goes on\n"});
   }
-  std::printf("%s %s%s\n", text::printable(last.name).c_str(), last.state.c_str(),
+  std::printf("%s %s%s\n", text::printable(last.name).c_str(),
+              std::string(name_of(last.state)).c_str(),
               last.reason.empty() ? "" : (": " + text::printable(last.reason)).c_str());
-  if (enable && last.state == "stopped")
+  if (enable && last.state == DistroState::stopped)
     std::printf("  It will be integrated when it is started next: wsl -d %s\n",
                 text::printable(last.name).c_str());
-  return last.state == "refused" ? kNo : kDone;
+  return last.state == DistroState::refused ? kNo : kDone;
 }
 
 }  // namespace

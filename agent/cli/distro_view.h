@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/terminal.h"
-#include "control_api/status.h"
+#include "control_api/distros.h"
 
 namespace causeway::cli {
 

@@ -19,18 +19,6 @@ constexpr std::uint64_t kAnswerMs = 10'000;
 // How long a follower waits for init to start the agent again: its longest back-off is 5 s.
 constexpr std::uint64_t kReconnectMs = 15'000;
 
-std::string verb(control_api::Action action) {
-  switch (action) {
-    case control_api::Action::start:
-      return "start";
-    case control_api::Action::stop:
-      return "stop";
-    case control_api::Action::restart:
-      return "restart";
-  }
-  return "";
-}
-
 class LogPrinter {
  public:
   explicit LogPrinter(bool names) : names_(names) {}
@@ -127,12 +115,12 @@ int run_act(const ActOptions& options) {
   const std::string socket = control_client::control_socket(options.run);
   auto client = control_client::ControlClient::connect(socket);
   if (!client) return control_client::report(control_client::explain(client.error(), socket));
-  std::string target =
-      "/v1/services/" + text::percent_encoded(options.service) + "/" + verb(options.action);
+  const std::string verb(name_of(options.action));
+  std::string target = "/v1/services/" + text::percent_encoded(options.service) + "/" + verb;
   if (options.wait) target += "?wait=1&timeout_s=" + std::to_string(options.timeout_s);
   if (options.wait && Terminal::of(STDERR_FILENO).interactive)
     std::fprintf(stderr, "%s: %s, waiting…\n", text::printable(options.service).c_str(),
-                 verb(options.action).c_str());
+                 verb.c_str());
   auto reply =
       client->request("POST", target, kAnswerMs + (options.wait ? options.timeout_s * 1000 : 0));
   if (!reply) return control_client::report(control_client::explain(reply.error(), socket));

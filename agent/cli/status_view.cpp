@@ -118,7 +118,7 @@ bool may_move(const ProductStatus& status, const ServiceStatus& service, std::si
     case ServiceState::waiting:
       // For needs that are ready or may become so, or else for its own preparation.
       return std::all_of(service.needs.begin(), service.needs.end(), [&](const auto& name) {
-        const auto* need = status.find(name);
+        const auto* need = find(status.services, name);
         return need != nullptr && (need->state == ServiceState::ready ||
                                    (depth > 0 && may_move(status, *need, depth - 1)));
       });
@@ -136,9 +136,16 @@ std::string socket_table(const ProductStatus& status, const Terminal& terminal) 
   return table.text(terminal);
 }
 
-Colour colour_of(const control_api::LinkListener& listener) {
-  if (listener.state == "listening") return Colour::green;
-  return listener.state == "failed" ? Colour::red : Colour::dim;
+Colour colour_of(control_api::ListenerState state) {
+  switch (state) {
+    case control_api::ListenerState::listening:
+      return Colour::green;
+    case control_api::ListenerState::failed:
+      return Colour::red;
+    case control_api::ListenerState::off:
+      return Colour::dim;
+  }
+  return Colour::dim;
 }
 
 std::string link_table(const control_api::LinkStatus& link, const Terminal& terminal) {
@@ -146,9 +153,9 @@ std::string link_table(const control_api::LinkStatus& link, const Terminal& term
   for (const auto& listener : link.listeners) {
     table.add({{text::printable(listener.carrier)},
                {text::printable(listener.address)},
-               {text::printable(listener.state), colour_of(listener)}});
+               {std::string(name_of(listener.state)), colour_of(listener.state)}});
     if (!listener.reason.empty())
-      table.add_below(text::printable(listener.reason), colour_of(listener));
+      table.add_below(text::printable(listener.reason), colour_of(listener.state));
   }
   std::string out = table.text(terminal);
   std::string line = "Windows is not connected";

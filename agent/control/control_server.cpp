@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "control_api/errors.h"
 #include "http/writer.h"
 #include "io/endpoint.h"
 #include "io/stream.h"
@@ -28,10 +29,10 @@ void turn_away(UniqueFd connection, int status, std::string_view message) {
 
 }  // namespace
 
-ControlServer::ControlServer(io::Loop& loop, UniqueFd listening, ControlBackend& backend,
-                             Limits limits, uid_t allowed_uid)
+ControlServer::ControlServer(io::Loop& loop, UniqueFd listening, const Calls& calls, Limits limits,
+                             uid_t allowed_uid)
     : loop_(loop),
-      backend_(backend),
+      calls_(calls),
       limits_(limits),
       allowed_uid_(allowed_uid),
       listener_(loop, std::move(listening), [this](UniqueFd fd) { accepted(std::move(fd)); }) {}
@@ -51,10 +52,10 @@ void ControlServer::accepted(UniqueFd connection) {
   begin(std::make_unique<io::Stream>(loop_, std::move(connection), nullptr));
 }
 
-bool ControlServer::serve(std::unique_ptr<io::ByteStream>& client) {
-  if (sessions_.size() >= limits_.sessions) return false;
+std::unique_ptr<io::ByteStream> ControlServer::serve(std::unique_ptr<io::ByteStream> client) {
+  if (sessions_.size() >= limits_.sessions) return client;
   begin(std::move(client));
-  return true;
+  return nullptr;
 }
 
 void ControlServer::begin(std::unique_ptr<io::ByteStream> client) {
@@ -67,25 +68,6 @@ void ControlServer::begin(std::unique_ptr<io::ByteStream> client) {
 // It is in the middle of a call of its own, or of a walk over all sessions.
 void ControlServer::retire(Session& session) {
   loop_.defer(lifetime_.guard([this, key = &session] { sessions_.erase(key); }));
-}
-
-void ControlServer::status_changed() {
-  if (std::exchange(change_pending_, true)) return;
-  loop_.defer(lifetime_.guard([this] { tell_status(); }));
-}
-
-void ControlServer::tell_status() {
-  change_pending_ = false;
-  bool wanted = false;
-  for (const auto& entry : sessions_) wanted = wanted || entry.second->follows_status();
-  if (!wanted) return;
-  const control_api::ProductStatus status = backend_.status();
-  const std::string body = control_api::to_json(status);
-  for (const auto& entry : sessions_) entry.second->status_changed(status, body);
-}
-
-void ControlServer::log_line(std::string_view service, std::string_view line) {
-  for (const auto& entry : sessions_) entry.second->log_line(service, line);
 }
 
 }  // namespace causeway::control

@@ -1,10 +1,7 @@
 #include "control/session.h"
 
-#include <cerrno>
-#include <optional>
 #include <utility>
 
-#include "base/log.h"
 #include "http/writer.h"
 
 namespace causeway::control {
@@ -22,32 +19,6 @@ http::Limits parser_limits(const Limits& limits) {
   return out;
 }
 
-// How a wait ends: an empty text when what was asked for is reached, else why it never will be.
-std::optional<std::string> outcome(control_api::Action action,
-                                   const control_api::ServiceStatus& service) {
-  switch (service.state) {
-    case control_api::ServiceState::ready:
-      if (action == control_api::Action::stop) return std::nullopt;
-      return "";
-    case control_api::ServiceState::failed:
-    case control_api::ServiceState::invalid:
-      if (action == control_api::Action::stop) return "";
-      return service.name + ": " + (service.reason.empty() ? "failed" : service.reason);
-    case control_api::ServiceState::off:
-      if (action == control_api::Action::stop) return "";
-      // Between the halves of a restart it may be seen off.
-      if (action == control_api::Action::restart) return std::nullopt;
-      return service.name + " was stopped meanwhile";
-    case control_api::ServiceState::waiting:
-    case control_api::ServiceState::starting:
-    case control_api::ServiceState::stopping:
-    case control_api::ServiceState::killing:
-    case control_api::ServiceState::backing_off:
-      return std::nullopt;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Session::Session(Owner& owner, io::Loop& loop, std::unique_ptr<io::ByteStream> connection)
@@ -60,6 +31,8 @@ Session::Session(Owner& owner, io::Loop& loop, std::unique_ptr<io::ByteStream> c
   next_request();
   stream_->resume(io::ByteStream::not_started);
 }
+
+Session::~Session() { let_go(); }
 
 void Session::on_data(std::string_view bytes) {
   if (retired_ || phase_ == Phase::leaving) return;
@@ -92,174 +65,66 @@ void Session::consume() {
 void Session::handle() {
   deadline_.stop();
   keep_alive_ = parser_.keep_alive();
-  const Match match = control::match(parser_.head().method, parser_.head().target);
-  if (match.route == nullptr)
-    return answer(match.refusal, control_api::error_json(match.message), match.allow);
-  switch (match.route->call) {
-    case Call::status:
-      return answer(200, control_api::to_json(owner_.backend().status()));
-    case Call::version:
-      return answer(200, control_api::version_json(CAUSEWAY_VERSION));
-    case Call::logs:
-      return start_logs(match);
-    case Call::events:
-      return start_events();
-    case Call::act:
-      return act(match);
-    case Call::distros:
-      return answer(200, control_api::distros_json(owner_.backend().status()));
-    case Call::enable_distro:
-      return enable_distro(match, true);
-    case Call::disable_distro:
-      return enable_distro(match, false);
-    case Call::link:
-      return answer(200, control_api::to_json(owner_.backend().link_contact()));
-    case Call::clock:
-      return step_clock();
-  }
+  Match match = owner_.calls().match(parser_.head().method, parser_.head().target);
+  if (match.call == nullptr) return answer(match.refusal, match.allow);
+  if (match.call->route.lines && parser_.head().version < 11)
+    return answer(refusal(400, "an answer in pieces needs HTTP/1.1"));
+  match.request.body = std::move(body_);
+  std::visit([this](auto form) { take(std::move(form)); }, match.call->handler(match.request));
 }
 
-void Session::step_clock() {
-  const auto unix_ms = control_api::unix_ms_from_json(body_);
-  if (!unix_ms) return answer(400, control_api::error_json(unix_ms.error().message));
-  const auto step = owner_.backend().step_clock(*unix_ms);
-  if (step) return answer(200, control_api::to_json(*step));
-  answer(step.error().code == EINVAL ? 400 : 409, control_api::error_json(step.error().message));
-}
+void Session::take(Reply reply) { answer(reply); }
 
-void Session::enable_distro(const Match& match, bool enabled) {
-  log::info("control.distro", {{"distro", match.name}, {"enabled", enabled}});
-  const auto done = owner_.backend().enable_distro(match.name, enabled);
-  if (done) return answer(204, {});
-  answer(done.error().code == ENOENT ? 404 : 409, control_api::error_json(done.error().message));
-}
-
-void Session::act(const Match& match) {
-  if (!owner_.backend().has_service(match.name))
-    return answer(404, control_api::error_json("no such service: " + match.name));
-  const control_api::Action action = match.route->action;
-  log::info("control.action", {{"service", match.name}, {"path", match.route->path}});
-  if (auto begun = owner_.backend().perform(action, match.name); !begun)
-    return answer(409, control_api::error_json(begun.error().message));
-  const control_api::ProductStatus status = owner_.backend().status();
-  if (match.number("wait", 0) == 0) {
-    const auto* service = status.find(match.name);
-    return answer(202, service == nullptr ? "{}" : control_api::to_json(*service));
-  }
-  action_ = action;
-  awaited_ = match.name;
+void Session::take(std::shared_ptr<Later> later) {
+  if (later->reply_) return answer(*later->reply_);
+  later_ = std::move(later);
+  later_->session_ = this;
   phase_ = Phase::waiting;
-  const auto seconds = match.number("timeout_s", owner_.limits().wait_s);
-  deadline_.start(seconds * 1000, [this, seconds] {
-    answer(504, control_api::error_json(awaited_ + " did not get there within " +
-                                        std::to_string(seconds) + " s; it goes on"));
-    consume();
-  });
-  check_wait(status);
+  deadline_.start(later_->limit_ms_, [this] { later_->reply(later_->late_); });
 }
 
-void Session::check_wait(const control_api::ProductStatus& status) {
-  const auto* service = status.find(awaited_);
-  if (service == nullptr)
-    return answer(404, control_api::error_json("the service is gone: " + awaited_));
-  const auto end = outcome(action_, *service);
-  if (!end) return;
-  if (end->empty()) return answer(200, control_api::to_json(*service));
-  answer(500, control_api::error_json(*end));
+void Session::replied() {
+  const auto later = later_;
+  let_go();
+  answer(*later->reply_);
+  consume();
 }
 
-void Session::status_changed(const control_api::ProductStatus& status, const std::string& body) {
-  if (retired_) return;
-  if (phase_ == Phase::waiting) {
-    check_wait(status);
-    if (phase_ == Phase::request) consume();
-  } else if (events_) {
-    newest_status_ = body + '\n';
-    pump();
-  }
-}
-
-void Session::start_logs(const Match& match) {
-  const auto named = match.query.find("service");
-  const std::string service = named == match.query.end() ? "" : named->second;
-  if (!service.empty() && !owner_.backend().has_service(service))
-    return answer(404, control_api::error_json("no such service: " + service));
-  follow_ = match.number("follow", 0) == 1;
-  if (!start_stream()) return;
-  followed_ = service;
-  const std::uint64_t tail = match.number("tail", follow_ ? 100 : 1000);
-  lines_limit_ = 0;
-  for (const auto& line : owner_.backend().logs(service, tail, match.number("fresh", 0) == 1))
-    queue_line(control_api::to_json(line) + '\n');
-  // What is kept in memory anyway may be asked for; only what comes later can be dropped.
-  lines_limit_ = lines_bytes_ + owner_.limits().follower_bytes;
-  pump();
-}
-
-void Session::start_events() {
-  follow_ = true;
-  if (!start_stream()) return;
-  events_ = true;
-  newest_status_ = control_api::to_json(owner_.backend().status()) + '\n';
-  pump();
-}
-
-bool Session::start_stream() {
-  if (parser_.head().version < 11) {
-    answer(400, control_api::error_json("an answer in pieces needs HTTP/1.1"));
-    return false;
-  }
+void Session::take(std::shared_ptr<Lines> lines) {
+  lines_ = std::move(lines);
+  lines_->session_ = this;
   phase_ = Phase::streaming;
   stream_->write(http::write_chunked_head(200, kLines));
-  return true;
+  pump();
 }
 
-void Session::log_line(std::string_view service, std::string_view line) {
-  if (retired_ || phase_ != Phase::streaming || !follow_ || events_) return;
-  if (!followed_.empty() && followed_ != service) return;
-  queue_line(control_api::to_json(control_api::LogLine{std::string(service), std::string(line)}) +
-             '\n');
-  if (stream_->queued() == 0) pump();
-}
-
-void Session::queue_line(std::string line) {
-  lines_bytes_ += line.size();
-  lines_.push_back(std::move(line));
-  while (lines_limit_ > 0 && lines_bytes_ > lines_limit_) {
-    lines_bytes_ -= lines_.front().size();
-    lines_.pop_front();
-    ++dropped_;
-  }
+void Session::lines_changed() {
+  pump();
+  if (phase_ == Phase::request) consume();
 }
 
 // Writes until the kernel takes no more; on_drained() goes on.
 void Session::pump() {
   while (phase_ == Phase::streaming && !retired_ && stream_->queued() == 0) {
-    std::string batch = std::exchange(newest_status_, {});
-    if (dropped_ > 0)
-      batch += control_api::dropped_json(followed_, std::exchange(dropped_, 0)) + '\n';
-    while (!lines_.empty() && batch.size() < kBatchBytes) {
-      batch += lines_.front();
-      lines_bytes_ -= lines_.front().size();
-      lines_.pop_front();
-    }
-    if (batch.empty()) return follow_ ? deadline_.stop() : end_stream();
+    const std::string batch = lines_->take(kBatchBytes);
+    if (batch.empty()) return lines_->ended_ ? end_stream() : deadline_.stop();
     stream_->write(http::chunk(batch));
   }
-  if (phase_ == Phase::streaming && !follow_)
+  if (phase_ == Phase::streaming && !retired_ && lines_->ended_)
     deadline_.start(owner_.limits().answer_ms, [this] { retire(); });
 }
 
 void Session::end_stream() {
+  let_go();
   stream_->write(http::chunk({}));
   if (!keep_alive_) return leave();
   next_request();
 }
 
-void Session::answer(int status, std::string_view body, std::string_view allow) {
+void Session::answer(const Reply& reply, std::string_view allow) {
   http::Response response;
-  response.status = status;
-  response.body = body;
+  response.status = reply.status;
+  response.body = reply.json;
   response.keep_alive = keep_alive_;
   response.head_request = parser_.head_done() && parser_.head().method == "HEAD";
   if (!allow.empty()) response.fields.push_back({"Allow", allow});
@@ -270,13 +135,11 @@ void Session::answer(int status, std::string_view body, std::string_view allow) 
 
 void Session::refuse(int status, std::string_view message) {
   keep_alive_ = false;
-  answer(status, control_api::error_json(message));
+  answer(refusal(status, message));
 }
 
 void Session::next_request() {
   phase_ = Phase::request;
-  events_ = false;
-  follow_ = false;
   parser_.reset();
   body_.clear();
   deadline_.start(owner_.limits().idle_ms, [this] { retire(); });
@@ -307,10 +170,20 @@ void Session::on_drained() {
 void Session::on_read_error(const Error&) { retire(); }
 void Session::on_write_error(const Error&) { retire(); }
 
+void Session::let_go() {
+  if (later_) later_->session_ = nullptr;
+  if (lines_) lines_->session_ = nullptr;
+  later_.reset();
+  lines_.reset();
+}
+
 void Session::retire() {
   if (std::exchange(retired_, true)) return;
   deadline_.stop();
   stream_->pause(io::ByteStream::finished);
+  const auto lines = lines_;
+  let_go();
+  if (lines && !lines->ended_ && lines->gone_) lines->gone_();
   owner_.retire(*this);
 }
 

@@ -1,14 +1,16 @@
 #include "daemon/agent.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/file.h"
 #include "base/log.h"
-#include "daemon/clock.h"
-#include "daemon/product_status.h"
+#include "control_api/engine.h"
+#include "daemon/agent_calls.h"
+#include "daemon/clock_calls.h"
+#include "daemon/distro_calls.h"
+#include "daemon/link_calls.h"
+#include "daemon/service_calls.h"
 #include "fd_store/sockets.h"
 #include "io/endpoint.h"
 
@@ -71,6 +73,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
       started_ms_(loop.now_ms()),
       engine_since_ms_(loop.now_ms()),
       settings_(options_.etc),
+      api_(loop),
       supervisor_(loop, store_, supervisor_options(options_)),
       gate_(options_.run + kEngineSocket),
       engine_client_(loop, options_.run + kEngineSocket),
@@ -84,12 +87,16 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
           },
           guard_options(options_)),
       proxy_(loop, gate_, proxy_limits(options_), &paths_),
-      link_(loop, shares_, proxy_, [this] { return control_.get(); }) {
+      link_(
+          loop, shares_, proxy_, [this] { return control_.get(); },
+          [this] { api_.sections.changed(); }),
+      logs_(api_, log_source()) {
   gate_.on_wake([this] {
     if (auto woken = supervisor_.wake_service(kEngineService); !woken)
       log::error("engine.not_woken", {{"error", woken.error().message}});
   });
   load_settings();
+  add_calls();
 }
 
 Agent::~Agent() = default;
@@ -143,12 +150,12 @@ Status Agent::start() {
     log::error("agent.no_data", {{"error", made.error().message}});
   if (auto loaded = guard_.load(); !loaded) {
     log::error("guard.not_loaded", {{"error", loaded.error().message}});
-    notes_.push_back({true, loaded.error().message});
+    notes_.add(true, loaded.error().message);
   }
   paths_.on_hint = [this](const std::string& hint) {
     log::warning("paths.windows_files", {{"hint", hint}});
-    notes_.push_back({false, hint});
-    if (control_) control_->status_changed();
+    notes_.add(false, hint);
+    api_.sections.changed();
   };
   // Before dockerd: what containers mount is there when it starts them.
   shares_.start();
@@ -158,21 +165,19 @@ Status Agent::start() {
   if (auto started = supervisor_.start(); !started) {
     // Without services there is still somebody to ask why.
     log::error("agent.no_services", {{"error", started.error().message}});
-    notes_.push_back({true, "no services: " + started.error().message});
+    notes_.add(true, "no services: " + started.error().message);
   }
-  relay_ = std::make_unique<LogRelay>(supervisor_,
-                                      [this](std::string_view service, std::string_view line) {
-                                        if (control_) control_->log_line(service, line);
-                                      });
+  relay_ = std::make_unique<LogRelay>(
+      supervisor_,
+      [this](std::string_view service, std::string_view line) { logs_.line(service, line); });
   changed();
   engine_listener_ = proxy_.listen(*std::move(engine), {});
   if (auto started = start_link(); !started) {
     // The engine works without Windows.
     log::error("agent.no_link", {{"error", started.error().message}});
-    notes_.push_back({true, "no link to Windows: " + started.error().message});
+    notes_.add(true, "no link to Windows: " + started.error().message);
   }
-  control_ = std::make_unique<control::ControlServer>(loop_, *std::move(control),
-                                                      static_cast<control::ControlBackend&>(*this));
+  control_ = std::make_unique<control::ControlServer>(loop_, *std::move(control), api_.calls);
   log::info("agent.started", {{"version", CAUSEWAY_VERSION},
                               {"run", options_.run},
                               {"start", store_.agent_start()},
@@ -199,9 +204,7 @@ shares::Shares::Events Agent::share_events() {
     proxy_.stop_listening(found->second.id);
     served_.erase(found);
   };
-  events.changed = [this] {
-    if (control_) control_->status_changed();
-  };
+  events.changed = [this] { api_.sections.changed(); };
   return events;
 }
 
@@ -258,7 +261,7 @@ void Agent::changed() {
                                            : engine_.reason);
   guard_.engine_ready(engine_.state == control_api::EngineState::ready);
   if (relay_) relay_->refresh();
-  if (control_) control_->status_changed();
+  api_.sections.changed();
 }
 
 // dockerd's own steps read the file at each of its starts.
@@ -272,25 +275,43 @@ void Agent::note_engine_start(const std::vector<supervise::ServiceSummary>& stat
   proxy_.allow_swarm_paths(!settings_.engine.in_force().live_restore);
 }
 
-control_api::ProductStatus Agent::status() {
-  control_api::ProductStatus out;
-  out.engine = {engine_.state, engine_.reason, (loop_.now_ms() - engine_since_ms_) / 1000};
-  out.agent = {CAUSEWAY_VERSION, ::getpid(), (loop_.now_ms() - started_ms_) / 1000,
-               store_.agent_start() + 1, resident_bytes()};
-  const auto services = supervisor_.snapshot();
-  for (const auto& service : services) out.services.push_back(describe(service, unix_ms()));
-  out.sockets = sockets();
-  add_shares(out);
-  out.link = link_.status();
-  out.notes = notes_;
-  if (!services_problem_.empty()) out.notes.push_back({true, services_problem_});
-  for (const auto& note : settings_.file.notes()) out.notes.push_back({note.problem, note.text});
-  for (const auto& note : shares_.notes()) out.notes.push_back({note.problem, note.text});
-  if (wait_)
-    for (const auto& distro : wait_->distros())
-      out.notes.push_back({false, "dockerd waits for the distro " + distro +
-                                      ", whose files containers need that it starts by itself"});
-  for (auto& note : notes_of(services)) out.notes.push_back(std::move(note));
+// What the control API tells and takes: a line or two for each part. The sections stand in this
+// order in the status.
+void Agent::add_calls() {
+  api_.sections.add("engine", [this] {
+    return to_json(control_api::EngineStatus{engine_.state, engine_.reason,
+                                             (loop_.now_ms() - engine_since_ms_) / 1000});
+  });
+  add_agent_calls(api_, [this] {
+    control_api::AgentStatus agent;
+    agent.age_s = (loop_.now_ms() - started_ms_) / 1000;
+    agent.starts = store_.agent_start() + 1;
+    return agent;
+  });
+  add_service_calls(api_, service_source(supervisor_));
+  api_.sections.add("sockets", [this] { return to_json(sockets()); });
+  add_distro_calls(api_, distro_source(shares_));
+  add_link_calls(api_, link_source(link_));
+  add_clock_calls(api_, Clock::system());
+  notes_.add_section(api_);
+  notes_.add_source([this] {
+    if (services_problem_.empty()) return std::vector<control_api::Note>();
+    return std::vector<control_api::Note>{{true, services_problem_}};
+  });
+  notes_.add_source([this] { return as_notes(settings_.file.notes()); });
+  notes_.add_source([this] { return as_notes(shares_.notes()); });
+  notes_.add_source([this] { return wait_ ? wait_->notes() : std::vector<control_api::Note>(); });
+  notes_.add_source([this] { return notes_of(supervisor_.snapshot()); });
+}
+
+LogSource Agent::log_source() {
+  LogSource out;
+  out.has_service = [this](const std::string& name) {
+    return supervisor_.status(name).has_value();
+  };
+  out.last = [this](const std::string& service, std::size_t tail, bool fresh) {
+    return relay_->last(service, tail, fresh);
+  };
   return out;
 }
 
@@ -308,61 +329,6 @@ std::vector<control_api::SocketStatus> Agent::sockets() const {
   out.push_back({options_.run + "/control.sock", "causeway status, logs, …",
                  control_ ? control_->sessions() : 0, 0});
   return out;
-}
-
-bool Agent::has_service(std::string_view service) {
-  return supervisor_.status(service).has_value();
-}
-
-std::vector<control_api::LogLine> Agent::logs(std::string_view service, std::size_t tail,
-                                              bool fresh) {
-  return relay_->last(service, tail, fresh);
-}
-
-Status Agent::perform(control_api::Action action, std::string_view service) {
-  switch (action) {
-    case control_api::Action::start:
-      return supervisor_.start_service(service);
-    case control_api::Action::stop:
-      return supervisor_.stop_service(service);
-    case control_api::Action::restart:
-      return supervisor_.restart_service(service);
-  }
-  return make_error("no such action");
-}
-
-Status Agent::enable_distro(std::string_view distro, bool enabled) {
-  if (!shares_.known(distro))
-    return Error{"no distro " + std::string(distro) + " is known", ENOENT};
-  return enabled ? shares_.enable(distro) : shares_.disable(distro);
-}
-
-Result<control_api::ClockStep> Agent::step_clock(std::int64_t unix_ms) {
-  auto offset = daemon::step_clock(Clock::system(), unix_ms);
-  if (!offset) return std::move(offset).error();
-  if (offset->stepped) log::info("agent.clock_stepped", {{"offset_ms", offset->ms}});
-  return control_api::ClockStep{offset->stepped, offset->ms};
-}
-
-void Agent::add_shares(control_api::ProductStatus& status) const {
-  for (const auto& distro : shares_.distros()) {
-    control_api::DistroStatus shown;
-    shown.name = distro.name;
-    shown.enabled = distro.enabled;
-    shown.state = shares::name_of(distro.state);
-    shown.reason = distro.reason;
-    shown.mounts = distro.mounts;
-    shown.socket = distro.socket;
-    shown.helper = distro.helper;
-    if (distro.report) {
-      for (const auto& item : distro.report->items)
-        shown.items.push_back(
-            {item.what, item.path, std::string(handover::name_of(item.state)), item.reason});
-      shown.notes = distro.report->notes;
-    }
-    status.distros.push_back(std::move(shown));
-  }
-  status.wanted = shares_.wanted();
 }
 
 }  // namespace causeway::daemon

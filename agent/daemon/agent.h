@@ -7,8 +7,10 @@
 //   helpers ──▶ Shares ──┼──attached, detaching──▶ ShareGuard           ▼    │
 //                 │      │                                            Shares─┘
 //                 ▼      ▼
-//               status, LogRelay ──▶ ControlServer ◀── control.sock
+//               sections, LogRelay ──▶ ControlServer ◀── control.sock
 //   Windows ◀──▶ WindowsLink ──streams──▶ ProxyServer, ControlServer
+//
+// What the control API tells and takes is registered in add_calls(), part by part.
 //
 // Both sockets accept from the first moment: requests wait for the engine. On stop() they still
 // answer until the last service is off.
@@ -23,11 +25,15 @@
 
 #include "base/result.h"
 #include "containers/share_guard.h"
+#include "control/api.h"
 #include "control/control_server.h"
+#include "control_api/sockets.h"
 #include "daemon/agent_command.h"
 #include "daemon/agent_paths.h"
 #include "daemon/engine_view.h"
+#include "daemon/log_calls.h"
 #include "daemon/log_relay.h"
+#include "daemon/notes.h"
 #include "daemon/shares_wait.h"
 #include "daemon/windows_link.h"
 #include "fd_store/store_client.h"
@@ -41,11 +47,13 @@
 
 namespace causeway::daemon {
 
-class Agent final : private control::ControlBackend {
+class Agent {
  public:
   // `loop` outlives it. `store` holds what init keeps for us, or nothing without init.
   Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options);
-  ~Agent() override;
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
 
   // Takes or binds the sockets, starts the services. After an error it is only to be destroyed.
   Status start();
@@ -55,22 +63,13 @@ class Agent final : private control::ControlBackend {
   void stop(std::function<void()> stopped);
 
  private:
-  // ControlBackend
-  control_api::ProductStatus status() override;
-  bool has_service(std::string_view service) override;
-  std::vector<control_api::LogLine> logs(std::string_view service, std::size_t tail,
-                                         bool fresh) override;
-  Status perform(control_api::Action action, std::string_view service) override;
-  Status enable_distro(std::string_view distro, bool enabled) override;
-  control_api::LinkContact link_contact() override { return link_.contact(); }
-  Result<control_api::ClockStep> step_clock(std::int64_t unix_ms) override;
-
+  void add_calls();
+  LogSource log_source();
   void load_settings();
   Status start_link();
   Result<UniqueFd> socket(std::string_view slot);
   shares::Shares::Events share_events();
   void serve(shares::ApiListener listener);
-  void add_shares(control_api::ProductStatus& status) const;
   void changed();
   void note_engine_start(const std::vector<supervise::ServiceSummary>& states);
   std::vector<control_api::SocketStatus> sockets() const;
@@ -83,9 +82,10 @@ class Agent final : private control::ControlBackend {
   EngineView engine_;
   supervise::State engine_service_ = supervise::State::off;  // of dockerd, as last seen
   std::uint64_t engine_since_ms_;
-  std::vector<control_api::Note> notes_;  // of the agent itself
-  std::string services_problem_;          // of the last reload
+  Notes notes_;
+  std::string services_problem_;  // of the last reload
   settings::Settings settings_;
+  control::Api api_;  // told by what stands below
 
   // A listener of the shares, by its key.
   struct Served {
@@ -106,7 +106,8 @@ class Agent final : private control::ControlBackend {
   WindowsLink link_;
   std::unique_ptr<SharesWait> wait_;
   std::unique_ptr<LogRelay> relay_;
-  std::unique_ptr<control::ControlServer> control_;  // goes first: it calls us
+  LogCalls logs_;
+  std::unique_ptr<control::ControlServer> control_;  // goes first: it calls the rest
 };
 
 }  // namespace causeway::daemon

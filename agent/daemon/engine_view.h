@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "control_api/status.h"
+#include "control_api/engine.h"
 #include "supervise/service_status.h"
 
 namespace causeway::daemon {

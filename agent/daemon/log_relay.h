@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "control_api/status.h"
+#include "control_api/logs.h"
 #include "supervise/supervisor.h"
 
 namespace causeway::daemon {
@@ -39,7 +39,7 @@ class LogRelay {
   // change.
   void refresh();
 
-  // As control::ControlBackend::logs().
+  // As LogSource::last().
   std::vector<control_api::LogLine> last(std::string_view service, std::size_t tail,
                                          bool fresh) const;
 

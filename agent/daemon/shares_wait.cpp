@@ -37,9 +37,12 @@ SharesWait::SharesWait(binds::Distros& distros, std::string run, const std::stri
                        }));
 }
 
-std::set<std::string> SharesWait::distros() const {
-  auto out = waiting_;
-  std::erase_if(out, [&](const auto& distro) { return binds::is_attached(distros_, distro); });
+std::vector<control_api::Note> SharesWait::notes() const {
+  std::vector<control_api::Note> out;
+  for (const auto& distro : waiting_)
+    if (!binds::is_attached(distros_, distro))
+      out.push_back({false, "dockerd waits for the distro " + distro +
+                                ", whose files containers need that it starts by itself"});
   return out;
 }
 

@@ -9,9 +9,11 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/lifetime.h"
 #include "binds/distros.h"
+#include "control_api/notes.h"
 
 namespace causeway::daemon {
 
@@ -24,8 +26,8 @@ class SharesWait {
   SharesWait(binds::Distros& distros, std::string run, const std::string& docker_root,
              std::function<void()> over);
 
-  // The distros that are waited for; empty when it is over.
-  std::set<std::string> distros() const;
+  // That dockerd waits for distros.
+  std::vector<control_api::Note> notes() const;
 
  private:
   void finish();

@@ -26,11 +26,13 @@ std::string why_no_vsock(link::Vsock wanted) {
 }  // namespace
 
 WindowsLink::WindowsLink(io::Loop& loop, shares::Shares& shares, proxy::ProxyServer& proxy,
-                         std::function<control::ControlServer*()> control)
+                         std::function<control::ControlServer*()> control,
+                         std::function<void()> changed)
     : loop_(loop),
       shares_(shares),
       proxy_(proxy),
       control_(std::move(control)),
+      changed_(std::move(changed)),
       endpoint_(proxy.open({paths::Identity::Kind::windows, "windows"})) {}
 
 Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
@@ -43,12 +45,14 @@ Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
 
   link::LinkServer::Events events;
   events.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream>& stream) {
-    control::ControlServer* const control = control_();
     if (channel == wire::Channel::engine) return proxy_.serve(endpoint_, stream);
-    return channel == wire::Channel::control && control != nullptr && control->serve(stream);
+    control::ControlServer* const control = control_();
+    if (channel != wire::Channel::control || control == nullptr) return false;
+    stream = control->serve(std::move(stream));
+    return stream == nullptr;
   };
   events.connected = [this] { ask_windows(); };
-  events.changed = [this] { changed(); };
+  events.changed = changed_;
   server_ = std::make_unique<link::LinkServer>(loop_, std::move(options), std::move(events));
   starts_ = std::make_unique<link::DistroStarts>(
       loop_, [this] { return server_->open(wire::Channel::distro_start); },
@@ -72,10 +76,6 @@ void WindowsLink::ask_windows() {
   for (const auto& distro : shares_.wanted()) starts_->ask(distro);
 }
 
-void WindowsLink::changed() {
-  if (auto* const control = control_(); control != nullptr) control->status_changed();
-}
-
 control_api::LinkContact WindowsLink::contact() const {
   control_api::LinkContact out;
   out.nonce = nonce_;
@@ -97,10 +97,12 @@ control_api::LinkStatus WindowsLink::status() const {
   out.streams = status.streams;
   for (const auto& listener : server_->listeners())
     out.listeners.push_back({listener.endpoint().carrier, listener.endpoint().address,
-                             listener.listening() ? "listening" : "failed", listener.reason()});
+                             listener.listening() ? control_api::ListenerState::listening
+                                                  : control_api::ListenerState::failed,
+                             listener.reason()});
   if (vsock_off_)
-    out.listeners.push_back(
-        {std::string(kVsock), "port " + std::to_string(wire::kLinkPort), "off", vsock_reason_});
+    out.listeners.push_back({std::string(kVsock), "port " + std::to_string(wire::kLinkPort),
+                             control_api::ListenerState::off, vsock_reason_});
   if (status.refusal) {
     out.refusal = status.refusal->reason;
     out.refusal_age_s = seconds_since(status.refusal->at_ms);

@@ -9,8 +9,8 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "control/backend.h"
 #include "control/control_server.h"
+#include "control_api/link.h"
 #include "io/loop.h"
 #include "link/distro_starts.h"
 #include "link/link_server.h"
@@ -22,9 +22,10 @@ namespace causeway::daemon {
 
 class WindowsLink {
  public:
-  // All outlive it; `control` gives the server, null before it is there.
+  // All outlive it; `control` gives the server, null before it is there. `changed`: something in
+  // status().
   WindowsLink(io::Loop& loop, shares::Shares& shares, proxy::ProxyServer& proxy,
-              std::function<control::ControlServer*()> control);
+              std::function<control::ControlServer*()> control, std::function<void()> changed);
 
   // `socket` is link.sock; `fresh`: there is no init, so each agent is a life of its own. An error:
   // there is no nonce, and nothing listens.
@@ -36,13 +37,13 @@ class WindowsLink {
 
  private:
   void ask_windows();
-  void changed();
   std::uint64_t seconds_since(std::uint64_t ms) const { return (loop_.now_ms() - ms) / 1000; }
 
   io::Loop& loop_;
   shares::Shares& shares_;
   proxy::ProxyServer& proxy_;
   const std::function<control::ControlServer*()> control_;
+  const std::function<void()> changed_;
   const std::uint64_t endpoint_;  // of the proxy
   std::string nonce_;
   bool vsock_off_ = false;

@@ -28,8 +28,8 @@ TEST_CASE("attach/attach_line: what a person reads first") {
   status.engine.state = control_api::EngineState::starting;
   status.engine.reason = "dockerd starts";
   status.distros.resize(3);
-  status.distros[0].state = "attached";
-  status.distros[1].state = "stopped";
+  status.distros[0].state = control_api::DistroState::attached;
+  status.distros[1].state = control_api::DistroState::stopped;
   CHECK(attach::welcome(status).starts_with(
       "docker-desktop: the engine is starting (dockerd starts), 1 distro integrated;"));
 }

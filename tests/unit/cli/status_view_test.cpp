@@ -51,15 +51,16 @@ TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to b
   control_api::ProductStatus status = healthy();
   control_api::DistroStatus ubuntu;
   ubuntu.name = "Ubuntu";
-  ubuntu.state = "attached";
+  ubuntu.state = control_api::DistroState::attached;
   ubuntu.mounts = 3;
   ubuntu.socket = "/run/docker.sock";
-  ubuntu.items = {{"link", "/usr/local/bin/docker", "left_alone", "a file of yours is there"},
-                  {"link", "/usr/local/bin/kubectl", "added", ""}};
+  ubuntu.items = {{"link", "/usr/local/bin/docker", control_api::ItemState::left_alone,
+                   "a file of yours is there"},
+                  {"link", "/usr/local/bin/kubectl", control_api::ItemState::added, ""}};
   ubuntu.notes = {"open a new shell"};
   control_api::DistroStatus old;
   old.name = "old";
-  old.state = "disabled";
+  old.state = control_api::DistroState::disabled;
   old.reason = "by `causeway distro disable old`";
   status.distros = {ubuntu, old};
   const std::string screen = status_screen(status, {});
@@ -74,8 +75,9 @@ TEST_CASE("cli/status_view: distros, with what was left alone, failed or is to b
 
 TEST_CASE("cli/status_view: the link, connected or not, and who was sent away") {
   control_api::ProductStatus status = healthy();
-  status.link.listeners = {{"unix", "/run/causeway/link.sock", "listening", ""},
-                           {"vsock", "port 1129775105", "failed", "bind: No such device"}};
+  status.link.listeners = {
+      {"unix", "/run/causeway/link.sock", control_api::ListenerState::listening, ""},
+      {"vsock", "port 1129775105", control_api::ListenerState::failed, "bind: No such device"}};
   std::string screen = status_screen(status, {});
   CHECK(has(screen, "unix   /run/causeway/link.sock  listening\n"));
   CHECK(has(screen, "bind: No such device"));
@@ -95,10 +97,10 @@ TEST_CASE("cli/status_view: the link, connected or not, and who was sent away") 
 TEST_CASE("cli/distro_view: asked for in full, it shows what was added too") {
   control_api::DistroStatus distro;
   distro.name = "Ubuntu";
-  distro.state = "attached";
-  distro.items = {{"link", "/usr/local/bin/kubectl", "added", ""},
-                  {"link", "/usr/local/bin/docker", "left_alone", "yours"},
-                  {"group", "docker", "failed", "read-only file system"}};
+  distro.state = control_api::DistroState::attached;
+  distro.items = {{"link", "/usr/local/bin/kubectl", control_api::ItemState::added, ""},
+                  {"link", "/usr/local/bin/docker", control_api::ItemState::left_alone, "yours"},
+                  {"group", "docker", control_api::ItemState::failed, "read-only file system"}};
   const std::string table = distro_table({distro}, true, {});
   CHECK(has(table, "link /usr/local/bin/kubectl, added\n"));
   CHECK(has(table, "link /usr/local/bin/docker, left alone: yours\n"));

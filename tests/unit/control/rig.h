@@ -1,5 +1,5 @@
-// A control server on a socket in a directory of its own, over a scripted backend, and a client
-// that turns the server's loop while it waits.
+// A control server on a socket in a directory of its own, with the calls that the test adds, and a
+// client that turns the server's loop while it waits.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -8,97 +8,16 @@
 
 #include <array>
 #include <cstdlib>
-#include <deque>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "../support/settle.h"
+#include "control/api.h"
 #include "control/control_server.h"
 #include "http/parser.h"
 #include "io/endpoint.h"
 
 namespace causeway::control {
-
-struct ScriptedBackend final : ControlBackend {
-  control_api::ProductStatus now;
-  std::vector<control_api::LogLine> kept;
-  std::string refusal;  // what perform() answers, when not empty
-  std::vector<std::string> performed;
-  bool last_was_fresh = false;
-  control_api::ServiceState behind_command = control_api::ServiceState::starting;
-
-  ScriptedBackend() {
-    now.engine = {control_api::EngineState::ready, "", 12};
-    now.agent = {"9.8.7", 42, 100, 2, 5'000'000};
-    control_api::ServiceStatus containerd;
-    containerd.name = "containerd";
-    containerd.state = control_api::ServiceState::ready;
-    containerd.since = 1'700'000'000;
-    containerd.pid = 7;
-    containerd.memory_bytes = 1000;
-    control_api::ServiceStatus dockerd = containerd;
-    dockerd.name = "dockerd";
-    dockerd.needs = {"containerd"};
-    control_api::ServiceStatus k3s;
-    k3s.name = "k3s";
-    k3s.reason = "disabled";
-    k3s.last_lines = {"one", "two"};
-    now.services = {containerd, dockerd, k3s};
-    now.sockets = {{"/run/causeway/engine.sock", "Docker API", 3, 1}};
-    control_api::DistroStatus ubuntu;
-    ubuntu.name = "Ubuntu";
-    ubuntu.state = "attached";
-    ubuntu.mounts = 3;
-    ubuntu.socket = "/run/docker.sock";
-    ubuntu.helper = true;
-    ubuntu.items = {{"link", "/usr/local/bin/docker", "left_alone", "a file of yours is there"}};
-    ubuntu.notes = {"open a new shell"};
-    now.distros = {ubuntu};
-    now.wanted = {"Debian"};
-    now.link = {true, "vsock", 7, 1, 3, {{"vsock", "port 5", "listening", ""}}, "old", 9};
-    now.notes = {{true, "careful"}, {false, "by the way"}};
-    kept = {{"containerd", "first"}, {"dockerd", "second"}, {"dockerd", "third"}};
-  }
-  control_api::ServiceStatus& service(std::string_view name) {
-    for (auto& candidate : now.services)
-      if (candidate.name == name) return candidate;
-    std::abort();
-  }
-
-  control_api::ProductStatus status() override { return now; }
-  bool has_service(std::string_view name) override { return now.find(name) != nullptr; }
-  std::vector<control_api::LogLine> logs(std::string_view name, std::size_t tail,
-                                         bool fresh) override {
-    last_was_fresh = fresh;
-    std::deque<control_api::LogLine> out;
-    for (const auto& line : kept)
-      if (name.empty() || line.service == name) out.push_back(line);
-    while (out.size() > tail) out.pop_front();
-    return {out.begin(), out.end()};
-  }
-  Status perform(control_api::Action action, std::string_view name) override {
-    if (!refusal.empty()) return make_error(refusal);
-    constexpr std::array kNames = {"start ", "stop ", "restart "};
-    performed.push_back(kNames.at(static_cast<std::size_t>(action)) + std::string(name));
-    service(name).state = behind_command;
-    return Ok{};
-  }
-  control_api::LinkContact link_contact() override {
-    return {"00112233445566778899aabbccddeeff", 5, 1};
-  }
-  Result<control_api::ClockStep> step_clock(std::int64_t unix_ms) override {
-    if (!refusal.empty()) return make_error(refusal);
-    if (unix_ms == 0) return Error{"1970 can't be meant", EINVAL};
-    performed.push_back("clock " + std::to_string(unix_ms));
-    return control_api::ClockStep{true, -1500};
-  }
-  Status enable_distro(std::string_view distro, bool enabled) override {
-    if (!refusal.empty()) return make_error(refusal);
-    if (distro == "nobody") return Error{"no distro nobody", ENOENT};
-    performed.push_back((enabled ? "enable " : "disable ") + std::string(distro));
-    return Ok{};
-  }
-};
 
 class Rig;
 
@@ -157,7 +76,8 @@ class Rig {
     path = directory + "/control.sock";
     auto listening = io::listen_unix(path, 0600);
     REQUIRE(listening.ok());
-    server = std::make_unique<ControlServer>(loop, *std::move(listening), backend, limits, allowed);
+    server =
+        std::make_unique<ControlServer>(loop, *std::move(listening), api.calls, limits, allowed);
   }
   ~Rig() {
     server.reset();
@@ -179,7 +99,7 @@ class Rig {
   }
 
   io::Loop loop;
-  ScriptedBackend backend;
+  Api api{loop};
   std::string directory;
   std::string path;
   std::unique_ptr<ControlServer> server;

@@ -13,7 +13,9 @@
 #include <thread>
 
 #include "base/text.h"
+#include "control/api.h"
 #include "control/control_server.h"
+#include "control_api/status.h"
 #include "control_client/agent_contact.h"
 #include "io/endpoint.h"
 #include "io/poll.h"
@@ -23,29 +25,25 @@ using namespace causeway::control_client;
 
 namespace {
 
-struct Backend final : control::ControlBackend {
-  control_api::ProductStatus now;
-  Backend() {
-    control_api::ServiceStatus service;
-    service.name = "a service";
-    service.state = control_api::ServiceState::ready;
-    now.services = {service};
-  }
-  control_api::ProductStatus status() override { return now; }
-  bool has_service(std::string_view name) override { return name == "a service"; }
-  std::vector<control_api::LogLine> logs(std::string_view, std::size_t, bool) override {
-    return {{"a service", "one"}, {"a service", "two"}};
-  }
-  Status perform(control_api::Action, std::string_view) override {
-    now.services[0].state = control_api::ServiceState::off;
-    return Ok{};
-  }
-  Status enable_distro(std::string_view, bool) override { return Ok{}; }
-  control_api::LinkContact link_contact() override { return {}; }
-  Result<control_api::ClockStep> step_clock(std::int64_t) override {
-    return control_api::ClockStep{};
-  }
-};
+// A call of each kind.
+void add_calls(control::Api& api) {
+  api.sections.add("engine", [] { return std::string(R"({"state":"ready"})"); });
+  api.calls.add({"GET", "/v1/version"}, [](const control::Request&) { return control::Reply{}; });
+  api.calls.add(
+      {"POST", "/v1/services/{name}/stop", {{"wait", 0, 1}}}, [](const control::Request& request) {
+        return request.name == "a service" ? control::Reply{200, "{}"} : control::refusal(404, "");
+      });
+  control::Route logs{"GET", "/v1/logs", {{"service"}, {"follow", 0, 1}}};
+  logs.lines = true;
+  api.calls.add(std::move(logs), [](const control::Request& request) -> control::Answer {
+    if (!request.text("service").empty()) return control::refusal(404, "no such service: nobody");
+    auto lines = std::make_shared<control::Lines>();
+    lines->add(R"({"service":"a service","line":"one"})");
+    lines->add(R"({"service":"a service","line":"two"})");
+    if (request.number("follow", 0) == 0) lines->end();
+    return lines;
+  });
+}
 
 struct Directory {
   Directory() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
@@ -66,8 +64,9 @@ class Server {
     REQUIRE(listening.ok());
     thread_ = std::thread([this, fd = listening->release(), allowed] {
       io::Loop loop;
-      Backend backend;
-      control::ControlServer server(loop, UniqueFd(fd), backend, {}, allowed);
+      control::Api api(loop);
+      add_calls(api);
+      control::ControlServer server(loop, UniqueFd(fd), api.calls, {}, allowed);
       io::Poll end(loop, stop_.get(), [&](unsigned) { loop.stop(); });
       end.watch(io::Poll::readable);
       loop.run();
