@@ -84,10 +84,9 @@ class Rig : public causeway::test::LoopFixture {
     return TestClient(*this, *std::move(fd));
   }
 
-  io::Loop loop;
   Api api{loop};
-  std::string directory;
-  std::string path;
+  const causeway::test::TempDir directory;
+  const std::string path = directory / "control.sock";
   std::unique_ptr<ControlServer> server;
 };
 
