@@ -45,10 +45,9 @@ containers::ShareGuard::Options guard_options(const AgentOptions& options) {
   return out;
 }
 
-// Large request bodies wait here for their paths to be mapped.
-proxy::Limits proxy_limits(const AgentOptions& options, const settings::Settings& settings) {
+// Large request bodies wait here for their editors.
+proxy::Limits proxy_limits(const AgentOptions& options) {
   proxy::Limits out;
-  out.swarm_paths = !settings.live_restore;
   out.body_directory = options.data + "/causeway";
   return out;
 }
@@ -90,7 +89,8 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
       gate_(options_.run + kEngineSocket),
       engine_client_(loop, options_.run + kEngineSocket),
       shares_(loop, store_, share_options(options_), share_events()),
-      paths_(loop, shares_, engine_client_, options_.data + kEngineRoot),
+      // With live-restore there is no swarm.
+      paths_(loop, shares_, engine_client_, options_.data + kEngineRoot, !settings_.live_restore),
       guard_(
           loop, engine_client_,
           [this](std::string_view distro) { return shares_.attached(distro); },
@@ -98,7 +98,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
             paths_.check(id, std::move(checked));
           },
           guard_options(options_)),
-      proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_),
+      proxy_(loop, gate_, proxy_limits(options_), {&paths_.editor()}),
       link_(loop, shares_, proxy_, [this] { return control_.get(); }) {
   gate_.on_wake([this] {
     if (auto woken = supervisor_.wake_service(kEngineService); !woken)

@@ -79,8 +79,9 @@ struct FileSizeLimit {
 
 struct Fixture {
   explicit Fixture(Limits limits = {}, bool ready = true, const paths::Identity& identity = {},
-                   PathService* paths = nullptr)
-      : gate(directory() + "/engine.sock"), server(loop, gate, std::move(limits), paths) {
+                   std::vector<RequestEditor*> editors = {})
+      : gate(directory() + "/engine.sock"),
+        server(loop, gate, std::move(limits), std::move(editors)) {
     start_engine();
     auto listening = io::listen_unix(path + "/proxy.sock", 0600);
     REQUIRE(listening.ok());
