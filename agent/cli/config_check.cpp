@@ -54,8 +54,9 @@ void check_services(const CheckConfigOptions& options, ConfigReport& report) {
 void check_settings(const CheckConfigOptions& options, ConfigReport& report) {
   const std::string path = options.etc + "/settings.json";
   if (::access(path.c_str(), F_OK) != 0) return;  // the defaults
-  if (const auto settings = settings::load_settings(path); !settings) {
-    report.problems.push_back({path, without_file(settings.error().message, path)});
+  settings::Settings settings(options.etc);
+  if (const auto loaded = settings.file.load(); !loaded) {
+    report.problems.push_back({path, without_file(loaded.error().message, path)});
   } else {
     report.good.push_back(path);
   }

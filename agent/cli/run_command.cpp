@@ -2,6 +2,7 @@
 #include <variant>
 
 #include "cli/commands.h"
+#include "settings/settings.h"
 
 namespace causeway::cli {
 namespace {
@@ -19,10 +20,15 @@ int start(const engine_setup::AwaitSharesOptions& options) {
 int start(const DistroOptions& options) { return run_distro(options); }
 int start(const distro::Options& options) { return distro::run(options); }
 int start(const engine_setup::EngineConfigOptions& options) {
-  return engine_setup::run_engine_config(options);
+  settings::Settings settings(options.etc);
+  const auto loaded = settings.file.load();
+  return engine_setup::run_engine_config(
+      options, loaded ? Result(settings.engine.in_force()) : loaded.error());
 }
 int start(const engine_setup::HostSetupOptions& options) {
-  return engine_setup::run_host_setup(options);
+  settings::Settings settings(options.etc);
+  (void)settings.file.load();  // the step after this one tells what is wrong
+  return engine_setup::run_host_setup(options, settings.host.in_force());
 }
 int start(const init::InitOptions& options) { return init::run_init(options); }
 

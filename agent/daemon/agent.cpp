@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/file.h"
@@ -10,7 +11,6 @@
 #include "daemon/product_status.h"
 #include "fd_store/sockets.h"
 #include "io/endpoint.h"
-#include "settings/settings.h"
 
 namespace causeway::daemon {
 namespace {
@@ -22,12 +22,9 @@ constexpr const char* kEngineRoot = "/docker";  // its --data-root, below DATA
 // After the services are off, for the last answers to reach their clients.
 constexpr std::uint64_t kDrainMs = 1000;
 
-supervise::Supervisor::Options supervisor_options(const AgentOptions& options,
-                                                  const settings::Settings& settings) {
+supervise::Supervisor::Options supervisor_options(const AgentOptions& options) {
   supervise::Supervisor::Options out;
   out.places = {options.run, options.data, options.etc};
-  out.log_limits.max_bytes = static_cast<std::uint64_t>(settings.log_max_bytes);
-  out.log_limits.files = static_cast<unsigned>(settings.log_files);
   return out;
 }
 
@@ -52,17 +49,6 @@ proxy::Limits proxy_limits(const AgentOptions& options) {
   return out;
 }
 
-// Wrong ones must not keep the engine down.
-settings::Settings settings_or_defaults(const std::string& etc,
-                                        std::vector<control_api::Note>& notes) {
-  const std::string path = etc + "/settings.json";
-  auto settings = settings::load_settings(path);
-  if (settings) return *settings;
-  log::error("agent.settings", {{"error", settings.error().message}});
-  notes.push_back({true, settings.error().message + "; the default settings are used"});
-  return {};
-}
-
 proxy::EngineGate::State gate_state(control_api::EngineState state) {
   switch (state) {
     case control_api::EngineState::ready:
@@ -84,13 +70,12 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
       options_(std::move(options)),
       started_ms_(loop.now_ms()),
       engine_since_ms_(loop.now_ms()),
-      settings_(settings_or_defaults(options_.etc, notes_)),
-      supervisor_(loop, store_, supervisor_options(options_, settings_)),
+      settings_(options_.etc),
+      supervisor_(loop, store_, supervisor_options(options_)),
       gate_(options_.run + kEngineSocket),
       engine_client_(loop, options_.run + kEngineSocket),
       shares_(loop, store_, share_options(options_), share_events()),
-      // With live-restore there is no swarm.
-      paths_(loop, shares_, engine_client_, options_.data + kEngineRoot, !settings_.live_restore),
+      paths_(loop, shares_, engine_client_, options_.data + kEngineRoot),
       guard_(
           loop, engine_client_,
           [this](std::string_view distro) { return shares_.attached(distro); },
@@ -104,9 +89,29 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
     if (auto woken = supervisor_.wake_service(kEngineService); !woken)
       log::error("engine.not_woken", {{"error", woken.error().message}});
   });
+  load_settings();
 }
 
 Agent::~Agent() = default;
+
+// Wrong ones must not keep the engine down.
+void Agent::load_settings() {
+  if (auto loaded = settings_.file.load(); !loaded)
+    log::error("agent.settings", {{"error", loaded.error().message}});
+  const auto engine_start = [](const auto&, const auto&) {
+    return std::string("at the next start of ") + kEngineService;
+  };
+  settings_.engine.on_change(engine_start);
+  settings_.host.on_change(engine_start);
+  settings_.log.on_change([this](const auto&, const supervise::LogLimits& now) {
+    supervisor_.set_log_limits(now);
+    return std::string();
+  });
+  settings_.link.on_change(
+      [](const auto&, const auto&) { return std::string("at the next start of the agent"); });
+  supervisor_.set_log_limits(settings_.log.in_force());
+  paths_.editor().allow_swarm(!settings_.engine.in_force().live_restore);
+}
 
 // Bound by init, once in its life; without init by us.
 Result<UniqueFd> Agent::socket(std::string_view slot) {
@@ -178,7 +183,7 @@ Status Agent::start() {
 Status Agent::start_link() {
   auto link = socket("link");
   if (!link) return std::move(link).error();
-  return link_.start(options_.run, !store_.has_init(), *std::move(link), settings_);
+  return link_.start(options_.run, !store_.has_init(), *std::move(link), settings_.link.in_force());
 }
 
 shares::Shares::Events Agent::share_events() {
@@ -220,10 +225,12 @@ void Agent::serve(shares::ApiListener listener) {
 
 void Agent::reload() {
   log::info("agent.reload");
+  if (auto reloaded = settings_.file.reload(); !reloaded)
+    log::error("agent.settings", {{"error", reloaded.error().message}});
+  services_problem_.clear();
   if (auto reloaded = supervisor_.reload(); !reloaded) {
     log::error("agent.reload_failed", {{"error", reloaded.error().message}});
-    notes_.push_back(
-        {true, "the service files could not be read again: " + reloaded.error().message});
+    services_problem_ = "the service files could not be read again: " + reloaded.error().message;
   }
   changed();
 }
@@ -241,7 +248,9 @@ void Agent::stop(std::function<void()> stopped) {
 
 // Something about a service.
 void Agent::changed() {
-  auto view = engine_view(supervisor_.states(), kEngineService, stopping_);
+  const auto states = supervisor_.states();
+  note_engine_start(states);
+  auto view = engine_view(states, kEngineService, stopping_);
   if (view.state != engine_.state) engine_since_ms_ = loop_.now_ms();
   engine_ = std::move(view);
   gate_.set(gate_state(engine_.state), engine_.state == control_api::EngineState::absent
@@ -250,6 +259,17 @@ void Agent::changed() {
   guard_.engine_ready(engine_.state == control_api::EngineState::ready);
   if (relay_) relay_->refresh();
   if (control_) control_->status_changed();
+}
+
+// dockerd's own steps read the file at each of its starts.
+void Agent::note_engine_start(const std::vector<supervise::ServiceSummary>& states) {
+  const auto engine = std::ranges::find(states, kEngineService, &supervise::ServiceSummary::name);
+  if (engine == states.end()) return;
+  const auto before = std::exchange(engine_service_, engine->state);
+  if (engine->state != supervise::State::starting || before == supervise::State::starting) return;
+  settings_.engine.take_effect();
+  settings_.host.take_effect();
+  paths_.editor().allow_swarm(!settings_.engine.in_force().live_restore);
 }
 
 control_api::ProductStatus Agent::status() {
@@ -263,6 +283,8 @@ control_api::ProductStatus Agent::status() {
   add_shares(out);
   out.link = link_.status();
   out.notes = notes_;
+  if (!services_problem_.empty()) out.notes.push_back({true, services_problem_});
+  for (const auto& note : settings_.file.notes()) out.notes.push_back({note.problem, note.text});
   for (const auto& note : shares_.notes()) out.notes.push_back({note.problem, note.text});
   if (wait_)
     for (const auto& distro : wait_->distros())

@@ -49,7 +49,7 @@ class Agent final : private control::ControlBackend {
 
   // Takes or binds the sockets, starts the services. After an error it is only to be destroyed.
   Status start();
-  // The service files again.
+  // The service files and the settings again.
   void reload();
   // Stops everything in order; `stopped` is called once, when nothing is left.
   void stop(std::function<void()> stopped);
@@ -65,12 +65,14 @@ class Agent final : private control::ControlBackend {
   control_api::LinkContact link_contact() override { return link_.contact(); }
   Result<control_api::ClockStep> step_clock(std::int64_t unix_ms) override;
 
+  void load_settings();
   Status start_link();
   Result<UniqueFd> socket(std::string_view slot);
   shares::Shares::Events share_events();
   void serve(shares::ApiListener listener);
   void add_shares(control_api::ProductStatus& status) const;
   void changed();
+  void note_engine_start(const std::vector<supervise::ServiceSummary>& states);
   std::vector<control_api::SocketStatus> sockets() const;
 
   io::Loop& loop_;
@@ -79,9 +81,11 @@ class Agent final : private control::ControlBackend {
   const std::uint64_t started_ms_;
   bool stopping_ = false;
   EngineView engine_;
+  supervise::State engine_service_ = supervise::State::off;  // of dockerd, as last seen
   std::uint64_t engine_since_ms_;
   std::vector<control_api::Note> notes_;  // of the agent itself
-  const settings::Settings settings_;     // as they were at the start
+  std::string services_problem_;          // of the last reload
+  settings::Settings settings_;
 
   // A listener of the shares, by its key.
   struct Served {

@@ -7,11 +7,11 @@
 namespace causeway::daemon {
 
 AgentPaths::AgentPaths(io::Loop& loop, shares::Shares& shares, http_client::HttpClient& engine,
-                       const std::string& docker_root, bool swarm)
+                       const std::string& docker_root)
     : shares_(shares),
       mapper_(loop, *this),
       check_(*this, engine, docker_root),
-      editor_(*this, mapper_, check_, swarm) {
+      editor_(*this, mapper_, check_) {
   mapper_.on_windows_files = [this](const paths::Identity& asker, const std::string& source) {
     if (std::exchange(hinted_, true) || !on_hint) return;
     const std::string who = asker.kind == paths::Identity::Kind::distro ? asker.name : "Windows";

@@ -17,12 +17,12 @@ namespace causeway::daemon {
 
 class AgentPaths final : private binds::Distros {
  public:
-  // All outlive it. `docker_root` is dockerd's data; `swarm` as PathEditor has it.
+  // All outlive it. `docker_root` is dockerd's data.
   AgentPaths(io::Loop& loop, shares::Shares& shares, http_client::HttpClient& engine,
-             const std::string& docker_root, bool swarm);
+             const std::string& docker_root);
 
   // For the proxy.
-  proxy::RequestEditor& editor() { return editor_; }
+  PathEditor& editor() { return editor_; }
   binds::Distros& distros() { return *this; }
 
   // The check before a start, for starts of the agent's own: an empty text, or why not.

@@ -20,10 +20,13 @@ namespace causeway::daemon {
 
 class PathEditor final : public proxy::RequestEditor {
  public:
-  // All outlive it, and answer no more once it has gone. `swarm`: services may have host paths.
-  PathEditor(const binds::Distros& distros, binds::SourceMapper& mapper, binds::BindCheck& check,
-             bool swarm)
-      : distros_(distros), mapper_(mapper), check_(check), swarm_(swarm) {}
+  // All outlive it, and answer no more once it has gone.
+  PathEditor(const binds::Distros& distros, binds::SourceMapper& mapper, binds::BindCheck& check)
+      : distros_(distros), mapper_(mapper), check_(check) {}
+
+  // Whether dockerd may be part of a swarm, so that services may have host paths: not beside
+  // live-restore. From the next request on; not before it is said.
+  void allow_swarm(bool allowed) { swarm_ = allowed; }
 
   Interest interest(const paths::Identity& identity, const engine_api::Route& route) const override;
   void edit(const Request& request, Done done) override;
@@ -37,7 +40,7 @@ class PathEditor final : public proxy::RequestEditor {
   const binds::Distros& distros_;
   binds::SourceMapper& mapper_;
   binds::BindCheck& check_;
-  const bool swarm_;
+  bool swarm_ = false;
 };
 
 }  // namespace causeway::daemon

@@ -11,13 +11,13 @@ namespace {
 constexpr std::string_view kVsock = "vsock";
 
 // Why nothing listens on AF_VSOCK; empty: it shall.
-std::string why_no_vsock(settings::LinkVsock wanted) {
+std::string why_no_vsock(link::Vsock wanted) {
   switch (wanted) {
-    case settings::LinkVsock::on:
+    case link::Vsock::on:
       return {};
-    case settings::LinkVsock::off:
+    case link::Vsock::off:
       return "switched off in settings.json";
-    case settings::LinkVsock::automatic:
+    case link::Vsock::automatic:
       return link::is_wsl_kernel(link::kernel_release()) ? "" : "this is not a kernel of WSL";
   }
   return {};
@@ -34,7 +34,7 @@ WindowsLink::WindowsLink(io::Loop& loop, shares::Shares& shares, proxy::ProxySer
       endpoint_(proxy.open({paths::Identity::Kind::windows, "windows"})) {}
 
 Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
-                          const settings::Settings& settings) {
+                          const link::Settings& settings) {
   auto nonce = link::life_nonce(run, fresh);
   if (!nonce) return std::move(nonce).error();
   nonce_ = *std::move(nonce);
@@ -58,12 +58,12 @@ Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
   shares_.on_wanted([this](const std::string& distro) { starts_->ask(distro); });
 
   server_->listen(link::unix_endpoint(run + "/link.sock", std::move(socket)));
-  vsock_reason_ = why_no_vsock(settings.link_vsock);
+  vsock_reason_ = why_no_vsock(settings.vsock);
   vsock_off_ = !vsock_reason_.empty();
   if (!vsock_off_)
     server_->listen(
-        link::vsock_endpoint(wire::kLinkPort, static_cast<std::uint32_t>(settings.link_peer_cid)));
-  if (settings.link_tcp_port != 0) server_->listen(link::tcp_endpoint(settings.link_tcp_port));
+        link::vsock_endpoint(wire::kLinkPort, static_cast<std::uint32_t>(settings.peer_cid)));
+  if (settings.tcp_port != 0) server_->listen(link::tcp_endpoint(settings.tcp_port));
   return Ok{};
 }
 

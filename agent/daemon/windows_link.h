@@ -14,8 +14,8 @@
 #include "io/loop.h"
 #include "link/distro_starts.h"
 #include "link/link_server.h"
+#include "link/settings.h"
 #include "proxy/proxy_server.h"
-#include "settings/settings.h"
 #include "shares/shares.h"
 
 namespace causeway::daemon {
@@ -28,8 +28,7 @@ class WindowsLink {
 
   // `socket` is link.sock; `fresh`: there is no init, so each agent is a life of its own. An error:
   // there is no nonce, and nothing listens.
-  Status start(const std::string& run, bool fresh, UniqueFd socket,
-               const settings::Settings& settings);
+  Status start(const std::string& run, bool fresh, UniqueFd socket, const link::Settings& settings);
 
   control_api::LinkContact contact() const;
   control_api::LinkStatus status() const;

@@ -9,8 +9,10 @@
 #include <array>
 #include <cerrno>
 #include <utility>
+#include <variant>
 
 #include "base/log.h"
+#include "base/overloaded.h"
 #include "base/text.h"
 #include "distro/docker_context.h"
 #include "distro/share_changes.h"
@@ -128,8 +130,8 @@ void IntegratedDistro::on_mounts_changed() {
     send_changes(before);
     if (table_ != table_before) link_.send(handover::TableChanged{table_});
   }
-  if (removing_) return;
-  if (integrated_) {
+  if (leaving()) return;
+  if (phase_ == Phase::integrated) {
     socket_->ensure(membership_.gid);
     // Nothing of it is left to attach again: the agent sends it at a hello.
     if (had_tools_ && !tools_attached(files_)) {
@@ -185,22 +187,27 @@ void IntegratedDistro::on_welcome() {
   told_socket_ = 0;
   if (table_ != told_table_) link_.send(handover::TableChanged{table_});
   send_mounts();
-  if (!integrated_) integrate();
+  if (phase_ == Phase::untouched) integrate();
   send_socket();
   send_report();
 }
 
 void IntegratedDistro::on_message(handover::Message message) {
-  if (removing_) return;
-  if (auto* resolve = std::get_if<handover::Resolve>(&message.body)) {
-    resolver_.ask(resolve->ticket, std::move(resolve->paths));
-  } else if (std::holds_alternative<handover::Tools>(message.body)) {
-    take_tools(std::move(message.fd));
-  } else if (std::holds_alternative<handover::Remove>(message.body)) {
-    remove(true);
-  } else {
+  if (leaving()) return;
+  const auto unexpected = [&] {
     log::warning("agent.unexpected", {{"type", handover::type_name(message.body)}});
-  }
+  };
+  std::visit(Overloaded{
+                 [&](handover::Resolve& resolve) {
+                   resolver_.ask(resolve.ticket, std::move(resolve.paths));
+                 },
+                 [&](handover::Tools&) { take_tools(std::move(message.fd)); },
+                 [&](handover::Remove&) { remove(true); },
+                 [&](handover::Welcome&) { unexpected(); },
+                 [&](handover::Refused&) { unexpected(); },
+                 [&](handover::FromHelper auto&) { unexpected(); },
+             },
+             message.body);
 }
 
 void IntegratedDistro::on_unwanted(const std::string&) { remove(false); }
@@ -209,7 +216,7 @@ void IntegratedDistro::on_unwanted(const std::string&) { remove(false); }
 
 void IntegratedDistro::integrate() {
   if (!manifest_) return;
-  integrated_ = true;
+  phase_ = Phase::integrated;
   user_ = find_user(files_, options_.user);
   join_group();
   socket_ = std::make_unique<DockerSocket>(loop_, files_, *manifest_, options_.root, [this] {
@@ -237,7 +244,8 @@ void IntegratedDistro::join_group() {
 }
 
 void IntegratedDistro::on_accounts_changed() {
-  if (removing_) return undo();
+  if (phase_ == Phase::undoing) return undo();
+  if (phase_ != Phase::integrated) return;
   join_group();
   socket_->ensure(membership_.gid);
   send_report();
@@ -299,7 +307,7 @@ void IntegratedDistro::watch_links() {
 
 void IntegratedDistro::on_links_changed() {
   // Without them all links would seem to be of tools that are no more.
-  if (!had_tools_ || removing_ || !tools_attached(files_)) return;
+  if (!had_tools_ || leaving() || !tools_attached(files_)) return;
   links_ = ensure_links(files_, *manifest_);
   send_report();
 }
@@ -319,7 +327,7 @@ DistroReport IntegratedDistro::report() const {
   if (joined_now_)
     out.notes.push_back("open a new shell: those that run don't know yet that " + user_->name +
                         " is in the group docker");
-  if (integrated_ && !user_)
+  if (phase_ == Phase::integrated && !user_)
     out.notes.push_back("the distro's default user isn't in /etc/passwd: only root can use docker");
   out.notes.insert(out.notes.end(), not_shared_.begin(), not_shared_.end());
   return out;
@@ -336,9 +344,9 @@ void IntegratedDistro::send_report() {
 // --- The end.
 
 void IntegratedDistro::remove(bool answer) {
-  if (removing_) return;
+  if (leaving()) return;
   log::info("remove");
-  removing_ = true;
+  phase_ = Phase::undoing;
   answer_ = answer;
   socket_.reset();
   link_watch_.reset();
@@ -353,7 +361,7 @@ void IntegratedDistro::remove(bool answer) {
 
 // Again, when something is left since another program changes accounts right now.
 void IntegratedDistro::undo() {
-  if (ending_) return;
+  if (phase_ == Phase::ended) return;
   bool locked = false;
   bool failed = false;
   left_.clear();
@@ -374,7 +382,7 @@ void IntegratedDistro::undo() {
 }
 
 void IntegratedDistro::end() {
-  if (std::exchange(ending_, true)) return;
+  if (std::exchange(phase_, Phase::ended) == Phase::ended) return;
   undo_timer_.stop();
   const bool whole = left_.empty();
   if (whole) remove_program(files_);

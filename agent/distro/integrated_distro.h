@@ -4,7 +4,15 @@
 //   mountinfo ──▶ share_changes ──▶ mount, unmounted, table ──▶ AgentConnection ──▶ agent
 //   /run, /usr/local/bin … ──▶ DockerSocket, ToolLinks ──▶ socket, report ──▶
 //
-// Nothing in the distro is touched before the agent has said welcome: it may be disabled.
+//   untouched ── welcome ──▶ integrated ── remove, or refused as disabled ──▶ undoing ──▶ ended
+//       └───────────── remove, or refused as disabled ─────────────────────────▲
+//
+//   untouched    No agent has said welcome yet: the distro may be disabled. It stays so when the
+//                manifest can't be read: mounts are shared, and nothing is added.
+//   integrated   Socket, group, links and context are there, and are repaired when they change.
+//   undoing      What was added is taken away. Where another program holds the accounts' lock, it
+//                is tried again at the end of that, within a bound. Nothing is repaired now.
+//   ended        Undone, or as far as it can be. Its last words are on their way.
 #pragma once
 
 #include <functional>
@@ -44,6 +52,7 @@ class IntegratedDistro : private AgentConnection::Host {
 
  private:
   using Item = handover::DistroReport::Item;
+  enum class Phase { untouched, integrated, undoing, ended };
 
   Result<handover::Message> hello() override;
   void on_welcome() override;
@@ -68,6 +77,7 @@ class IntegratedDistro : private AgentConnection::Host {
   handover::DistroReport report() const;
   void send_report();
 
+  bool leaving() const { return phase_ == Phase::undoing || phase_ == Phase::ended; }
   void remove(bool answer);
   void undo();
   void end();
@@ -87,10 +97,8 @@ class IntegratedDistro : private AgentConnection::Host {
   // The integration. No manifest: it can't be read, nothing is added.
   std::optional<Manifest> manifest_;
   std::string manifest_error_;
-  bool integrated_ = false;
-  bool removing_ = false;
-  bool answer_ = false;  // the agent waits for Removed
-  bool ending_ = false;
+  Phase phase_ = Phase::untouched;
+  bool answer_ = false;            // the agent waits for Removed
   std::vector<std::string> left_;  // why something can't be undone
   bool joined_now_ = false;
   bool had_tools_ = false;

@@ -12,7 +12,6 @@
 #include "engine_setup/engine_reload.h"
 #include "json/json.h"
 #include "process/run_to_end.h"
-#include "settings/settings.h"
 
 namespace causeway::engine_setup {
 namespace {
@@ -34,7 +33,7 @@ class EngineConfigCommand {
  public:
   explicit EngineConfigCommand(const EngineConfigOptions& options) : options_(options) {}
 
-  Status prepare();
+  Status prepare(const Result<EngineSettings>& settings);
   Status accept();
   Status reload();
 
@@ -102,18 +101,17 @@ std::string EngineConfigCommand::validate(const json::Json& effective,
   return "";
 }
 
-Status EngineConfigCommand::prepare() {
+Status EngineConfigCommand::prepare(const Result<EngineSettings>& settings) {
   // No dockerd runs now. A killed one left its pid file, and dockerd refuses to start while any
   // process has that number, be it a container's.
   ::unlink((options_.run + "/dockerd.pid").c_str());
   std::vector<std::string> messages;
-  auto settings = settings::load_settings(options_.etc + "/settings.json");
   if (!settings)
     messages.push_back("warning: " + settings.error().message + "; the defaults are used");
   EngineConfigInput input;
   input.user_path = options_.user_file;
   input.live_restore = options_.live_restore.value_or(settings ? settings->live_restore
-                                                               : settings::Settings{}.live_restore);
+                                                               : EngineSettings{}.live_restore);
   auto user = read_if_there(options_.user_file);
   auto last_good = read_if_there(last_good_path());
   if (last_good) input.last_good = std::move(*last_good);
@@ -186,11 +184,11 @@ Status EngineConfigCommand::reload() {
 
 }  // namespace
 
-int run_engine_config(const EngineConfigOptions& options) {
+int run_engine_config(const EngineConfigOptions& options, const Result<EngineSettings>& settings) {
   EngineConfigCommand command(options);
   const Status done = options.accept   ? command.accept()
                       : options.reload ? command.reload()
-                                       : command.prepare();
+                                       : command.prepare(settings);
   if (done) return 0;
   std::puts(text::printable(done.error().message).c_str());
   return 1;

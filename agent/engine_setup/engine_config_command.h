@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "engine_setup/settings.h"
 
 namespace causeway::engine_setup {
 
@@ -28,6 +29,7 @@ struct EngineConfigOptions {
 };
 
 // Exit code: 0, or 1 with the reason on standard output's last line, where the supervisor looks.
-int run_engine_config(const EngineConfigOptions& options);
+// `settings`: the agent's, or why its file can't be used; then the defaults are.
+int run_engine_config(const EngineConfigOptions& options, const Result<EngineSettings>& settings);
 
 }  // namespace causeway::engine_setup

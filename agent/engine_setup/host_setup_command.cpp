@@ -16,7 +16,6 @@
 #include "engine_setup/host_setup.h"
 #include "json/json.h"
 #include "process/run_to_end.h"
-#include "settings/settings.h"
 
 namespace causeway::engine_setup {
 namespace {
@@ -168,9 +167,8 @@ class HostSetup {
 
 }  // namespace
 
-int run_host_setup(const HostSetupOptions& options) {
-  const auto settings = settings::load_settings(options.etc + "/settings.json");
-  if (settings && !settings->host_setup) return 0;
+int run_host_setup(const HostSetupOptions& options, const HostSettings& settings) {
+  if (!settings.host_setup) return 0;
   const auto messages = HostSetup(options).run();
   json::Json lines = json::Json::array();
   for (const auto& message : messages) {

@@ -8,6 +8,8 @@
 
 #include <string>
 
+#include "engine_setup/settings.h"
+
 namespace causeway::engine_setup {
 
 struct HostSetupOptions {
@@ -15,6 +17,6 @@ struct HostSetupOptions {
   std::string etc = "/etc/causeway";
 };
 
-int run_host_setup(const HostSetupOptions& options);
+int run_host_setup(const HostSetupOptions& options, const HostSettings& settings);
 
 }  // namespace causeway::engine_setup

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -65,6 +66,17 @@ bool valid_store_name(std::string_view name) {
   });
 }
 
+std::string_view unfit_program(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return "the agent is not a regular file";
+  if ((info.st_mode & 0111) == 0) return "the agent is not executable";
+  if (info.st_uid != 0) return "the agent does not belong to root";
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "the agent can be written by others";
+  const int mode = ::fcntl(fd, F_GETFL);
+  if (mode < 0 || (mode & O_ACCMODE) != O_RDONLY) return "the agent is open for writing";
+  return {};
+}
+
 StoreRequest parse_store_request(std::string_view datagram, std::size_t descriptors) {
   StoreRequest request;
   std::size_t wanted = 0;
@@ -105,6 +117,8 @@ bool FdStore::keep(std::string_view name, UniqueFd fd) {
 std::string_view FdStore::put(std::string_view name, UniqueFd fd) {
   if (!valid_store_name(name)) return "a name is [a-z0-9._-]{1,47}";
   if (!fd) return "no descriptor";
+  if (name == kAgentSlot)
+    if (const auto why = unfit_program(fd.get()); !why.empty()) return why;
   Slot* slot = find(name);
   if (slot != nullptr && slot->own) return "this descriptor belongs to init";
   if (slot == nullptr) {
@@ -124,6 +138,12 @@ std::string_view FdStore::drop(std::string_view name) {
   if (slot->own) return "this descriptor belongs to init";
   slot->fd.reset();
   return {};
+}
+
+int FdStore::get(std::string_view name) const {
+  for (const auto& slot : slots_)
+    if (slot.used() && slot.name_view() == name) return slot.fd.get();
+  return -1;
 }
 
 bool serve_store_request(int socket, FdStore& store) {

@@ -5,6 +5,9 @@
 //   put NAME    with exactly one descriptor in SCM_RIGHTS; replaces what the name held
 //   drop NAME   without a descriptor
 // NAME is [a-z0-9._-]{1,47}.
+//
+// The slot `agent` holds a program: init starts it as the next agent instead of its own, so another
+// version can run under the same init. Only a program that nobody but root can change is taken.
 #pragma once
 
 #include <array>
@@ -22,7 +25,13 @@ inline constexpr std::size_t kStoreNameLimit = 47;
 // "error " with the longest reason; also more than the longest request.
 inline constexpr std::size_t kStoreMessageLimit = 128;
 
+inline constexpr std::string_view kAgentSlot = "agent";
+
 bool valid_store_name(std::string_view name);
+
+// Why the file must not be started as the agent: a literal, empty when it may. A file that is open
+// for writing can't be executed (ETXTBSY of execve(2)), so the descriptor must be for reading only.
+std::string_view unfit_program(int fd);
 
 struct StoreRequest {
   enum class Kind { put, drop, malformed };
@@ -53,6 +62,9 @@ class FdStore {
   // Both return an empty text, or why not (a literal). On an error the descriptor is closed.
   std::string_view put(std::string_view name, UniqueFd fd);
   std::string_view drop(std::string_view name);
+
+  // The descriptor of that name; -1: none.
+  int get(std::string_view name) const;
 
   std::array<Slot, kStoreSlots>& slots() { return slots_; }
   const std::array<Slot, kStoreSlots>& slots() const { return slots_; }

@@ -12,10 +12,12 @@
 //   later: mount, unmounted, table, socket, report, each when something changed
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -123,6 +125,16 @@ struct Remove {
 
 using Body = std::variant<Hello, Mount, MountsDone, Unmounted, TableChanged, Socket, Resolved,
                           Report, Removed, Welcome, Refused, Tools, Resolve, Remove>;
+
+// Who may say what. A receiver tells messages apart with std::visit: its own handlers, and one for
+// all that the other side can't say; a new message then fails to compile until it has one.
+template <typename T, typename... Types>
+concept OneOf = (std::same_as<std::remove_cvref_t<T>, Types> || ...);
+template <typename T>
+concept FromHelper =
+    OneOf<T, Hello, Mount, MountsDone, Unmounted, TableChanged, Socket, Resolved, Report, Removed>;
+template <typename T>
+concept FromAgent = OneOf<T, Welcome, Refused, Tools, Resolve, Remove>;
 
 struct Message {
   Body body;

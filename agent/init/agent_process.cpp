@@ -1,6 +1,7 @@
 #include "init/agent_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,6 +33,18 @@ bool ours(std::string_view entry) {
 
 void keep_open(int fd) { (void)::fcntl(fd, F_SETFD, 0); }
 
+// Asks init over the store's protocol, and takes the answer, which the program that follows must
+// not find. Init answers in microseconds; without an answer the next start asks again.
+void drop_stored(int client) {
+  constexpr std::string_view kDrop = "drop agent";
+  constexpr int kLongestMs = 1000;
+  std::array<char, fd_store::kStoreMessageLimit> answer;
+  pollfd answered{client, POLLIN, 0};
+  if (::send(client, kDrop.data(), kDrop.size(), MSG_NOSIGNAL) > 0 &&
+      ::poll(&answered, 1, kLongestMs) == 1)
+    (void)!::recv(client, answer.data(), answer.size(), MSG_DONTWAIT);
+}
+
 }  // namespace
 
 AgentProcess::AgentProcess(UniqueFd binary, std::vector<std::string> arguments,
@@ -55,14 +68,18 @@ AgentProcess::AgentProcess(UniqueFd binary, std::vector<std::string> arguments,
   environment_pointers_.push_back(nullptr);
 }
 
-bool AgentProcess::start(const fd_store::FdStore& store) {
+void AgentProcess::write_fds(const fd_store::FdStore& store) {
+  // The text fits by construction: a fixed number of slots with limited names.
+  (void)fd_store::format_fds(store, fds_text_.data() + kFds.size(), fd_store::kFdsTextSize);
+}
+
+bool AgentProcess::start(fd_store::FdStore& store) {
   std::array<int, 2> pair{-1, -1};
   // A pair for each agent: an answer that a dead one didn't read can't reach the next.
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) return false;
   UniqueFd init_end(pair[0]);
   const UniqueFd agent_end(pair[1]);
-  // The texts fit by construction: a fixed number of slots with limited names.
-  (void)fd_store::format_fds(store, fds_text_.data() + kFds.size(), fd_store::kFdsTextSize);
+  write_fds(store);
   (void)fd_store::format_dropped(store, dropped_text_.data() + kDropped.size(),
                                  fd_store::kDroppedTextSize);
   std::snprintf(init_fd_text_.data(), init_fd_text_.size(), "CAUSEWAY_INIT_FD=%d", agent_end.get());
@@ -77,7 +94,8 @@ bool AgentProcess::start(const fd_store::FdStore& store) {
   return true;
 }
 
-void AgentProcess::execute(const fd_store::FdStore& store, int client) {
+// In the child, whose memory is its own: so its `store` is, too.
+void AgentProcess::execute(fd_store::FdStore& store, int client) {
   ::setsid();  // a terminal's signals reach init alone, which passes them on
   sigset_t none;
   ::sigemptyset(&none);
@@ -88,10 +106,24 @@ void AgentProcess::execute(const fd_store::FdStore& store, int client) {
   keep_open(client);
   for (const auto& slot : store.slots())
     if (slot.used()) keep_open(slot.fd.get());
-  ::syscall(SYS_execveat, binary_.get(), "", argument_pointers_.data(),
-            environment_pointers_.data(), AT_EMPTY_PATH);
+  if (const int stored = store.get(fd_store::kAgentSlot); stored >= 0) {
+    // Once more: its owner or mode may have changed since it was put.
+    const auto unfit = fd_store::unfit_program(stored);
+    if (unfit.empty()) execute_program(stored);
+    say(log::Level::error, "agent.stored_not_executed error=\"%s\" action=drop",
+        unfit.empty() ? std::strerror(errno) : unfit.data());
+    drop_stored(client);
+    (void)store.drop(fd_store::kAgentSlot);
+    write_fds(store);
+  }
+  execute_program(binary_.get());
   say(log::Level::error, "agent.not_executed error=\"%s\"", std::strerror(errno));
   ::_exit(kNotExecuted);
+}
+
+void AgentProcess::execute_program(int program) const {
+  ::syscall(SYS_execveat, program, "", argument_pointers_.data(), environment_pointers_.data(),
+            AT_EMPTY_PATH);
 }
 
 void AgentProcess::ended() {

@@ -23,8 +23,10 @@ class AgentProcess {
                std::vector<std::string> environment, const std::string& life);
 
   // Forks and executes, with every descriptor of the store inherited. False with errno when there
-  // is no child; an execution that fails shows as exit code 127.
-  bool start(const fd_store::FdStore& store);
+  // is no child; an execution that fails shows as exit code 127. What the slot `agent` holds is
+  // started instead of `binary`. If that is impossible the child drops the slot, as any agent may,
+  // and goes on with `binary`: killed at any line, the next start finds the same and does the same.
+  bool start(fd_store::FdStore& store);
 
   pid_t pid() const { return pid_; }            // 0: none
   int socket() const { return socket_.get(); }  // init's end, non-blocking; -1: none
@@ -35,7 +37,9 @@ class AgentProcess {
   void ended();
 
  private:
-  [[noreturn]] void execute(const fd_store::FdStore& store, int client);
+  [[noreturn]] void execute(fd_store::FdStore& store, int client);
+  void write_fds(const fd_store::FdStore& store);
+  void execute_program(int program) const;  // returns with errno
 
   UniqueFd binary_;
   std::vector<std::string> arguments_;

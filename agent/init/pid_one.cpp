@@ -136,8 +136,9 @@ void PidOne::handle(LifeEvent event) {
 
 void PidOne::start_agent() {
   if (agent_.start(store_)) {
-    say(log::Level::info, "agent.started pid=%d failures=%u", static_cast<int>(agent_.pid()),
-        life_.failures);
+    say(log::Level::info, "agent.started pid=%d failures=%u program=%s",
+        static_cast<int>(agent_.pid()), life_.failures,
+        store_.get(fd_store::kAgentSlot) >= 0 ? "stored" : "own");
     handle(LifeEvent::agent_started);
   } else {
     say(log::Level::error, "agent.not_started error=\"%s\"", std::strerror(errno));

@@ -406,6 +406,7 @@ void ObjectReader::expected(std::string_view pointer, std::string_view what, con
 
 const Json* ObjectReader::take(std::string_view key) {
   taken_.emplace_back(key);
+  shared_->asked.push_back(pointer_to(key));
   return value_.find(key);
 }
 

@@ -128,12 +128,17 @@ class ObjectReader {
   void fail(std::string_view key, std::string_view what);
   bool failed() const { return shared_->error.has_value(); }
 
+  // JSON pointers of all members that were asked for so far, also in inner objects: what a document
+  // may have.
+  const std::vector<std::string>& asked() const { return shared_->asked; }
+
   // The first error: "/stop/timeout_s: expected a number, found a string".
   Status finish();
 
  private:
   struct Shared {
     std::optional<Error> error;
+    std::vector<std::string> asked;
   };
   ObjectReader(const Json& value, std::string pointer, std::shared_ptr<Shared> shared);
   const Json* take(std::string_view key);

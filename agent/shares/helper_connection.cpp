@@ -1,23 +1,15 @@
 #include "shares/helper_connection.h"
 
 #include <utility>
+#include <variant>
+
+#include "base/overloaded.h"
 
 namespace causeway::shares {
 namespace {
 
 // It says hello before anything that could take time.
 constexpr std::uint64_t kHelloMs = 5000;
-
-// What an agent says, and what only comes once or to another place.
-bool helper_may_say(const handover::Body& body) {
-  return std::holds_alternative<handover::Mount>(body) ||
-         std::holds_alternative<handover::MountsDone>(body) ||
-         std::holds_alternative<handover::Unmounted>(body) ||
-         std::holds_alternative<handover::TableChanged>(body) ||
-         std::holds_alternative<handover::Socket>(body) ||
-         std::holds_alternative<handover::Report>(body) ||
-         std::holds_alternative<handover::Removed>(body);
-}
 
 }  // namespace
 
@@ -54,18 +46,25 @@ void HelperConnection::close(const Error& why) {
 
 void HelperConnection::on_message(handover::Message message) {
   if (closed_) return;
-  if (auto* hello = std::get_if<handover::Hello>(&message.body)) {
-    if (std::exchange(greeted_, true)) return close(make_error("it said hello twice"));
-    hello_timer_.stop();
-    return host_.on_hello(*this, std::move(*hello), std::move(message.fd));
-  }
-  if (!greeted_) return close(make_error("it said something before hello"));
-  if (auto* resolved = std::get_if<handover::Resolved>(&message.body))
-    return on_resolved(std::move(*resolved));
-  if (!helper_may_say(message.body))
-    return close(make_error("it said '" + std::string(handover::type_name(message.body)) +
-                            "', which only an agent says"));
-  if (!distro_.empty()) host_.on_message(*this, std::move(message));
+  if (!greeted_ && !std::holds_alternative<handover::Hello>(message.body))
+    return close(make_error("it said something before hello"));
+  std::visit(Overloaded{
+                 [&](handover::Hello& hello) {
+                   if (std::exchange(greeted_, true))
+                     return close(make_error("it said hello twice"));
+                   hello_timer_.stop();
+                   host_.on_hello(*this, std::move(hello), std::move(message.fd));
+                 },
+                 [&](handover::Resolved& resolved) { on_resolved(std::move(resolved)); },
+                 [&](handover::FromHelper auto&) {
+                   if (!distro_.empty()) host_.on_message(*this, std::move(message));
+                 },
+                 [&](handover::FromAgent auto&) {
+                   close(make_error("it said '" + std::string(handover::type_name(message.body)) +
+                                    "', which only an agent says"));
+                 },
+             },
+             message.body);
 }
 
 void HelperConnection::resolve(std::vector<std::string> paths, std::uint64_t timeout_ms,

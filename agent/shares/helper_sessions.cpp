@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <variant>
 
 #include "base/log.h"
+#include "base/overloaded.h"
 #include "base/text.h"
 #include "handover/share_socket.h"
 #include "mounts/mount_calls.h"
@@ -121,10 +123,13 @@ void HelperSessions::greet(HelperConnection& session, handover::Hello hello, Uni
   helper.session = &session;
   helper.pidfd = std::move(pidfd);
   helper.table = std::move(hello.table);
-  if (attached_.usable(name))
+  if (attached_.usable(name)) {
+    helper.phase = Phase::resuming;
     attached_.set_table(name, helper.table);
-  else
+  } else {
+    helper.phase = Phase::arriving;
     begin_staging(name, helper);
+  }
   session.send(handover::Welcome{});
   send_tools(session);
   if (is_new) events_.integrated(name);
@@ -144,51 +149,73 @@ void HelperSessions::on_message(HelperConnection& session, handover::Message mes
   const auto found = helpers_.find(name);
   if (found == helpers_.end() || found->second.session != &session) return;
   auto& helper = found->second;
-  if (auto* report = std::get_if<handover::Report>(&message.body)) {
-    reports_[name] = std::move(report->report);
-    return events_.changed();
+  std::visit(
+      Overloaded{
+          [&](handover::Report& report) { on_report(name, std::move(report.report)); },
+          [&](handover::Removed&) { on_removed(name, session); },
+          [&](handover::Mount& mount) {
+            on_mount(name, helper, std::move(mount), std::move(message.fd));
+          },
+          [&](handover::MountsDone&) { on_mounts_done(name, helper); },
+          [&](handover::Unmounted& unmounted) { on_unmounted(name, helper, unmounted.point); },
+          [&](handover::TableChanged& changed) {
+            on_table(name, helper, std::move(changed.table));
+          },
+          [&](handover::Socket& socket) {
+            on_socket(name, helper, {std::move(socket.path), std::move(message.fd)});
+          },
+          // The connection keeps these for itself.
+          [](handover::Hello&) {},
+          [](handover::Resolved&) {},
+          [](handover::FromAgent auto&) {},
+      },
+      message.body);
+}
+
+void HelperSessions::on_report(const std::string& name, handover::DistroReport report) {
+  reports_[name] = std::move(report);
+  events_.changed();
+}
+
+void HelperSessions::on_removed(const std::string& name, HelperConnection& session) {
+  log::info("share.integration_removed", {{"distro", name}});
+  reports_.erase(name);
+  end_session(session);
+}
+
+// Of a helper whose share is there: until it has said all.
+void HelperSessions::collect(const std::string& name, Helper& helper, handover::Mount mount,
+                             UniqueFd tree) {
+  const auto* record = attached_.record(name);
+  // Where the kernel can't tell processes apart (before 6.9), two distros' disks tell.
+  if (mount.point == "/" && record != nullptr) {
+    const auto root = record->mounts.find("/");
+    if (root != record->mounts.end() && root->second != SharedMount{mount.device, mount.root})
+      return give_up(name, "another distro of that name is integrated and runs");
   }
-  if (std::holds_alternative<handover::Removed>(message.body)) {
-    log::info("share.integration_removed", {{"distro", name}});
-    reports_.erase(name);
-    return end_session(session);
-  }
-  if (!known_.enabled(name)) return;  // said before it heard that it was disabled
-  if (auto* mount = std::get_if<handover::Mount>(&message.body))
-    on_mount(name, helper, std::move(*mount), std::move(message.fd));
-  else if (std::holds_alternative<handover::MountsDone>(message.body))
-    on_mounts_done(name, helper);
-  else if (auto* unmounted = std::get_if<handover::Unmounted>(&message.body))
-    on_unmounted(name, helper, unmounted->point);
-  else if (auto* changed = std::get_if<handover::TableChanged>(&message.body))
-    on_table(name, helper, std::move(changed->table));
-  else if (auto* socket = std::get_if<handover::Socket>(&message.body))
-    on_socket(name, helper, {std::move(socket->path), std::move(message.fd)});
+  if (helper.sent.size() >= kMostMounts) return give_up(name, "it has too many mounts");
+  helper.sent.emplace_back(std::move(mount), std::move(tree));
 }
 
 void HelperSessions::on_mount(const std::string& name, Helper& helper, handover::Mount mount,
                               UniqueFd tree) {
   const SharedMount what{mount.device, mount.root};
-  if (!helper.arriving && !helper.synced) {
-    const auto* record = attached_.record(name);
-    const auto root =
-        record == nullptr ? SharedMounts::const_iterator() : record->mounts.find(mount.point);
-    // Where the kernel can't tell processes apart (before 6.9), two distros' disks tell.
-    if (mount.point == "/" && record != nullptr && root != record->mounts.end() &&
-        root->second != what)
-      return give_up(name, "another distro of that name is integrated and runs");
-    if (helper.sent.size() >= kMostMounts) return give_up(name, "it has too many mounts");
-    helper.sent.emplace_back(std::move(mount), std::move(tree));
-    return;
-  }
   auto done = Status(Ok{});
-  if (helper.arriving) {
-    if (helper.arriving->tree.mounts().size() >= kMostMounts)
-      return give_up(name, "it has too many mounts");
-    if (auto added = helper.arriving->tree.add(mount.point, what, tree.get()); !added)
-      done = std::move(added).error();
-  } else {
-    done = attached_.add_mount(name, mount.point, what, tree.get());
+  switch (helper.phase) {
+    case Phase::arriving:
+    case Phase::complete:
+      if (helper.staged->tree.mounts().size() >= kMostMounts)
+        return give_up(name, "it has too many mounts");
+      if (auto added = helper.staged->tree.add(mount.point, what, tree.get()); !added)
+        done = std::move(added).error();
+      break;
+    case Phase::resuming:
+      return collect(name, helper, std::move(mount), std::move(tree));
+    case Phase::attached:
+      done = attached_.add_mount(name, mount.point, what, tree.get());
+      break;
+    case Phase::removing:
+      return;
   }
   if (done) return;
   if (mount.point == "/") return give_up(name, done.error().message);
@@ -198,12 +225,22 @@ void HelperSessions::on_mount(const std::string& name, Helper& helper, handover:
 }
 
 void HelperSessions::on_mounts_done(const std::string& name, Helper& helper) {
-  if (helper.arriving) {
-    helper.arriving->complete = true;
-    return try_attach(name);
+  switch (helper.phase) {
+    case Phase::arriving:
+      helper.phase = Phase::complete;
+      return try_attach(name);
+    case Phase::resuming:
+      helper.phase = Phase::attached;
+      return catch_up(name, helper);
+    case Phase::complete:
+    case Phase::attached:
+    case Phase::removing:
+      return;
   }
-  if (std::exchange(helper.synced, true)) return;
-  // First what has gone, so that nothing is attached on it.
+}
+
+// First what has gone, so that nothing is attached on it.
+void HelperSessions::catch_up(const std::string& name, Helper& helper) {
   std::vector<std::string> points;
   for (const auto& [mount, tree] : helper.sent) points.push_back(mount.point);
   attached_.keep_mounts(name, points);
@@ -217,29 +254,49 @@ void HelperSessions::on_mounts_done(const std::string& name, Helper& helper) {
 void HelperSessions::on_unmounted(const std::string& name, Helper& helper,
                                   const std::string& point) {
   auto done = Status(Ok{});
-  if (helper.arriving)
-    done = helper.arriving->tree.remove(point);
-  else if (helper.synced)
-    done = attached_.remove_mount(name, point);
-  else
-    std::erase_if(helper.sent, [&](const auto& sent) { return sent.first.point == point; });
+  switch (helper.phase) {
+    case Phase::arriving:
+    case Phase::complete:
+      done = helper.staged->tree.remove(point);
+      break;
+    case Phase::resuming:
+      std::erase_if(helper.sent, [&](const auto& sent) { return sent.first.point == point; });
+      break;
+    case Phase::attached:
+      done = attached_.remove_mount(name, point);
+      break;
+    case Phase::removing:
+      break;
+  }
   if (!done)
     log::warning("share.mount_not_removed", {{"distro", name}, {"error", done.error().message}});
 }
 
 void HelperSessions::on_table(const std::string& name, Helper& helper, paths::MountTable table) {
-  helper.table = std::move(table);
-  if (!helper.arriving) attached_.set_table(name, helper.table);
+  switch (helper.phase) {
+    case Phase::arriving:
+    case Phase::complete:
+      helper.table = std::move(table);
+      break;
+    case Phase::resuming:
+    case Phase::attached:
+      helper.table = std::move(table);
+      attached_.set_table(name, helper.table);
+      break;
+    case Phase::removing:
+      break;
+  }
 }
 
 void HelperSessions::on_socket(const std::string& name, Helper& helper, DistroSocket socket) {
+  if (helper.phase == Phase::removing) return;
   if (auto good = check_socket(socket.fd.get()); !good) {
     log::warning("share.socket_refused",
                  {{"distro", name}, {"path", socket.path}, {"error", good.error().message}});
     return;
   }
-  if (helper.arriving)
-    helper.arriving->socket = std::move(socket);
+  if (helper.staged)
+    helper.staged->socket = std::move(socket);
   else
     attached_.set_socket(name, std::move(socket));
 }
@@ -248,29 +305,39 @@ void HelperSessions::try_attach(const std::string& name) {
   const auto found = helpers_.find(name);
   if (found == helpers_.end()) return;
   auto& helper = found->second;
-  if (!helper.arriving || !helper.arriving->complete || attached_.present(name)) return;
+  if (helper.phase != Phase::complete || attached_.present(name)) return;
   if (has_ended(helper.pidfd.get())) return end_session(*helper.session);
-  auto& arriving = *helper.arriving;
-  if (!arriving.tree.root()) return give_up(name, "it has no root to share");
-  for (const auto& problem : arriving.tree.add_engine_mounts(engine_wsl_, helper.table.wsl))
+  auto& staged = *helper.staged;
+  if (!staged.tree.root()) return give_up(name, "it has no root to share");
+  for (const auto& problem : staged.tree.add_engine_mounts(engine_wsl_, helper.table.wsl))
     log::warning("share.engine_mount", {{"distro", name}, {"error", problem.message}});
   UniqueFd pidfd(::fcntl(helper.pidfd.get(), F_DUPFD_CLOEXEC, 0));
   if (!pidfd) return give_up(name, "no descriptor is free");
-  auto done = attached_.attach(name, std::move(pidfd), arriving.tree, helper.table,
-                               std::move(arriving.socket));
+  auto done =
+      attached_.attach(name, std::move(pidfd), staged.tree, helper.table, std::move(staged.socket));
   if (!done) return give_up(name, done.error().message);
-  helper.arriving.reset();
-  helper.synced = true;
+  helper.staged.reset();
+  helper.phase = Phase::attached;
   discard_staging(name);
   events_.attached(name);
 }
 
 void HelperSessions::detached(const std::string& name) {
   const auto found = helpers_.find(name);
-  // A helper whose distro has ended, and which has not been heard to end: it can't come back.
-  if (found != helpers_.end() && !found->second.arriving && known_.enabled(name))
-    return end_session(*found->second.session);
-  try_attach(name);
+  if (found == helpers_.end()) return;
+  switch (found->second.phase) {
+    case Phase::arriving:
+      return;
+    case Phase::complete:
+      return try_attach(name);
+    case Phase::resuming:
+    case Phase::attached:
+    case Phase::removing:
+      // One whose distro has ended, and which has not been heard to end, can't come back; one that
+      // was disabled is still to say what it could undo.
+      if (known_.enabled(name)) end_session(*found->second.session);
+      return;
+  }
 }
 
 // This helper's share can't be; it may come again.
@@ -292,11 +359,12 @@ void HelperSessions::disable(const std::string& name) {
   const auto found = helpers_.find(name);
   if (found != helpers_.end()) {
     auto& helper = found->second;
-    if (helper.arriving) {
-      helper.arriving.reset();
+    helper.phase = Phase::removing;
+    helper.sent.clear();
+    if (helper.staged) {
+      helper.staged.reset();
       discard_staging(name);
     }
-    helper.sent.clear();
     helper.session->send(handover::Remove{});
     helper.removal = std::make_unique<io::Timer>(loop_);
     helper.removal->start(kRemovalMs, [this, name] {
@@ -319,9 +387,9 @@ void HelperSessions::on_closed(HelperConnection& session, const Error& why) {
   const auto found = helpers_.find(name);
   if (!name.empty()) log::info("share.helper_gone", {{"distro", name}, {"why", why.message}});
   if (found != helpers_.end() && found->second.session == &session) {
-    const bool arriving = found->second.arriving.has_value();
+    const bool staged = found->second.staged.has_value();
     helpers_.erase(found);
-    if (arriving) discard_staging(name);
+    if (staged) discard_staging(name);
   }
   sessions_.erase(kept);
   events_.changed();
@@ -335,7 +403,7 @@ void HelperSessions::begin_staging(const std::string& name, Helper& helper) {
   discard_staging(name);
   // An error shows at the first mount.
   (void)::mkdir(staging_of(name).c_str(), 0700);
-  helper.arriving = Arriving{ShareTree(staging_of(name)), std::nullopt, false};
+  helper.staged = Staged{ShareTree(staging_of(name)), std::nullopt};
 }
 
 void HelperSessions::discard_staging(const std::string& name) {
@@ -358,7 +426,7 @@ HelperConnection* HelperSessions::helper(std::string_view name) const {
 
 bool HelperSessions::arriving(std::string_view name) const {
   const auto found = helpers_.find(name);
-  return found != helpers_.end() && found->second.arriving.has_value();
+  return found != helpers_.end() && found->second.staged.has_value();
 }
 
 const paths::MountTable* HelperSessions::table(std::string_view name) const {

@@ -2,12 +2,21 @@
 // together, which share is there.
 //
 //   hello ──▶ refused (who, or what it says, can't be)
-//         ──▶ share there, same distro: kept; what changed meanwhile is made good at `mounts_done`
-//         ──▶ else arriving: mounts go to the staging place; at `mounts_done` the whole tree is
-//             moved below /mnt/distro, at once, or when an older share of that name is detached
+//     │ its share is not there                              its share is there, same distro │
+//     ▼                                                                                     ▼
+//   arriving ── mounts_done ──▶ complete ── no older share ──▶ attached ◀── mounts_done ── resuming
+//     └─────────────┴──────── it was disabled ──▶ removing ◀──────┴────────────────────────┘
 //
-// So a share is visible when it is complete, and never in part. The helper's end changes nothing at
-// a share that is there; one that is arriving is dropped.
+//   arriving   Mounts go to the staging place. Its end drops them.
+//   complete   All are there. An older share of that name is being detached; then the whole tree is
+//              moved below /mnt/distro, so a share is visible as a whole and never in part.
+//   resuming   The helper, or the agent, was started again. What it sends is collected: at
+//              mounts_done what has gone is detached, and only then what is new attached.
+//   attached   Mounts come and go at the share itself.
+//   removing   It undoes the integration, and nothing else that it says counts. `removed` ends it,
+//              or the time.
+//
+// The helper's end changes nothing at a share that is there.
 #pragma once
 
 #include <functional>
@@ -61,7 +70,7 @@ class HelperSessions final : private HelperConnection::Host {
 
   // Null when none is connected.
   HelperConnection* helper(std::string_view distro) const;
-  bool arriving(std::string_view distro) const;
+  bool arriving(std::string_view distro) const;  // or complete
   // What its helper says; null when none is connected.
   const paths::MountTable* table(std::string_view distro) const;
   // Why helpers were refused last, by distro, where nothing good came after.
@@ -71,19 +80,19 @@ class HelperSessions final : private HelperConnection::Host {
   const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:
-  struct Arriving {
+  enum class Phase { arriving, complete, resuming, attached, removing };
+  struct Staged {
     ShareTree tree;
     std::optional<DistroSocket> socket;
-    bool complete = false;
   };
   struct Helper {
     HelperConnection* session = nullptr;
     UniqueFd pidfd;
     paths::MountTable table;
-    std::optional<Arriving> arriving;  // else the share is there
-    bool synced = false;               // the share is there, and mounts_done came
-    std::vector<std::pair<handover::Mount, UniqueFd>> sent;  // before that
-    std::unique_ptr<io::Timer> removal;                      // to undo the integration
+    Phase phase = Phase::arriving;
+    std::optional<Staged> staged;                            // while arriving or complete
+    std::vector<std::pair<handover::Mount, UniqueFd>> sent;  // while resuming
+    std::unique_ptr<io::Timer> removal;                      // while removing: the time for it
   };
 
   void on_hello(HelperConnection& session, handover::Hello hello, UniqueFd pidfd) override;
@@ -93,13 +102,17 @@ class HelperSessions final : private HelperConnection::Host {
   std::string objection(const handover::Hello& hello, int pidfd);
   void greet(HelperConnection& session, handover::Hello hello, UniqueFd pidfd);
   void send_tools(HelperConnection& session);
+  void on_report(const std::string& name, handover::DistroReport report);
+  void on_removed(const std::string& name, HelperConnection& session);
   void on_mount(const std::string& name, Helper& helper, handover::Mount mount, UniqueFd tree);
   void on_mounts_done(const std::string& name, Helper& helper);
+  void catch_up(const std::string& name, Helper& helper);
   void on_unmounted(const std::string& name, Helper& helper, const std::string& point);
   void on_socket(const std::string& name, Helper& helper, DistroSocket socket);
   void on_table(const std::string& name, Helper& helper, paths::MountTable table);
   void try_attach(const std::string& name);
   void give_up(const std::string& name, std::string why);
+  void collect(const std::string& name, Helper& helper, handover::Mount mount, UniqueFd tree);
   void begin_staging(const std::string& name, Helper& helper);
   void discard_staging(const std::string& name);
   std::string staging_of(const std::string& name) const;

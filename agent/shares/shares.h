@@ -22,10 +22,10 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "fd_store/store_client.h"
-#include "handover/distro_report.h"
 #include "io/loop.h"
 #include "paths/identity.h"
 #include "paths/path_mapper.h"
+#include "shares/distro_status.h"
 
 namespace causeway::shares {
 
@@ -41,26 +41,6 @@ struct Options {
   // A share whose `detaching` isn't done by then is detached all the same. The owner stops
   // containers with a second of grace each, at once, and has a bound of its own below this.
   std::uint64_t detach_ms = 8000;
-};
-
-enum class DistroState {
-  attached,  // its share is there
-  waiting,   // asked for, or its helper is at it
-  refused,   // its helper said something that can't be; `reason`
-  disabled,  // by `causeway distro disable`
-  stopped,   // it isn't running, as far as we know
-};
-std::string_view name_of(DistroState state);
-
-struct DistroStatus {
-  std::string name;
-  bool enabled = true;
-  DistroState state = DistroState::stopped;
-  std::string reason;      // for people; may be empty
-  std::size_t mounts = 0;  // of its share
-  std::string socket;      // its docker.sock, as the distro names it; empty: none
-  bool helper = false;     // connected now
-  std::optional<handover::DistroReport> report;  // the helper's last word
 };
 
 struct Note {

@@ -33,6 +33,7 @@ class LogFile {
   // Takes back what stands behind `size`.
   Status truncate(std::uint64_t size);
   const std::string& path() const { return path_; }
+  void set_limits(LogLimits limits) { limits_ = limits; }  // from the next write on
 
  private:
   Status open();

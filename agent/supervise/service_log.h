@@ -53,6 +53,8 @@ class ServiceLog {
   const std::string& fifo_path() const { return places_.fifo; }
   int fifo() const { return fifo_.get(); }
 
+  void set_limits(LogLimits limits) { file_.set_limits(limits); }
+
   // A line of our own, between the service's.
   void note(std::string_view line);
   // All that is in the FIFO now, and an unfinished line: the service has ended.

@@ -150,6 +150,12 @@ Status Supervisor::reload() {
   return Ok{};
 }
 
+void Supervisor::set_log_limits(LogLimits limits) {
+  around_.log_limits = limits;
+  for (auto& [name, service] : services_)
+    if (auto* log = service->log(); log != nullptr) log->set_limits(limits);
+}
+
 void Supervisor::apply_needs() {
   std::vector<const ServiceSpec*> specs;
   for (const auto& [name, service] : services_) specs.push_back(&service->spec());

@@ -52,6 +52,9 @@ class Supervisor {
   // needed. An error leaves all as it is.
   Status reload();
 
+  // Of every service's log file, from the next line on.
+  void set_log_limits(LogLimits limits);
+
   std::vector<ServiceStatus> snapshot() const;  // in the order of start
   // `name`'s alone; nothing for an unknown one.
   std::optional<ServiceStatus> status(std::string_view name) const;

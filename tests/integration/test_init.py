@@ -92,6 +92,78 @@ def test_the_store_refuses_what_is_wrong_and_leaks_nothing(place):
     assert "kept" in life.info()["fds"]
 
 
+def _program(place, name, mode=0o755, content=None):
+    """A file of the machine that init may start: the harness again, or `content`."""
+    path = f"{place.folder}/{name}"
+    shutil.copyfile(HARNESS, path)
+    if content is not None:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(content)
+    os.chmod(path, mode)
+    return path
+
+
+def test_another_program_is_started_as_the_agent_under_the_same_init(place):
+    life = place.life()
+    own = life.info()
+    other = _program(place, "other-version")
+    assert life.ask(f"put-agent {other}") == "ok"
+    assert life.info()["executable"] == own["executable"]  # the agent that runs goes on
+    life.kill_agent()
+    info = life.info()
+    assert (info["executable"], info["start"], info["life"]) == (other, 1, own["life"])
+    assert {name: info["fds"][name] for name in own["fds"]} == own["fds"]
+    life.kill_agent()  # it stays the agent, with its file gone, too
+    os.unlink(other)
+    life.kill_agent()
+    assert life.info()["executable"] == f"{other} (deleted)"
+    third = _program(place, "third-version")
+    assert life.ask(f"put-agent {third}") == "ok"  # replaces
+    life.kill_agent()
+    assert life.info()["executable"] == third
+    assert life.ask("drop agent") == "ok"
+    life.kill_agent()
+    info = life.info()
+    assert info["executable"] == own["executable"] and "agent" not in info["fds"]
+    assert life.stop() == 0
+
+
+def test_a_program_that_root_alone_can_change_is_taken_and_no_other(place):
+    life = place.life()
+    own = life.info()["executable"]
+    foreign = _program(place, "foreign")
+    os.chown(foreign, 65534, 0)
+    for path, why in ((foreign, "does not belong to root"), (_program(place, "shared", 0o775), "can be written by others"),
+                      (_program(place, "open", 0o757), "can be written by others"), (_program(place, "data", 0o644), "is not executable"),
+                      (place.folder, "is not a regular file"), ("/dev/null", "is not a regular file")):
+        assert why in life.ask(f"put-agent {path}"), path
+    assert "agent is not executable" in life.ask("put-file agent")
+    assert "agent" not in life.info()["fds"]
+    life.kill_agent()
+    assert life.info()["executable"] == own
+
+
+@pytest.mark.parametrize("spoil", ["no program", "writable since"])
+def test_a_stored_program_that_cannot_be_started_gives_way_to_inits_own(place, spoil):
+    life = place.life()
+    own = life.info()["executable"]
+    path = _program(place, "broken", content="no program\n" if spoil == "no program" else None)
+    assert life.ask(f"put-agent {path}") == "ok"
+    if spoil == "writable since":
+        os.chmod(path, 0o777)
+    life.kill_agent()
+    info = life.info()
+    assert info["executable"] == own and "agent" not in info["fds"]
+    assert info["start"] == 1  # in one start: nobody waits for a second one
+    life.wait_line(r"agent\.stored_not_executed")
+    assert life.ask("put-file after") == "ok"  # answers and requests still belong together
+    life.kill_agent()
+    info = life.info()
+    assert info["executable"] == own and "after" in info["fds"]
+    assert life.stop() == 0
+    assert life.text().count("agent.stored_not_executed") == 1
+
+
 def test_an_agent_that_closes_its_store_socket_does_not_make_init_spin(place):
     life = place.life()
     assert life.ask("close-init") == "ok"

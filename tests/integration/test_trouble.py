@@ -48,6 +48,11 @@ class Agent:
         poll(lambda: self.service(name)["state"] == state, lambda: f"{name} is {state}: {self.service(name)}")
         return self.service(name)
 
+    def reloads(self):
+        """How often it has read its files again."""
+        with open(self.log.name, "rb") as file:
+            return file.read().count(b" supervisor.reloaded ")
+
     def cpu_ticks(self):
         with open(f"/proc/{self.pid()}/stat", encoding="ascii") as file:
             return sum(map(int, file.read().rpartition(")")[2].split()[11:13]))
@@ -189,3 +194,33 @@ def test_a_full_disk_for_logs_loses_lines_that_are_counted_and_nothing_else(agen
 
 def logs(a, name):
     return request(f"{a.run}/control.sock", f"/v1/logs?service={name}&tail=5")[1].decode().splitlines()
+
+
+def test_settings_are_read_again_and_what_has_to_wait_is_named(agent):
+    a = agent({"dockerd": fake_engine()})
+    a.wait_state("dockerd", "ready")
+    path = f"{a.etc}/settings.json"
+
+    def notes_after(settings):
+        """What status says of the file once the agent has read it."""
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(settings if isinstance(settings, str) else json.dumps(settings))
+        done = a.reloads()
+        os.kill(a.pid(), signal.SIGHUP)
+        poll(lambda: a.reloads() > done, "the agent has read its files")
+        return notes()
+
+    def notes():
+        return [note["text"] for note in a.get("/v1/status")[1]["notes"] if "settings.json" in note["text"]]
+
+    assert notes() == []
+    assert notes_after({"log": {"files": 5}}) == []
+    assert notes_after({"live_restore": False, "link": {"vsock": "off"}}) == [
+        f'{path}: "live_restore" takes effect at the next start of dockerd',
+        f'{path}: "link" takes effect at the next start of the agent']
+    said = notes_after({"live_restore": True, "lnik": {}})
+    assert said[0] == f"{path}: /lnik: unknown key; the settings before it stay in force" and len(said) == 3, said
+    assert a.get("/v1/services/dockerd/restart?wait=1", method="POST")[0] == 200
+    a.wait_state("dockerd", "ready")
+    assert notes() == [said[0], said[2]]
+    assert notes_after("{}") == [f'{path}: "live_restore" takes effect at the next start of dockerd']

@@ -3,12 +3,16 @@
 // command per connection on the inherited control socket and answers with one JSON object or plain
 // text, then end of file:
 //
-//   info               {"pid", "start", "life", "fds": {name: inode}, "dropped": {name: bytes},
-//   "pgrp"…} put NAME           puts a new FIFO (O_RDWR) of that name, RUN/NAME.fifo put-file NAME
-//   puts an unlinked temporary file fill               puts files until init refuses; answers the
-//   refusal drop NAME raw N TEXT         sends TEXT with N descriptors, answers what init said
+//   info               {"pid", "start", "life", "fds": {name: inode}, "dropped": {name: bytes}, …}
+//   put NAME           puts a new FIFO (O_RDWR) of that name, RUN/NAME.fifo
+//   put-file NAME      puts an unlinked temporary file
+//   put-agent PATH     puts that file, open for reading, as the program of the next agent
+//   fill               puts files until init refuses; answers the refusal
+//   drop NAME
+//   raw N TEXT         sends TEXT with N descriptors, answers what init said
 //   orphan CODE        a grandchild that exits with CODE when its stdin FIFO RUN/orphan.fifo is
-//   opened and closed exits              the reports that came, as a list of [pid, status, start]
+//                      opened and closed
+//   exits              the reports that came, as a list of [pid, status, start]
 //   sh COMMAND         runs it with /bin/sh, answers its output
 //   stubborn           ignores SIGTERM from now on
 //   close-init         closes the store socket
@@ -88,6 +92,7 @@ class FakeAgent {
     if (command == "info") return info();
     if (command == "put") return put_fifo(argument);
     if (command == "put-file") return told(client_.put(argument, temporary().get()));
+    if (command == "put-agent") return put_agent(argument);
     if (command == "fill") return fill();
     if (command == "drop") return told(client_.drop(argument));
     if (command == "raw") return raw(argument);
@@ -144,6 +149,12 @@ class FakeAgent {
     if (mkfifo(path.c_str(), 0600) != 0) return errno_error("mkfifo").message;
     const UniqueFd fifo(open(path.c_str(), O_RDWR | O_CLOEXEC));
     return told(client_.put(name, fifo.get()));
+  }
+
+  std::string put_agent(const std::string& path) {
+    const UniqueFd program(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!program) return errno_error("open " + path).message;
+    return told(client_.put("agent", program.get()));
   }
 
   std::string fill() {

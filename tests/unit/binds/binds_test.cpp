@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "../containers/scripted_engine.h"
+#include "../support/settle.h"
 #include "binds/bind_check.h"
 #include "binds/source_mapper.h"
 
@@ -65,7 +66,7 @@ struct MapRig {
     std::optional<Mapped> got;
     mapper.map(asker, std::move(sources), [&](Mapped mapped) { got = std::move(mapped); });
     CHECK(!got);
-    for (int i = 0; i < 10 && !got; ++i) loop.turn();
+    causeway::test::settle(loop);
     REQUIRE(got);
     return *std::move(got);
   }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/settle.h"
 #include "base/unique_fd.h"
 #include "http/parser.h"
 #include "http/writer.h"
@@ -48,9 +49,7 @@ class ScriptedEngine {
   ScriptedEngine& operator=(const ScriptedEngine&) = delete;
 
   std::string socket() const { return folder + "/engine.sock"; }
-  void settle() {
-    for (int i = 0; i < 40; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
 
   io::Loop loop;  // first: all else is on it
   std::string folder;

@@ -49,8 +49,6 @@ struct OneDistro final : binds::Distros {
 };
 
 struct Rig {
-  explicit Rig(bool swarm = false) : editor(distros, mapper, check, swarm) {}
-
   RequestEditor::Answer edit(const Identity& identity, const Route& route,
                              const engine_api::Findings& findings = {}) {
     std::optional<RequestEditor::Answer> got;
@@ -80,7 +78,7 @@ struct Rig {
   OneDistro distros{engine.loop};
   binds::SourceMapper mapper{engine.loop, distros};
   binds::BindCheck check{distros, client, engine.folder};
-  PathEditor editor;
+  PathEditor editor{distros, mapper, check};
   bool at_once = false;  // the last answer came within the call
 };
 
@@ -198,15 +196,15 @@ TEST_CASE("daemon/path_editor: a start is checked for everybody, and then its pa
 TEST_CASE("daemon/path_editor: services may have host paths only where swarm can run") {
   for (const Call call : {Call::service_create, Call::service_update}) {
     const Route route{call, "", "s"};
-    Rig without;
-    const std::string refused = without.edited(kUbuntu, route, kService);
+    Rig rig;
+    const std::string refused = rig.edited(kUbuntu, route, kService);
     CHECK(refused.starts_with("400: "));
     CHECK(refused.find("live-restore") != std::string::npos);
     CHECK(refused.find("the path is /w") != std::string::npos);
-    CHECK(without.edited(kUbuntu, route, R"({"TaskTemplate":{}})") == R"({"TaskTemplate":{}})");
-    CHECK(without.edited(kEngine, route, kService) == kService);  // dockerd's business
-    Rig with(true);
-    CHECK(with.edited(kUbuntu, route, kService).find(R"("Source":"/mnt/distro/Ubuntu/w")") !=
+    CHECK(rig.edited(kUbuntu, route, R"({"TaskTemplate":{}})") == R"({"TaskTemplate":{}})");
+    CHECK(rig.edited(kEngine, route, kService) == kService);  // dockerd's business
+    rig.editor.allow_swarm(true);
+    CHECK(rig.edited(kUbuntu, route, kService).find(R"("Source":"/mnt/distro/Ubuntu/w")") !=
           std::string::npos);
   }
 }

@@ -66,11 +66,11 @@ struct Command {
   void user(const std::string& text) const {
     REQUIRE(file::write_atomic(options.user_file, text).ok());
   }
-  int prepare() const { return run_engine_config(options); }
+  int prepare() const { return run_engine_config(options, settings); }
   int accept() const {
     auto accepting = options;
     accepting.accept = true;
-    return run_engine_config(accepting);
+    return run_engine_config(accepting, settings);
   }
   Json effective() const { return Json::parse(*file::read(options.run + "/daemon.json")).value(); }
   Json state() const {
@@ -80,6 +80,7 @@ struct Command {
 
   std::string root;
   EngineConfigOptions options;
+  Result<EngineSettings> settings = EngineSettings{};
 };
 
 }  // namespace
@@ -231,14 +232,11 @@ TEST_CASE(
 }
 
 TEST_CASE("engine_setup/engine_config_command: the settings decide about live-restore") {
-  const Command command;
-  REQUIRE(file::make_directories(command.options.etc).ok());
-  REQUIRE(
-      file::write_atomic(command.options.etc + "/settings.json", "{\"live_restore\":false}").ok());
+  Command command;
+  command.settings = EngineSettings{.live_restore = false};
   REQUIRE(command.prepare() == 0);
   CHECK_FALSE(command.effective()["live-restore"].bool_or(true));
-  REQUIRE(
-      file::write_atomic(command.options.etc + "/settings.json", "{\"live_restroe\":false}").ok());
+  command.settings = make_error("settings.json: /live_restroe: unknown key");
   REQUIRE(command.prepare() == 0);
   CHECK(command.effective()["live-restore"].bool_or(false));
   CHECK(command.messages().find("/live_restroe: unknown key; the defaults") != std::string::npos);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -143,6 +144,52 @@ TEST_CASE("fd_store/fd_store: init's own descriptors stay") {
   CHECK(store.put("control", some_file()) == "this descriptor belongs to init");
   CHECK(store.drop("control") == "this descriptor belongs to init");
   CHECK(is_open(number));
+}
+
+TEST_CASE("fd_store/fd_store: the agent's slot takes a program that root alone can change") {
+  FdStore store;
+  const auto before = open_descriptors();
+  const auto put = [&](const char* path, int flags) {
+    return store.put(kAgentSlot, UniqueFd(open(path, flags | O_CLOEXEC)));
+  };
+  CHECK(put("/dev/null", O_RDONLY) == "the agent is not a regular file");
+  CHECK(put("/", O_RDONLY) == "the agent is not a regular file");
+  CHECK(put("/etc/passwd", O_RDONLY) == "the agent is not executable");
+  CHECK(store.get(kAgentSlot) == -1);
+  CHECK(open_descriptors() == before);
+  CHECK(put("/bin/sh", O_RDONLY).empty());
+  CHECK(store.get(kAgentSlot) >= 0);
+  const int held = store.get(kAgentSlot);
+  CHECK(put("/dev/null", O_RDONLY) != "");
+  CHECK(store.get(kAgentSlot) == held);  // what was refused replaces nothing
+  struct Case {
+    uid_t owner;
+    mode_t mode;
+    int flags;
+    const char* answer;
+  };
+  const Case cases[] = {
+      {0, 0755, O_RDONLY, ""},
+      {0, 0500, O_RDONLY, ""},
+      {0, 0644, O_RDONLY, "the agent is not executable"},
+      {1, 0755, O_RDONLY, "the agent does not belong to root"},
+      {0, 0775, O_RDONLY, "the agent can be written by others"},
+      {0, 0757, O_RDONLY, "the agent can be written by others"},
+      {0, 0755, O_RDWR, "the agent is open for writing"},
+  };
+  if (geteuid() != 0) {
+    MESSAGE("skipped: only root can give a file an owner");
+    return;
+  }
+  const std::string path = "/tmp/causeway-fd-store." + std::to_string(getpid());
+  for (const auto& c : cases) {
+    CAPTURE(std::string(c.answer));
+    const UniqueFd made(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    REQUIRE(fchown(made.get(), c.owner, 0) == 0);
+    REQUIRE(fchmod(made.get(), c.mode) == 0);
+    CHECK(put(path.c_str(), c.flags) == c.answer);
+    REQUIRE(unlink(path.c_str()) == 0);
+  }
 }
 
 TEST_CASE("fd_store/fd_store: a fixed number of slots, and a replacement when all are in use") {

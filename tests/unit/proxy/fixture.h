@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/settle.h"
 #include "io/endpoint.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -99,9 +100,7 @@ struct Fixture {
     REQUIRE(listening.ok());
     engine = std::move(*listening);
   }
-  void settle() {
-    for (int i = 0; i < 12; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
   // Lets time pass until `done`, for the limits in milliseconds that a test sets; bounded.
   template <typename Done>
   void wait_until(Done done) {

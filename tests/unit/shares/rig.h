@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../mounts/sandbox.h"
+#include "../support/settle.h"
 #include "fd_store/sockets.h"
 #include "handover/channel.h"
 #include "handover/share_socket.h"
@@ -136,9 +137,7 @@ struct Rig {
   }
   bool until(const std::function<bool()>& holds) { return turn_until(loop, holds); }
   // For what must not happen: everything that is under way is done.
-  void settle() {
-    for (int i = 0; i < 20; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
 
   std::unique_ptr<Helper> connect() { return std::make_unique<Helper>(loop, wsl); }
   // A helper whose share is attached.
