@@ -58,11 +58,11 @@ void PathEditor::map(const paths::Identity& identity,
 }
 
 std::string PathEditor::client_path(const paths::Identity& identity, std::string_view engine_path) {
-  return paths::unmap(identity, engine_path, distros_.world());
+  return paths::unmap(identity, engine_path, distros_.path_context());
 }
 
 std::string PathEditor::client_text(const paths::Identity& identity, std::string_view text) {
-  return paths::unmap_text(identity, text, distros_.world());
+  return paths::unmap_text(identity, text, distros_.path_context());
 }
 
 }  // namespace causeway::daemon

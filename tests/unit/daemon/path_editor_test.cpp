@@ -26,7 +26,7 @@ const Identity kUbuntu{Identity::Kind::distro, "Ubuntu"};
 // Ubuntu, with its share attached. /link and /colon are links, /nowhere is a dangling one.
 struct OneDistro final : binds::Distros {
   explicit OneDistro(io::Loop& on) : loop(on) { now.distros["Ubuntu"].attached = true; }
-  const paths::World& world() const override { return now; }
+  const paths::PathContext& path_context() const override { return now; }
   std::string obstacle(const std::string&) const override { return {}; }
   void request(const std::string&) override {}
   std::string not_started(const std::string&) const override { return {}; }
@@ -45,7 +45,7 @@ struct OneDistro final : binds::Distros {
     loop.defer([done = std::move(done), out] { done(out); });
   }
   io::Loop& loop;
-  paths::World now;
+  paths::PathContext now;
 };
 
 struct Rig {
