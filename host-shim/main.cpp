@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "command_line.h"
-#include "windows_text.h"
+#include "app/command_line.h"
+#include "windows/windows_text.h"
 
 int main() {
   using namespace causeway::shim;
@@ -19,5 +19,5 @@ int main() {
   std::vector<std::string> arguments;
   for (int i = 1; i < count; ++i) arguments.push_back(to_utf8(words[i]));
   LocalFree(words);
-  return run_command_line(std::move(arguments));
+  return app::run_command_line(std::move(arguments));
 }

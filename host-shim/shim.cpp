@@ -11,13 +11,15 @@
 #include <unordered_map>
 #include <utility>
 
-#include "completion_port.h"
-#include "control_call.h"
-#include "distro_start.h"
-#include "link.h"
-#include "named_pipe.h"
-#include "pipe_security.h"
-#include "relay.h"
+#include "base/lifetime.h"
+#include "link/control_call.h"
+#include "link/distro_start.h"
+#include "link/link.h"
+#include "log_line.h"
+#include "pipe/named_pipe.h"
+#include "pipe/relay.h"
+#include "windows/completion_port.h"
+#include "windows/pipe_security.h"
 
 namespace causeway::shim {
 namespace {
@@ -29,7 +31,7 @@ constexpr std::uint64_t kTakenRetryMs = 10'000;
 constexpr std::uint64_t kSessionEndMs = 1'000;
 
 // What lives on the loop's thread, from its start to its end.
-class Core : private Link::Owner, private Relay::Owner {
+class Core : private link::Link::Owner, private pipe::Relay::Owner {
  public:
   Core(CompletionPort& port, PipeSecurity security, const ShimSettings& settings,
        const ShimCallbacks& callbacks)
@@ -38,7 +40,7 @@ class Core : private Link::Owner, private Relay::Owner {
         settings_(settings),
         callbacks_(callbacks),
         retry_(port),
-        link_(port, security_, settings, callbacks.log, *this) {
+        link_(port, settings, callbacks.log, *this) {
     for (const auto& name : {settings.pipe, settings.private_pipe})
       if (!name.empty()) pipes_.push_back({name, nullptr, {}});
     serve();
@@ -50,7 +52,7 @@ class Core : private Link::Owner, private Relay::Owner {
       if (const auto client = weak.lock()) client->abort();
   }
 
-  Link& link() { return link_; }
+  link::Link& link() { return link_; }
 
   ShimStatus status() const {
     ShimStatus status;
@@ -78,7 +80,7 @@ class Core : private Link::Owner, private Relay::Owner {
  private:
   struct Pipe {
     std::string name;
-    std::unique_ptr<PipeServer> server;  // null: not served
+    std::unique_ptr<pipe::PipeServer> server;  // null: not served
     std::string reason;
   };
 
@@ -90,9 +92,9 @@ class Core : private Link::Owner, private Relay::Owner {
   }
 
   bool serve(Pipe& pipe) {
-    auto server = std::make_unique<PipeServer>(
-        port_, security_, PipeServer::Options{.name = pipe.name},
-        [this](std::shared_ptr<PipeClient> client) { accept(std::move(client)); });
+    auto server = std::make_unique<pipe::PipeServer>(
+        port_, security_, pipe::PipeServer::Options{.name = pipe.name},
+        [this](std::shared_ptr<pipe::PipeClient> client) { accept(std::move(client)); });
     const auto started = server->start();
     std::string reason;
     if (!started) reason = why_not_served(pipe, started.error());
@@ -100,14 +102,17 @@ class Core : private Link::Owner, private Relay::Owner {
     pipe.reason = std::move(reason);
     if (started) pipe.server = std::move(server);
     if (!changed) return static_cast<bool>(started);
-    callbacks_.log(started ? LogLevel::info : LogLevel::warning,
-                   "pipe " + pipe.name + (started ? " is served" : ": " + pipe.reason));
+    if (started)
+      callbacks_.log(log::Level::info, log_line("pipe.served", {{"name", pipe.name}}));
+    else
+      callbacks_.log(log::Level::warning,
+                     log_line("pipe.not_served", {{"name", pipe.name}, {"reason", pipe.reason}}));
     changed_soon();
     return static_cast<bool>(started);
   }
 
   std::string why_not_served(const Pipe& pipe, const Error& error) const {
-    if (!PipeServer::taken(error)) return error.message;
+    if (!pipe::PipeServer::taken(error)) return error.message;
     std::string reason = "another program serves it";
     if (pipe.name != settings_.pipe || settings_.private_pipe.empty()) return reason;
     // docker.exe writes a pipe as npipe:////./pipe/NAME.
@@ -117,19 +122,22 @@ class Core : private Link::Owner, private Relay::Owner {
            ", or: docker context create causeway --docker host=" + url;
   }
 
-  void accept(std::shared_ptr<PipeClient> client) {
+  void accept(std::shared_ptr<pipe::PipeClient> client) {
     ++clients_total_;
     std::erase_if(accepted_, [](const auto& weak) { return weak.expired(); });
     accepted_.push_back(client);
-    Relay::Owner& owner = *this;
-    auto relay = std::make_unique<Relay>(port_, std::move(client), settings_.client_wait_ms, owner);
+    pipe::Relay::Owner& owner = *this;
+    auto relay =
+        std::make_unique<pipe::Relay>(port_, std::move(client), settings_.client_wait_ms, owner);
     relays_.emplace(relay.get(), std::move(relay));
   }
 
   // the relays
-  bool link_is_up() const override { return is_up(link_.phase()); }
-  bool link_is_coming() const override { return is_coming(link_.phase()); }
-  std::unique_ptr<LinkChannel> open_engine() override { return link_.open(wire::Channel::engine); }
+  bool link_is_up() const override { return link::is_up(link_.phase()); }
+  bool link_is_coming() const override { return link::is_coming(link_.phase()); }
+  std::unique_ptr<link::LinkChannel> open_engine() override {
+    return link_.open(wire::Channel::engine);
+  }
   std::string why_no_link() const override {
     ShimStatus status;
     link_.fill(status);
@@ -139,35 +147,35 @@ class Core : private Link::Owner, private Relay::Owner {
     return text;
   }
   void refused() override { ++refused_total_; }
-  void relay_over(Relay& relay) override {
+  void relay_over(pipe::Relay& relay) override {
     const auto found = relays_.find(&relay);
     if (found == relays_.end()) return;
     // Destroyed at the turn's end: its own call is still running.
     over_.push_back(std::move(found->second));
     relays_.erase(found);
-    if (over_.size() == 1) port_.defer([this] { over_.clear(); });
+    if (over_.size() == 1) port_.defer(lifetime_.guard([this] { over_.clear(); }));
   }
 
   // the link
   void link_changed() override {
-    std::vector<Relay*> relays;
+    std::vector<pipe::Relay*> relays;
     for (const auto& [relay, owned] : relays_) relays.push_back(relay);
     for (auto* relay : relays)
       if (relays_.contains(relay)) relay->link_changed();
     changed_soon();
-    if (link_.phase() == LinkPhase::stopped)
+    if (link_.phase() == link::LinkPhase::stopped)
       if (const auto stopped = std::exchange(stopped_, nullptr)) stopped();
   }
-  void link_opened(wire::Channel, std::unique_ptr<LinkChannel> stream) override {
-    serve_distro_start(port_, std::move(stream), callbacks_.on_distro_start);
+  void link_opened(wire::Channel, std::unique_ptr<link::LinkChannel> stream) override {
+    link::serve_distro_start(port_, std::move(stream), callbacks_.on_distro_start);
   }
 
   void changed_soon() {
     if (!callbacks_.on_change || std::exchange(changing_, true)) return;
-    port_.defer([this] {
+    port_.defer(lifetime_.guard([this] {
       changing_ = false;
       callbacks_.on_change(status());
-    });
+    }));
   }
 
   CompletionPort& port_;
@@ -180,10 +188,12 @@ class Core : private Link::Owner, private Relay::Owner {
   std::function<void()> stopped_;
   std::uint64_t clients_total_ = 0;
   std::uint64_t refused_total_ = 0;
-  std::vector<std::weak_ptr<PipeClient>> accepted_;  // bounded by the pipes' most clients
-  std::vector<std::unique_ptr<Relay>> over_;
-  Link link_;
-  std::unordered_map<Relay*, std::unique_ptr<Relay>> relays_;  // before the link: they use it
+  std::vector<std::weak_ptr<pipe::PipeClient>> accepted_;  // bounded by the pipes' most clients
+  std::vector<std::unique_ptr<pipe::Relay>> over_;
+  link::Link link_;
+  // They end before the link: they use it.
+  std::unordered_map<pipe::Relay*, std::unique_ptr<pipe::Relay>> relays_;
+  Lifetime lifetime_;  // the last: ends first
 };
 
 }  // namespace
@@ -191,7 +201,7 @@ class Core : private Link::Owner, private Relay::Owner {
 struct Shim::State {
   State(ShimSettings with, ShimCallbacks tell)
       : settings(std::move(with)), callbacks(std::move(tell)) {
-    if (!callbacks.log) callbacks.log = [](LogLevel, std::string_view) {};
+    if (!callbacks.log) callbacks.log = [](log::Level, std::string_view) {};
   }
 
   void end(std::uint64_t within_ms);
@@ -250,7 +260,7 @@ void Shim::resumed() {
 
 ShimStatus Shim::status() const {
   ShimStatus status;
-  status.state = phase_name(LinkPhase::stopped);
+  status.state = link::phase_name(link::LinkPhase::stopped);
   if (!state_->running) return status;
   struct Reply {
     std::mutex mutex;
@@ -282,7 +292,7 @@ void Shim::request(std::string method, std::string path, std::string body, Answe
                      body = std::move(body), answer = std::move(answer)] {
     auto stream = state_->core->link().open(wire::Channel::control);
     if (!stream) return answer(make_error("there is no link to the agent"));
-    call_control(state_->port, std::move(stream), method, path, body, answer);
+    link::call_control(state_->port, std::move(stream), method, path, body, answer);
   });
 }
 

@@ -13,73 +13,20 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
+#include "base/log.h"
 #include "base/result.h"
+#include "link/distro_start.h"
+#include "shim_settings.h"
+#include "shim_status.h"
 
 namespace causeway::shim {
 
-struct ShimSettings {
-  std::string pipe = R"(\\.\pipe\docker_engine)";
-  std::string private_pipe = R"(\\.\pipe\causeway_engine)";
-  // argv of what holds the distro and tells how to reach the agent. Empty: nothing is started, and
-  // `tcp` with `tcp_nonce` is the only way (development).
-  std::vector<std::string> attach = {"wsl.exe", "-d",     "docker-desktop",    "-u",
-                                     "root",    "--exec", "/usr/bin/causeway", "attach"};
-  bool allow_elevated = false;  // else wsl.exe isn't started by a process that is
-  bool hvsocket = true;         // false: the stdin and stdout of attach only
-  std::string tcp;              // "127.0.0.1:PORT": dialed instead of hvsocket; development
-  std::string tcp_nonce;        // 32 hex digits; only used without attach
-  std::uint32_t start_timeout_ms = 180'000;  // of attach, until its line: the VM may have to boot
-  std::uint32_t dial_timeout_ms = 5'000;     // of the direct carrier, until it is connected
-  std::uint32_t first_delay_ms = 500;        // before a new try; doubles
-  std::uint32_t longest_delay_ms = 30'000;
-  std::uint32_t client_wait_ms = 30'000;  // of a client while the link is being made
-};
-
-enum class LogLevel { debug, info, warning, error };
-
-// What the agent wants to have started; `answer` may be called later and from any thread, once.
-struct DistroStart {
-  std::string distro;
-  std::function<void(bool started, std::string reason)> answer;
-};
-
-struct ShimStatus {
-  struct Pipe {
-    std::string name;
-    bool serving = false;
-    std::string reason;  // why not, and what to do about it
-  };
-  struct Attach {
-    std::uint32_t pid = 0;                // 0: doesn't run
-    std::uint32_t starts = 0;             // since the shim's start
-    std::string last_end;                 // how it ended the last time
-    std::vector<std::string> last_lines;  // of what it said, newest last
-  };
-  // "stopped", "starting", "dialing", "greeting", "connected", "waiting", "stopping"
-  std::string state;
-  std::string reason;              // why it is in this state; what the last error was
-  std::string carrier;             // "hvsocket", "tcp", "stdio"; empty: no link
-  std::string carrier_reason;      // why not hvsocket, when it isn't
-  std::uint64_t connected_ms = 0;  // for how long
-  std::string agent_version;
-  std::string vm_id;
-  std::vector<Pipe> pipes;
-  Attach attach;
-  std::uint32_t clients = 0;  // of the pipes, now
-  std::uint64_t clients_total = 0;
-  std::uint64_t refused_total = 0;  // answered with 503
-  std::uint64_t links_total = 0;    // that came up
-  std::uint32_t streams = 0;        // on the link, now
-  std::uint32_t handles = 0;        // of this process
-  bool connected() const { return !carrier.empty(); }
-};
-
 struct ShimCallbacks {
-  std::function<void(LogLevel, std::string_view)> log;  // must be callable from the Shim's thread
+  std::function<void(log::Level, std::string_view)> log;  // must be callable from the Shim's thread
   // Absent: each is answered "no".
-  std::function<void(DistroStart)> on_distro_start;
+  std::function<void(link::DistroStart)> on_distro_start;
   // The state has changed: link made or lost, pipe taken or freed.
   std::function<void(const ShimStatus&)> on_change;
 };

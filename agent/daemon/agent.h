@@ -68,7 +68,7 @@ class Agent final : private control::ControlBackend {
   void load_settings();
   Status start_link();
   Result<UniqueFd> socket(std::string_view slot);
-  shares::Shares::Events share_events();
+  shares::Shares::Handler share_events();
   void serve(shares::ApiListener listener);
   void add_shares(control_api::ProductStatus& status) const;
   void changed();

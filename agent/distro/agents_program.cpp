@@ -40,10 +40,10 @@ bool is_roots_alone(const struct stat& info) {
 }
 
 Result<UniqueFd> open_original(const std::string& wsl) {
-  const auto bin = handover::open_trusted(wsl, {handover::kPlace, "bin"});
+  const auto bin = handover::open_trusted(wsl, {handover::kRendezvous, "bin"});
   if (!bin) return bin.error();
   const std::string path =
-      wsl + "/" + handover::kPlace + "/bin/" + std::string(handover::kProgramName);
+      wsl + "/" + handover::kRendezvous + "/bin/" + std::string(handover::kProgramName);
   UniqueFd fd(
       ::openat(bin->get(), handover::kProgramName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info {};

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -95,7 +96,7 @@ def test_start_status_stop(prefix, causeway, peer):
     peer.wait(lambda: peer.records["links"])
     poll(lambda: causeway("status", check=False).returncode == 0, "it is connected")
     status = causeway.status()
-    assert status["state"] == "connected" and status["link"]["carrier"] == "stdio"
+    assert status["state"] == "connected" and status["link"]["transport"] == "stdio"
     assert [(pipe["name"], pipe["serving"]) for pipe in status["pipes"]] == [(PUBLIC, True), (PRIVATE, True)]
     assert status["settings"]["problems"] == [] and status["attach"]["starts"] == 1
     screen = causeway("status").stdout
@@ -113,7 +114,7 @@ def test_start_status_stop(prefix, causeway, peer):
     assert peer.records["farewells"], "the link was cut, not ended"
     assert causeway("status", check=False).returncode == 3
     log = causeway.read("causeway.log")
-    assert f"shim.start version={VERSION}" in log and log.rstrip().endswith("link stopped")
+    assert f"shim.start version={VERSION}" in log and log.rstrip().endswith("link.stopped")
 
 
 def test_without_an_engine_status_tells_why_and_clients_hear_it(prefix, causeway):
@@ -174,16 +175,16 @@ def test_a_name_that_another_program_serves(prefix, causeway, peer):
 
 
 @pytest.mark.parametrize("text, says", [
-    ('{"pipes": 1}', "/pipes: there is no such setting"),
-    ('{"pipe": 5}', "/pipe: expected a string, found number"),
+    ('{"pipes": 1}', "/pipes: unknown key"),
+    ('{"pipe": 5}', "/pipe: expected a string, found a number"),
     ('{"pipe": "docker_engine"}', "/pipe: must be a name like"),
-    ('{"hvsocket": "no"}', "/hvsocket: expected true or false, found string"),
+    ('{"hvsocket": "no"}', "/hvsocket: expected true or false, found a string"),
     ('{"tcp": "10.0.0.1:22"}', "/tcp: must be 127.0.0.1 and a port"),
-    ('{"start_timeout_s": 0}', "/start_timeout_s: must be from 1 to 3600"),
-    ('{"hvsocket": true, "hvsocket": false}', "/hvsocket is there twice"),
+    ('{"start_timeout_s": 0}', "/start_timeout_s: expected a whole number from 1 to 3600, found 0"),
+    ('{"hvsocket": true, "hvsocket": false}', "/hvsocket: key is there twice"),
     ('{"hvsocket": tru}', "line 1, column 1"),
     ('{"log_level": "loud"}', "/log_level: must be debug, info, warning or error"),
-    ("[]", "it is no JSON object"),
+    ("[]", "the document: expected an object, found an array"),
 ])
 def test_settings_are_read_strictly(prefix, causeway, text, says):
     causeway.configure(text)
@@ -262,13 +263,43 @@ def test_enabling_is_remembered(prefix, causeway):
         assert json.loads(causeway.read("distros.json")) == {"enabled": []}
 
 
+def test_a_wsl_exe_in_the_current_folder_is_not_run(prefix, causeway, peer, tmp_path):
+    """Somebody's wsl.exe among the downloads, and `start` is called there: neither attach nor the helper of a distro is it."""
+    downloads, recorded = tmp_path / "downloads", tmp_path / "recorded"
+    for folder in (downloads, recorded):
+        folder.mkdir()
+    shutil.copy(program("wsl_recorder"), downloads / "wsl.exe")
+    prefix.environment["WSL_RECORDER"] = windows_path(recorded)
+    windows_own = os.path.join(prefix.drive_c, "windows", "system32", "wsl.exe")
+    shutil.copy(program("attach_stand_in"), windows_own)
+    try:
+        prefix.run(windows_path(downloads / "wsl.exe"), "--version")
+        assert (recorded / "calls").read_bytes() == b"--version\n"  # it would tell
+        causeway.configure(attach=["wsl.exe", str(peer.attach_port)])
+        with open(causeway.file("distros.json"), "w", encoding="utf-8") as file:
+            file.write('{"enabled": ["Ubuntu"]}')
+        assert prefix.start(PRODUCT, "start", ELEVATED, cwd=downloads, stdout=subprocess.DEVNULL).wait(60) == 0
+        peer.wait(lambda: peer.records["links"])
+
+        def helper():
+            return next(entry for entry in causeway.status()["distros"] if entry["name"] == "Ubuntu")
+
+        # The stand-in takes "-d" for its port: it has run, and found nobody there.
+        poll(lambda: "exit code 3" in helper()["reason"], "the helper was started and has ended", 30)
+        assert (recorded / "calls").read_bytes() == b"--version\n"
+    finally:
+        causeway("stop", check=False)
+        os.unlink(windows_own)
+        del prefix.environment["WSL_RECORDER"]
+
+
 def test_a_list_of_distros_that_makes_no_sense(prefix, causeway):
     os.makedirs(causeway.folder, exist_ok=True)
     with open(causeway.file("distros.json"), "w", encoding="utf-8") as file:
         file.write('{"enabled": "Ubuntu"}')
     with Running(prefix, attach=[windows_path(program("attach_stand_in")), "1"]) as shim:
         status = shim.wait(lambda status: status["state"] == "waiting")
-        assert "distros.json: /enabled: expected a list of strings" in status["settings"]["problems"][0]
+        assert "distros.json: /enabled: expected an array, found a string" in status["settings"]["problems"][0]
         assert not any(entry["enabled"] for entry in status["distros"])
 
 

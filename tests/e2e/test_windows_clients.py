@@ -1,5 +1,5 @@
 """Real clients on Windows' side, the real causeway.exe, the real agent and dockerd: node.exe with dockerode under Wine, through the
-pipe and both carriers that Wine has. wsl.exe is a stand-in (tests/support/windows/wsl_service.py), as is the VM it runs commands in."""
+pipe and both transports that Wine has. wsl.exe is a stand-in (tests/support/windows/wsl_service.py), as is the VM it runs commands in."""
 
 import contextlib
 import hashlib
@@ -72,7 +72,7 @@ def shim(windows, request):
     """causeway.exe, with the settings that a user has, or with TCP instead of hvsocket, which Wine has not."""
     settings = {"tcp": f"127.0.0.1:{windows.wsl.forward(LINK_PORT)}"} if request.param == "tcp" else {}
     with Running(windows.prefix, **settings) as made:
-        made.carrier = request.param
+        made.transport = request.param
         made.wait_connected(request.param)
         applets = subprocess.run(["/bin/busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
         windows.ask("import_image", busybox=windows_path("/bin/busybox"), applets=[applet for applet in applets if applet != "busybox"])
@@ -106,13 +106,13 @@ def talking(windows, api):
 
 def test_the_link_and_who_holds_it(windows, shim):
     status = shim.status()
-    assert status["link"]["carrier"] == shim.carrier and status["link"]["agent_version"] == status["version"]
-    if shim.carrier == "stdio":
-        assert "the agent doesn't know its VM's id" in status["link"]["carrier_reason"]
+    assert status["link"]["transport"] == shim.transport and status["link"]["agent_version"] == status["version"]
+    if shim.transport == "stdio":
+        assert "the agent doesn't know its VM's id" in status["link"]["transport_reason"]
     assert ["-d", "docker-desktop", "-u", "root", "--exec", "/usr/bin/causeway", "attach"] in windows.wsl.commands
     assert any("localhost-Proxykonfiguration" in line for line in status["attach"]["last_lines"])
     seen = windows.vm.control("/v1/status")[1]["link"]
-    assert seen["connected"] and seen["carrier"] == ("tcp" if shim.carrier == "tcp" else "unix")
+    assert seen["connected"] and seen["carrier"] == ("tcp" if shim.transport == "tcp" else "unix")
 
 
 def test_version_and_run(windows, shim):
@@ -169,7 +169,7 @@ def test_100_clients_at_once(windows, shim):
 def test_1_gib_up_and_down(windows, shim):
     told = windows.ask("copy", timeout=240, size=1024 * MIB)
     assert told["have"] == 1024 * MIB and told["up"] == told["inside"] == told["down"]
-    print(f"\n1 GiB over {shim.carrier}: up {told['up_ms'] / 1000:.1f} s, down {told['down_ms'] / 1000:.1f} s")
+    print(f"\n1 GiB over {shim.transport}: up {told['up_ms'] / 1000:.1f} s, down {told['down_ms'] / 1000:.1f} s")
 
 
 # ---- trouble -----------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_a_vm_that_is_killed(windows, shim, talking):
             assert time.monotonic() - begun < 10
         finally:
             windows.boot()
-        shim.wait_connected(shim.carrier, timeout=90)
+        shim.wait_connected(shim.transport, timeout=90)
         poll(lambda: _answers(windows), "the engine answers a client on Windows", 60)
         steady.tell()
         told = steady.result()
@@ -266,7 +266,7 @@ def started(windows):
     return sum(command[:2] == ["-d", "Ubuntu"] for command in windows.wsl.commands)
 
 
-@pytest.mark.parametrize("shim", ["stdio"], indirect=True, scope="module")  # the same over every carrier
+@pytest.mark.parametrize("shim", ["stdio"], indirect=True, scope="module")  # the same over every transport
 def test_a_distro_that_windows_enables(windows, shim):
     """Consent in Windows starts the helper there; what its user stops stays stopped, until somebody needs it."""
     vm = windows.vm

@@ -47,27 +47,36 @@ class Tree:
     def sources(self, *folders):
         return [f for f in self.files if f.endswith(SOURCES) and f.startswith(tuple(d + "/" for d in folders))]
 
-    def modules(self):
-        """The folders of agent/ that hold sources."""
-        return sorted({f.split("/")[1] for f in self.sources("agent") if f.count("/") >= 2})
+    def modules(self, root):
+        """The folders of `root` that hold sources, and its files beside them, each by its name: agent/main.cpp is `main`."""
+        return sorted({module_of(f) for f in self.sources(root)})
+
+
+def module_of(path):
+    return path.split("/")[1].partition(".")[0]
 
 
 class Skip(Exception):
     """A rule that can't be checked here, and why."""
 
 
-def may_use(tree):
-    """The table of agent/README.md: {module: set of modules}. Problems are raised as ValueError."""
-    text = tree.text("agent/README.md")
+# The programs, each with its table in ROOT/README.md.
+ROOTS = ("agent", "host-shim")
+
+
+def may_use(tree, root="agent"):
+    """The table of ROOT/README.md: {module: set of modules}. Problems are raised as ValueError."""
+    where = f"{root}/README.md"
+    text = tree.text(where)
     if text is None or TABLE_BEGIN not in text or TABLE_END not in text:
-        raise ValueError(f"agent/README.md: no table between {TABLE_BEGIN} and {TABLE_END}")
+        raise ValueError(f"{where}: no table between {TABLE_BEGIN} and {TABLE_END}")
     table = {}
     for line in text.split(TABLE_BEGIN)[1].split(TABLE_END)[0].strip().splitlines()[2:]:
         cells = [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
         if len(cells) < 2 or not cells[0]:
-            raise ValueError(f"agent/README.md: not a row of the may-use table: {line}")
+            raise ValueError(f"{where}: not a row of the may-use table: {line}")
         if cells[0] in table:
-            raise ValueError(f"agent/README.md: {cells[0]} has two rows")
+            raise ValueError(f"{where}: {cells[0]} has two rows")
         table[cells[0]] = {name.strip().strip("`") for name in cells[1].split(",")} - {"", "–", "-"}
     return table
 
@@ -78,42 +87,37 @@ def includes(text):
         yield text.count("\n", 0, match.start()) + 1, match[1] or match[2], bool(match[1])
 
 
-def shim_layering(tree):
-    """The Windows program includes its own files, and of the agent only what both ends of the link share."""
-    problems = []
-    built = tree.text("host-shim/meson.build") if "host-shim/meson.build" in tree.files else ""
-    generated = set(re.findall(r"output : '([^']+)'", built))
-    for path in tree.sources("host-shim"):
-        for line, name, quoted in includes(tree.text(path)):
-            shared = name.startswith("wire/") or name == "base/result.h"
-            if not quoted or name in generated or f"host-shim/{name}" in tree.files:
-                continue
-            if not (shared and f"agent/{name}" in tree.files):
-                problems.append(f"{path}:{line}: \"{name}\" is neither in host-shim/ nor shared by both ends of the link")
-    return problems
+def borrowed(tree, root, table):
+    """The rows of the Windows program's table that are folders of the agent: what both programs are built from."""
+    return set(table) & set(tree.modules("agent")) - set(tree.modules(root)) if root != "agent" else set()
 
 
 def table_is_whole(tree):
-    """The may-use table has one row for each folder of agent/ and for `main`, names only such, and has no cycle."""
+    """Each may-use table has one row for each folder and each file beside them, names only such, and has no cycle."""
+    return [problem for root in ROOTS if tree.sources(root) for problem in table_of_root(tree, root)]
+
+
+def table_of_root(tree, root):
+    where = f"{root}/README.md"
     try:
-        table = may_use(tree)
+        table = may_use(tree, root)
     except ValueError as error:
         return [str(error)]
     problems = []
-    folders = set(tree.modules())
-    problems += [f"agent/README.md: no row for agent/{m}/ in the may-use table" for m in sorted(folders - set(table))]
-    problems += [f"agent/README.md: the may-use table has {m}, which is no folder of agent/"
-                 for m in sorted(set(table) - folders - {"main"})]
+    modules = set(tree.modules(root))
+    problems += [f"{where}: no row for {root}/{m}/ in the may-use table" for m in sorted(modules - set(table))]
+    problems += [f"{where}: the may-use table has {m}, which is no folder of {root}/"
+                 for m in sorted(set(table) - modules - borrowed(tree, root, table))]
     for module, used in sorted(table.items()):
-        problems += [f"agent/README.md: {module} may use {u}, which has no row" for u in sorted(used - set(table))]
+        problems += [f"{where}: {module} may use {u}, which has no row" for u in sorted(used - set(table))]
     rows = list(table)
-    problems += [f"agent/README.md: {m} may use {u}, whose row stands below: arrows point down, towards the first row"
+    problems += [f"{where}: {m} may use {u}, whose row stands below: arrows point down, towards the first row"
                  for m in rows for u in sorted(table[m]) if u in table and rows.index(u) > rows.index(m)]
     done, on_path = set(), []
 
     def visit(module):
         if module in on_path:
-            problems.append("agent/README.md: a cycle: " + " → ".join(on_path[on_path.index(module):] + [module]))
+            problems.append(f"{where}: a cycle: " + " → ".join(on_path[on_path.index(module):] + [module]))
         elif module not in done:
             on_path.append(module)
             for used in sorted(table.get(module, ())):
@@ -127,27 +131,42 @@ def table_is_whole(tree):
 
 
 def layering(tree):
-    """Every include of ours names a file, by folder, in a folder that the table allows; meson.build agrees."""
+    """Every include of ours names a file, by folder, in a folder that its program's table allows; meson.build agrees."""
+    return [problem for root in ROOTS if tree.sources(root) for problem in layering_of_root(tree, root)]
+
+
+def layering_of_root(tree, root):
+    where = f"{root}/README.md"
     try:
-        table = may_use(tree)
+        table = may_use(tree, root)
     except ValueError as error:
         return [str(error)]
     problems = []
-    for path in tree.sources("agent"):
-        module = path.split("/")[1] if path.count("/") >= 2 else "main"
+    shared = borrowed(tree, root, table)
+
+    def found(name):
+        """Whether there is such a file: of the program, made by its build, or shared with the agent."""
+        folder, _, file = name.partition("/")
+        return (f"{root}/{name}" in tree.files or f"output : '{file}'" in (tree.text(f"{root}/{folder}/meson.build") or "")
+                or folder in shared and f"agent/{name}" in tree.files)
+
+    for path in tree.sources(root):
+        module = module_of(path)
         for line, name, quoted in includes(tree.text(path)):
             if not quoted:
                 continue
-            if f"agent/{name}" not in tree.files:
-                problems.append(f"{path}:{line}: \"{name}\" is no file below agent/")
-            elif name.split("/")[0] not in table.get(module, set()) | {module}:
-                problems.append(f"{path}:{line}: {module} may not use {name.split('/')[0]} (agent/README.md)")
-    for module in tree.modules():
-        text = tree.text(f"agent/{module}/meson.build") or ""
+            used = module_of(f"{root}/{name}")
+            if not found(name):
+                problems.append(f"{path}:{line}: \"{name}\" is no file below {root}/" + (", nor shared with it" if shared else ""))
+            elif used not in table.get(module, set()) | {module}:
+                problems.append(f"{path}:{line}: {module} may not use {used} ({where})")
+    for module in tree.modules(root):
+        text = tree.text(f"{root}/{module}/meson.build") or ""
         for names in re.findall(r"dependencies *: *\[([^\]]*)\]", text):
             for name in re.findall(r"\w+", names):
+                name = name.removeprefix("shim_")
                 if name in table and name not in table.get(module, set()):
-                    problems.append(f"agent/{module}/meson.build: {module} may not use {name} (agent/README.md)")
+                    problems.append(f"{root}/{module}/meson.build: {module} may not use {name} ({where})")
     return sorted(set(problems))
 
 
@@ -174,7 +193,7 @@ def processes(tree):
 def lifetimes(tree):
     """base/lifetime.h tells deferred work whether its owner lives; and a deferred lambda that captures `this` is guarded."""
     problems = []
-    for path in tree.sources("agent"):
+    for path in tree.sources("agent", "host-shim"):
         text = tree.text(path)
         for match in re.finditer(r"(?:shared|weak)_ptr<int>", text):
             problems.append(f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]}: base/lifetime.h says who lives")
@@ -199,8 +218,8 @@ def comments(tree):
 # A library, the one folder whose .cpp files include it, and whether headers there may.
 HIDDEN = (("uv.h", "io", False), ("nlohmann/", "json", False), ("spdlog/", "base", False), ("fmt/", "base", False),
           ("boost/", "http", False), ("CLI/", "cli", False))
-# The Windows program is one folder: there these stand behind its own headers.
-SHIM_LIBRARIES = ("nlohmann/", "CLI/")
+# In the Windows program these stand in no header.
+SHIM_LIBRARIES = ("CLI/",)
 
 
 def hidden_libraries(tree):
@@ -325,17 +344,18 @@ def test_names(tree):
     problems = []
     for path in tree.sources("tests/unit"):
         parts = path.split("/")
-        if not path.endswith("_test.cpp") or len(parts) != 4:
+        if not path.endswith("_test.cpp") or len(parts) < 4:
             continue
+        folder = "/".join(parts[2:-1])
         for match in re.finditer(r'\bTEST_CASE(?:_FIXTURE)?\(\s*(?:\w+,\s*)?"([^"]*)', tree.text(path)):
             line = tree.text(path).count("\n", 0, match.start()) + 1
-            named = re.match(r"([a-z0-9_]+)/([a-z0-9_]+): \S", match[1])
-            if not named or named[1] != parts[2]:
-                problems.append(f"{path}:{line}: a case here is named \"{parts[2]}/FILE: what it shows\"")
+            named = re.match(r"([a-z0-9_/]+)/([a-z0-9_]+): \S", match[1])
+            if not named or named[1] != folder:
+                problems.append(f"{path}:{line}: a case here is named \"{folder}/FILE: what it shows\"")
                 continue
-            source = f"host-shim/{named[2]}." if named[1] == "host_shim" else f"agent/{named[1]}/{named[2]}."
-            if not any(f.startswith(source) for f in tree.files):
-                problems.append(f"{path}:{line}: there is no {source}*")
+            mirrored = "/".join(["host-shim", *parts[3:-1]]) if parts[2] == "host_shim" else f"agent/{folder}"
+            if not any(f.startswith(f"{mirrored}/{named[2]}.") for f in tree.files):
+                problems.append(f"{path}:{line}: there is no {mirrored}/{named[2]}.*")
     return problems
 
 
@@ -389,5 +409,5 @@ def status_table(tree):
     return problems
 
 
-RULES = (table_is_whole, layering, processes, comments, lifetimes, shim_layering, hidden_libraries, headers, formatting, text_files, names, test_names,
+RULES = (table_is_whole, layering, processes, comments, lifetimes, hidden_libraries, headers, formatting, text_files, names, test_names,
          built, scripts, imports, status_table)

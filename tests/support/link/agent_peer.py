@@ -1,9 +1,9 @@
 """The agent's end of the link, played in Python: written from yamux's specification and agent/wire/hello.h, with no code of theirs.
 
     with AgentPeer() as peer:
-        peer.address                # "127.0.0.1:PORT": a TCP carrier
+        peer.address                # "127.0.0.1:PORT": a TCP transport
         peer.attach_port            # the same behind a line CAUSEWAY/1, for a stand-in of attach
-        peer.cut()                  # every carrier, now
+        peer.cut()                  # every transport, now
         peer.wait(lambda: ...)      # until a condition on what was recorded holds
 
 What it does with a stream of channel engine is said by the client's first line:
@@ -87,7 +87,7 @@ class Stream:
 
 
 class Session:
-    """One carrier: hello, then yamux as its server."""
+    """One transport: hello, then yamux as its server."""
 
     def __init__(self, peer, reader, writer):
         self.peer, self.reader, self.writer = peer, reader, writer
@@ -95,7 +95,7 @@ class Session:
         self.next_own = 2
         self.tasks = set()
         self.out_left, self.in_left = peer.cuts.pop(0) if peer.cuts else (None, None)
-        peer.recorded("carriers", self)
+        peer.recorded("transports", self)
 
     def put(self, data):
         if self.writer.is_closing() or self.peer.mute:
@@ -126,7 +126,7 @@ class Session:
 
     def task(self, coroutine):
         async def quiet():
-            with contextlib.suppress(ConnectionError):  # the carrier was cut
+            with contextlib.suppress(ConnectionError):  # the transport was cut
                 await coroutine
 
         task = asyncio.ensure_future(quiet())
@@ -277,11 +277,11 @@ class AgentPeer:
         self.vm_id, self.port, self.nonce, self.hello = vm_id, port, nonce, hello
         self.line = None  # bytes instead of the line
         self.mute = False  # reads, and says nothing
-        self.cuts = []  # (to the shim, from the shim): after how many bytes a carrier ends; each new one takes the first
+        self.cuts = []  # (to the shim, from the shim): after how many bytes a transport ends; each new one takes the first
         self.sent = 0  # bytes of streams
         self.accepting = True
         self.changed = threading.Condition()
-        self.records = {name: [] for name in ("carriers", "links", "hellos", "pings", "farewells", "engine", "ends", "control", "attached")}
+        self.records = {name: [] for name in ("transports", "links", "hellos", "pings", "farewells", "engine", "ends", "control", "attached")}
         self.sessions = set()
 
     def recorded(self, name, value):
@@ -358,11 +358,11 @@ class AgentPeer:
         self._in_loop(self.released.set)
 
     def cut(self):
-        """Ends every carrier without a word, as a VM that is gone."""
+        """Ends every transport without a word, as a VM that is gone."""
         self._in_loop(lambda: [session.writer.transport.abort() for session in list(self.sessions)])
 
     def end_attach(self):
-        """Ends what attach's stand-ins are connected to, and no other carrier."""
+        """Ends what attach's stand-ins are connected to, and no other transport."""
         self._in_loop(lambda: [writer.transport.abort() for writer in self.records["attached"]])
 
     def ask(self, channel, line):

@@ -101,8 +101,8 @@ class Running(Causeway):
             with self.changed:
                 self.changed.wait_for(lambda seen=seen: len(self.log) > seen, 0.5)
 
-    def wait_connected(self, carrier=None, timeout=60):
-        return self.wait(lambda status: status["connected"] and carrier in (None, status["link"]["carrier"]), timeout)
+    def wait_connected(self, transport=None, timeout=60):
+        return self.wait(lambda status: status["connected"] and transport in (None, status["link"]["transport"]), timeout)
 
 
 def add_distro(prefix, name, *, version=2, state=1, uid=1000):

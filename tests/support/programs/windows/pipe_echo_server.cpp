@@ -9,11 +9,12 @@
 #include <string>
 #include <thread>
 
-#include "named_pipe.h"
+#include "pipe/named_pipe.h"
 
 namespace {
 
 using namespace causeway::shim;
+using namespace causeway::shim::pipe;
 
 class Echo : public PipeClient::Handler {
  public:

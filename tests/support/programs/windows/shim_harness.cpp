@@ -54,8 +54,8 @@ nlohmann::json to_json(const char* event, const ShimStatus& status) {
   return {{"event", event},
           {"state", status.state},
           {"reason", status.reason},
-          {"carrier", status.carrier},
-          {"carrier_reason", status.carrier_reason},
+          {"transport", status.transport},
+          {"transport_reason", status.transport_reason},
           {"agent_version", status.agent_version},
           {"vm_id", status.vm_id},
           {"pipes", pipes},
@@ -123,11 +123,11 @@ int main(int argc, char** argv) {
   }
 
   causeway::shim::ShimCallbacks callbacks;
-  callbacks.log = [](causeway::shim::LogLevel, std::string_view text) {
+  callbacks.log = [](causeway::log::Level, std::string_view text) {
     print({{"event", "log"}, {"text", text}});
   };
   callbacks.on_change = [](const ShimStatus& status) { print(to_json("change", status)); };
-  callbacks.on_distro_start = [](causeway::shim::DistroStart start) {
+  callbacks.on_distro_start = [](causeway::shim::link::DistroStart start) {
     print({{"event", "distro_start"}, {"distro", start.distro}});
     const bool known = start.distro == "Ubuntu";
     start.answer(known, known ? "" : "not enabled");

@@ -2,10 +2,11 @@
 // the registry and the disk as wsl.exe does for --import and --unregister. Nothing runs in its
 // distros.
 //
-//   %WSL_RECORDER%\calls      one line a call: its arguments, between tabs; and the bytes of its
-//   standard input for `versions add` %WSL_RECORDER%\no-wsl     when it is there: --version fails,
-//   as without WSL …\import-fails, add-fails, unregister-fails: that fails, and the import leaves
-//   half of what it makes
+//   %WSL_RECORDER%\calls      one line a call: its arguments, between tabs; and for `versions add`
+//                             how many bytes its standard input had
+//   %WSL_RECORDER%\no-wsl     when it is there: --version fails, as without WSL
+//   …\import-fails, add-fails, unregister-fails: that fails, and the import leaves half of what it
+//                             makes
 #include <windows.h>
 
 #include <cstdio>
@@ -35,11 +36,11 @@ int fail(const char* text) {
 }
 
 // wsl.exe makes a disk in the folder, then registers it.
-int import_distro(const std::wstring& name, const std::wstring& place,
+int import_distro(const std::wstring& name, const std::wstring& disk_folder,
                   const std::wstring& archive) {
   if (!fs::exists(archive)) return fail("The system cannot find the file specified.");
-  fs::create_directories(place);
-  std::ofstream(fs::path(place) / "ext4.vhdx") << "disk of " << fs::file_size(archive);
+  fs::create_directories(disk_folder);
+  std::ofstream(fs::path(disk_folder) / "ext4.vhdx") << "disk of " << fs::file_size(archive);
   const bool good = !asked_for("import-fails");
   wchar_t key[128];
   std::swprintf(key, 128, L"%ls\\{%08lx-0000-4000-8000-%012lx}", kDistros, GetTickCount(),
@@ -51,7 +52,7 @@ int import_distro(const std::wstring& name, const std::wstring& place,
                     static_cast<DWORD>((content.size() + 1) * sizeof(wchar_t)));
   };
   text(L"DistributionName", name);
-  text(L"BasePath", L"\\\\?\\" + place);
+  text(L"BasePath", L"\\\\?\\" + disk_folder);
   RegSetKeyValueW(HKEY_CURRENT_USER, key, L"State", REG_DWORD, &state, sizeof state);
   RegSetKeyValueW(HKEY_CURRENT_USER, key, L"Version", REG_DWORD, &version, sizeof version);
   return good ? 0 : fail("Importing the distribution failed.");
