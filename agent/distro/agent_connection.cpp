@@ -72,7 +72,11 @@ void AgentConnection::on_message(handover::Message message) {
     log::warning("agent.refused", {{"reason", refused->reason}, {"remove", refused->remove}});
     state_ = State::waiting;  // for the socket to be touched; no rest, no other event
     const auto ended = std::move(channel_);
-    if (refused->remove) owner_.on_unwanted(refused->reason);
+    if (refused->remove) {
+      owner_.on_unwanted(refused->reason);
+    } else if (refused->version != handover::kVersion) {
+      owner_.on_other_version();
+    }
     return;
   }
   if (state_ == State::greeting) {

@@ -33,8 +33,10 @@ class AgentConnection {
     virtual void on_welcome() = 0;
     // After the welcome; only what an agent says.
     virtual void on_message(handover::Message message) = 0;
-    // The distro is disabled. Only this refusal is told: others end when something changes.
+    // The distro is disabled. Only these two refusals are told: others end when something changes.
     virtual void on_unwanted(const std::string& reason) = 0;
+    // The agent speaks another version of the hand-over.
+    virtual void on_other_version() = 0;
     virtual void on_lost() = 0;  // after on_welcome()
   };
 

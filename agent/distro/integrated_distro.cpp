@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/overloaded.h"
 #include "base/text.h"
+#include "distro/agents_program.h"
 #include "distro/docker_context.h"
 #include "distro/share_changes.h"
 #include "distro/tool_links.h"
@@ -34,9 +35,6 @@ constexpr std::size_t kMaxMounts = 512;
 // How long an undo waits for another program's lock on the accounts; an editor may hold it for
 // ever.
 constexpr std::uint64_t kUndoMs = 10'000;
-// Where the bootstrap script has copied this program.
-constexpr const char* kProgramDirectory = "/run/causeway";
-constexpr const char* kProgram = "/run/causeway/causeway";
 constexpr const char* kFirstUser = "1000";  // that is whom distros' set-ups make first
 
 // As the one who starts us says; else as the distro's own configuration does.
@@ -211,6 +209,12 @@ void IntegratedDistro::on_message(handover::Message message) {
 }
 
 void IntegratedDistro::on_unwanted(const std::string&) { remove(false); }
+
+// What stands in the distro stays: the program that follows goes on with it, as after a kill.
+void IntegratedDistro::on_other_version() {
+  if (auto done = become_agents_program(files_, table_.wsl); !done)
+    log::warning("helper.not_replaced", {{"error", done.error().message}});
+}
 
 // --- The integration.
 

@@ -58,6 +58,7 @@ class IntegratedDistro : private AgentConnection::Owner {
   void on_welcome() override;
   void on_message(handover::Message message) override;
   void on_unwanted(const std::string& reason) override;
+  void on_other_version() override;
   void on_lost() override {}
 
   void on_mounts_changed();

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
+
 namespace causeway::handover {
 namespace {
 
@@ -140,6 +142,10 @@ Channel::Receive Channel::receive_one(Message& message) {
     return Receive::ended;
   }
   auto body = decode(std::string_view(buffer.data(), static_cast<std::size_t>(size)));
+  if (!body && body.error().code == EOPNOTSUPP) {
+    log::debug("handover.ignored", {{"reason", body.error().message}});
+    return Receive::ignored;
+  }
   if (!body) {
     end(std::move(body).error());
     return Receive::ended;
@@ -165,7 +171,9 @@ void Channel::on_events(unsigned events) {
   const auto tell = message_;
   for (int i = 0; i < kMessagesPerTurn; ++i) {
     Message message;
-    if (receive_one(message) != Receive::message) break;
+    const auto received = receive_one(message);
+    if (received == Receive::ignored) continue;
+    if (received != Receive::message) break;
     (*tell)(std::move(message));
     if (alive.ended()) return;
     if (ended_ || closing_) return;

@@ -29,6 +29,8 @@ class Channel {
   static constexpr std::size_t kMaxQueued = 1024;
   static constexpr std::size_t kMaxQueuedBytes = 8 * 1024 * 1024;
 
+  // A message of a type that isn't known is ignored (message.h, Versions).
+  //
   // Takes the connected socket and makes it non-blocking. No callback comes from within a call of
   // the owner; either may destroy the Channel. `closed` is called once, after which nothing comes.
   Channel(io::Loop& loop, UniqueFd connected, OnMessage message, OnClosed closed);
@@ -51,7 +53,7 @@ class Channel {
     std::string text;
     UniqueFd fd;
   };
-  enum class Receive { message, nothing, ended };
+  enum class Receive { message, ignored, nothing, ended };
 
   void on_events(unsigned events);
   void flush();

@@ -1,10 +1,12 @@
 #include "handover/message.h"
 
+#include <cerrno>
 #include <climits>
 #include <limits>
 #include <type_traits>
 #include <utility>
 
+#include "base/text.h"
 #include "json/json.h"
 #include "paths/unix_path.h"
 
@@ -81,7 +83,9 @@ void put(Json& out, const Resolved& m) {
 void put(Json& out, const Report& m) { out.set("report", to_json(m.report)); }
 void put(Json&, const Removed&) {}
 void put(Json& out, const Welcome& m) { out.set("version", m.version); }
-void put(Json& out, const Refused& m) { out.set("reason", m.reason).set("remove", m.remove); }
+void put(Json& out, const Refused& m) {
+  out.set("reason", m.reason).set("remove", m.remove).set("version", m.version);
+}
 void put(Json&, const Tools&) {}
 void put(Json& out, const Resolve& m) {
   out.set("ticket", m.ticket).set("paths", strings(m.paths));
@@ -132,7 +136,7 @@ void get(ObjectReader& in, Hello& m) {
   in.require("version").read("version", m.version, 1, 1'000'000);
   in.require("distro").read("distro", m.distro);
   in.require("helper_version").read("helper_version", m.helper_version);
-  read_table(in, m.table);
+  if (m.version == kVersion) read_table(in, m.table);
 }
 void get(ObjectReader& in, Mount& m) {
   read_path(in, "point", m.point);
@@ -160,6 +164,7 @@ void get(ObjectReader& in, Welcome& m) {
 void get(ObjectReader& in, Refused& m) {
   in.require("reason").read("reason", m.reason);
   in.require("remove").read("remove", m.remove);
+  in.require("version").read("version", m.version, 1, 1'000'000);
 }
 void get(ObjectReader&, Tools&) {}
 void get(ObjectReader& in, Resolve& m) {
@@ -237,11 +242,12 @@ Result<Body> decode(std::string_view datagram) {
   if (datagram.size() > kMaxDatagram) return make_error("a message that is too large");
   const auto document = Json::parse(datagram);
   if (!document) return Error(document.error()).with("a message that is no JSON");
-  ObjectReader in(*document);
+  ObjectReader in(*document, ObjectReader::Unknown::ignored);
   std::string type;
   in.require("type").read("type", type);
   Body out;
-  if (!in.failed() && !get_typed(type, in, out)) in.fail("type", "unknown");
+  if (!in.failed() && !get_typed(type, in, out))
+    return Error{"a message of type " + text::printable(type) + ", which isn't known", EOPNOTSUPP};
   if (auto done = in.finish(); !done) return std::move(done).error().with("a message");
   return out;
 }

@@ -10,6 +10,13 @@
 //                                       ◀────  tools (clone), resolve …, remove
 //   resolved …, report, removed ────────────▶
 //   later: mount, unmounted, table, socket, report, each when something changed
+//
+// Versions. kVersion is raised by a change that the other side can't do without; both sides must
+// have the same, and hello and refused say which. A helper that is refused for its version goes on
+// as the agent's own program (distro/agents_program.h). What can be done without is added under the
+// same version: so a type or a member that isn't known is ignored, and a descriptor that came with
+// such a type is closed. Two things hold in every version: a hello has type, protocol, version,
+// distro and helper_version, a refused has type, reason, remove and version.
 #pragma once
 
 #include <concepts>
@@ -33,7 +40,8 @@ inline constexpr std::int64_t kVersion = 1;
 // Far below the kernel's bound for a datagram with default buffers (net.core.wmem_default).
 inline constexpr std::size_t kMaxDatagram = 64 * 1024;
 
-// Helper to agent. The first message; fd: pidfd of the distro's PID 1.
+// Helper to agent. The first message; fd: pidfd of the distro's PID 1. Of another version only the
+// members that all versions have are read.
 struct Hello {
   std::int64_t version = kVersion;
   std::string distro;
@@ -105,6 +113,7 @@ struct Welcome {
 struct Refused {
   std::string reason;
   bool remove = false;
+  std::int64_t version = kVersion;  // of the agent
   bool operator==(const Refused&) const = default;
 };
 // Agent to helper; fd: a detached read-only clone of the CLI tools' tree.
@@ -148,8 +157,9 @@ bool has_descriptor(const Body& body);
 // The datagram's text. An error when it is too large.
 Result<std::string> encode(const Body& body);
 
-// Strict: unknown types and members, missing members, values out of their bounds are errors; so are
-// paths that aren't absolute. Whether the sender may say such a thing is the receiver's business.
+// Strict in what is known: missing members and values out of their bounds are errors; so are paths
+// that aren't absolute. Members that aren't known are ignored; a type that isn't gives code
+// EOPNOTSUPP. Whether the sender may say such a thing is the receiver's business.
 Result<Body> decode(std::string_view datagram);
 
 // Whether `text` comes out of a message as it went in: it is UTF-8.

@@ -368,8 +368,10 @@ const char* kind_name(Json::Kind kind) {
   return "";
 }
 
-ObjectReader::ObjectReader(const Json& value)
-    : ObjectReader(value, "", std::make_shared<Shared>()) {}
+ObjectReader::ObjectReader(const Json& value, Unknown unknown)
+    : ObjectReader(value, "", std::make_shared<Shared>()) {
+  shared_->unknown = unknown;
+}
 
 ObjectReader::ObjectReader(const Json& value, std::string pointer, std::shared_ptr<Shared> shared)
     : value_(value), pointer_(std::move(pointer)), shared_(std::move(shared)) {
@@ -512,8 +514,9 @@ bool ObjectReader::objects(std::string_view key,
 }
 
 Status ObjectReader::finish() {
-  for (const auto& member : value_.members())
-    if (std::ranges::find(taken_, member.key) == taken_.end()) fail(member.key, "unknown key");
+  if (shared_->unknown == Unknown::refused)
+    for (const auto& member : value_.members())
+      if (std::ranges::find(taken_, member.key) == taken_.end()) fail(member.key, "unknown key");
   if (shared_->error) return *shared_->error;
   return Ok{};
 }

@@ -107,7 +107,9 @@ void append_quoted(std::string& out, std::string_view text);
 //   if (auto done = in.finish(); !done) return std::move(done).error().with(path);
 class ObjectReader {
  public:
-  explicit ObjectReader(const Json& value);
+  // Members that nobody read, here and in inner objects: an error, or of no interest.
+  enum class Unknown { refused, ignored };
+  explicit ObjectReader(const Json& value, Unknown unknown = Unknown::refused);
 
   ObjectReader& require(std::string_view key);  // complains when absent
   // True when the member is there and was taken.
@@ -136,6 +138,7 @@ class ObjectReader {
 
  private:
   struct Shared {
+    Unknown unknown = Unknown::refused;
     std::optional<Error> error;
     std::vector<std::string> asked;
   };

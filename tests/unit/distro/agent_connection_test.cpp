@@ -23,6 +23,7 @@ struct Rig : AgentConnection::Owner {
     events += std::string(handover::type_name(message.body)) + " ";
   }
   void on_unwanted(const std::string& reason) override { events += "unwanted:" + reason + " "; }
+  void on_other_version() override { events += "other_version "; }
   void on_lost() override { events += "lost "; }
 
   bool saw(const std::string& expected) {
@@ -83,6 +84,22 @@ TEST_CASE("distro/agent_connection: refused, it waits for the socket to be touch
   rig.agent.take<handover::Hello>();
   rig.agent.send(handover::Refused{"disabled", true});
   CHECK(rig.saw("unwanted:disabled "));
+}
+
+TEST_CASE("distro/agent_connection: refused by an agent of another version, it says so and waits") {
+  if (!is_root("directories that are root's")) return;
+  Rig rig;
+  rig.agent.listen();
+  rig.link.look(rig.agent.wsl.path);
+  rig.agent.take<handover::Hello>();
+  rig.agent.send(handover::Refused{"too old", false, handover::kVersion + 1});
+  REQUIRE(rig.saw("other_version "));
+  const auto socket = rig.agent.wsl.path / handover::kRendezvous / "run" / handover::kSocketName;
+  REQUIRE(::utimensat(AT_FDCWD, socket.c_str(), nullptr, 0) == 0);
+  rig.agent.take<handover::Hello>();
+  // A distro that is disabled needs no other program to undo what stands in it.
+  rig.agent.send(handover::Refused{"disabled", true, handover::kVersion + 1});
+  CHECK(rig.saw("other_version unwanted:disabled "));
 }
 
 TEST_CASE("distro/agent_connection: somebody else's rendezvous directory is not used") {

@@ -157,7 +157,7 @@ TEST_CASE("handover/channel: what breaks the protocol ends the channel, without 
 
 TEST_CASE("handover/channel: a message of exactly the largest size is taken") {
   Bare bare;
-  std::string text = R"({"type":"refused","remove":false,"reason":""})";
+  std::string text = R"({"type":"refused","remove":false,"version":1,"reason":""})";
   text.insert(text.size() - 2, std::string(kMaxDatagram - text.size(), 'x'));
   bare.send(text);
   bare.settle();
@@ -167,7 +167,7 @@ TEST_CASE("handover/channel: a message of exactly the largest size is taken") {
 
 TEST_CASE("handover/channel: the peer's end is told once, behind what it had sent") {
   Bare bare;
-  bare.send(R"({"type":"refused","reason":"no","remove":false})");
+  bare.send(R"({"type":"refused","reason":"no","remove":false,"version":1})");
   bare.peer.reset();
   bare.settle();
   CHECK(bare.end.got.size() == 1);
@@ -180,7 +180,7 @@ TEST_CASE("handover/channel: the peer's end is told once, behind what it had sen
 TEST_CASE("handover/channel: a refusal is read also by one that was still sending") {
   Bare bare;
   bare.end.channel->send({Removed{}, UniqueFd()});  // stays unread: the kernel reports a reset
-  bare.send(R"({"type":"refused","reason":"no","remove":false})");
+  bare.send(R"({"type":"refused","reason":"no","remove":false,"version":1})");
   bare.peer.reset();
   bare.end.channel->send({Removed{}, UniqueFd()});  // fails: nobody is there
   CHECK(bare.end.closed.empty());                   // not from within a call
@@ -244,7 +244,7 @@ TEST_CASE("handover/channel: closing waits for what is queued") {
       if (text != "nothing") last = text;
       bare.loop.turn();
     }
-    CHECK(last == R"({"type":"refused","reason":"no","remove":true})");
+    CHECK(last == R"({"type":"refused","reason":"no","remove":true,"version":1})");
     bare.settle();
     CHECK(bare.end.got.empty());
     CHECK(bare.end.closed == std::vector<std::string>{"closed"});
@@ -313,4 +313,18 @@ TEST_CASE("handover/channel: it may be destroyed in its callbacks and while some
   while (full.end.channel->queued() < 10) full.end.channel->send({Tools{}, some_file()});
   full.end.channel.reset();
   full.settle();
+}
+
+TEST_CASE("handover/channel: a type that isn't known is ignored, and its descriptor closed") {
+  Bare bare;
+  const auto file = some_file();
+  const auto before = open_descriptors();
+  bare.send(R"({"type":"snapshot"})", {file.get()});
+  bare.send(R"({"type":"remove"})");
+  bare.send(R"({"type":"later"})");
+  bare.settle();
+  REQUIRE(bare.end.got.size() == 1);
+  CHECK(type_name(bare.end.got[0].body) == "remove");
+  CHECK(bare.end.closed.empty());
+  CHECK(open_descriptors() == before);
 }

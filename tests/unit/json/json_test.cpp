@@ -167,3 +167,19 @@ TEST_CASE("json/json: a reader's error names the JSON pointer") {
     CHECK(read_error(c.text, spec) == c.expected);
   }
 }
+
+TEST_CASE("json/json: a reader may ignore what it doesn't know, also in inner objects") {
+  const auto document = Json::parse(R"({"a":1,"more":[],"in":{"b":2,"c":3},"list":[{"d":4}]})");
+  REQUIRE(document.ok());
+  std::int64_t a = 0;
+  std::int64_t b = 0;
+  ObjectReader in(*document, ObjectReader::Unknown::ignored);
+  in.read("a", a, 0, 9);
+  in.object("in", [&](ObjectReader& inner) { inner.read("b", b, 0, 9); });
+  in.objects("list", [](ObjectReader&) {});
+  CHECK(in.finish().ok());
+  CHECK(a + b == 3);
+  CHECK(in.asked() == std::vector<std::string>{"/a", "/in", "/in/b", "/list"});
+  in.require("x");
+  CHECK(in.finish().error().message == "/x: is missing");
+}

@@ -244,6 +244,7 @@ TEST_CASE("shares/shares: who is refused, and why" * needs_mounts) {
   }
   REQUIRE(rig.until([&] { return !stranger->closed.empty(); }));
   REQUIRE(stranger->heard<handover::Refused>() != nullptr);
+  CHECK(stranger->heard<handover::Refused>()->version == handover::kVersion);
   CAPTURE(stranger->heard<handover::Refused>()->reason);
   CHECK(stranger->heard<handover::Refused>()->reason.find(reason) != std::string::npos);
   CHECK_FALSE(stranger->heard<handover::Refused>()->remove);
