@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "containers/container_records.h"
 #include "json/json.h"
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 
 namespace causeway::binds {
 namespace {
@@ -51,7 +51,7 @@ void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& bo
     std::string source = mount["Source"].string_or("");
     if (mount["Type"].string_or("") == "volume")
       source = containers::volume_device(docker_root_, mount["Name"].string_or(""));
-    if (const auto share = paths::split_share_place(source))
+    if (const auto share = paths::split_share_path(source))
       job->paths[std::string(share->distro)].emplace_back(share->rest);
   }
   if (job->paths.empty()) return job->finish();

@@ -9,7 +9,7 @@
 namespace causeway::binds {
 
 bool is_attached(const Distros& distros, const std::string& distro) {
-  const auto& known = distros.world().distros;
+  const auto& known = distros.path_context().distros;
   const auto found = known.find(distro);
   return found != known.end() && found->second.attached;
 }

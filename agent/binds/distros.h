@@ -19,7 +19,7 @@ class Distros {
   using Attached = std::function<void(bool attached)>;
   using Resolved = std::function<void(std::vector<Result<std::string>>)>;
   virtual ~Distros() = default;
-  virtual const paths::World& world() const = 0;
+  virtual const paths::PathContext& path_context() const = 0;
   // Why it makes no sense to wait for this distro; empty when it does.
   virtual std::string obstacle(const std::string& distro) const = 0;
   virtual void request(const std::string& distro) = 0;

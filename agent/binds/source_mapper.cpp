@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 
 namespace causeway::binds {
 
@@ -35,12 +35,12 @@ void SourceMapper::map(const paths::Identity& asker, std::vector<std::string> so
 }
 
 void SourceMapper::classify(const std::shared_ptr<Job>& job) {
-  const auto& world = distros_.world();
+  const auto& context = distros_.path_context();
   std::set<std::string> absent;
   job->targets.clear();
   job->targets.reserve(job->sources.size());
   for (const auto& source : job->sources) {
-    auto target = paths::classify(job->asker, source, world);
+    auto target = paths::classify(job->asker, source, context);
     if (target.kind == Target::Kind::refused) {
       job->result = {400, std::move(target.reason), {}};
       return finish(job);
@@ -83,14 +83,14 @@ void SourceMapper::resolve(const std::shared_ptr<Job>& job) {
     for (const auto i : which) asked.push_back(job->targets[i].path);
     distros_.resolve(distro, std::move(asked),
                      lifetime_.guard([this, job, distro = distro, which = which](auto resolved) {
-                       placed(job, distro, which, std::move(resolved));
+                       resolved_in(job, distro, which, std::move(resolved));
                      }));
   }
 }
 
-void SourceMapper::placed(const std::shared_ptr<Job>& job, const std::string& distro,
-                          const std::vector<std::size_t>& which,
-                          std::vector<Result<std::string>> resolved) {
+void SourceMapper::resolved_in(const std::shared_ptr<Job>& job, const std::string& distro,
+                               const std::vector<std::size_t>& which,
+                               std::vector<Result<std::string>> resolved) {
   auto& result = job->result;
   for (std::size_t n = 0; n < which.size(); ++n) {
     const auto fail = [&](const std::string& why) {
@@ -104,11 +104,11 @@ void SourceMapper::placed(const std::shared_ptr<Job>& job, const std::string& di
       fail(resolved[n].error().message);
       continue;
     }
-    auto place = paths::place(job->asker, distro, *resolved[n], distros_.world());
-    if (!place) {
-      fail(place.error().message);
+    auto path = paths::engine_path(job->asker, distro, *resolved[n], distros_.path_context());
+    if (!path) {
+      fail(path.error().message);
     } else if (result.status == 0) {
-      result.paths[which[n]] = *std::move(place);
+      result.paths[which[n]] = *std::move(path);
     }
   }
   if (--job->open == 0) finish(job);
@@ -122,7 +122,7 @@ void SourceMapper::finish(const std::shared_ptr<Job>& job) {
 void SourceMapper::tell(Job& job) {
   if (job.result.status == 0 && on_windows_files) {
     for (std::size_t i = 0; i < job.sources.size(); ++i)
-      if (paths::split_drive_place(job.result.paths[i]) && job.result.paths[i] != job.sources[i])
+      if (paths::split_drive_path(job.result.paths[i]) && job.result.paths[i] != job.sources[i])
         on_windows_files(job.asker, job.sources[i]);
   }
   const auto done = std::move(job.done);

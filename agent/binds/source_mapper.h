@@ -3,7 +3,7 @@
 // start first.
 //
 //   sources ── classify ──▶ absent? ask for the distro, wait ──▶ resolve, one question a distro
-//           ──▶ place ──▶ engine paths, or one status and message for the client
+//           ──▶ engine paths, or one status and message for the client
 #pragma once
 
 #include <cstdint>
@@ -48,8 +48,9 @@ class SourceMapper {
   struct Job;
   void classify(const std::shared_ptr<Job>& job);
   void resolve(const std::shared_ptr<Job>& job);
-  void placed(const std::shared_ptr<Job>& job, const std::string& distro,
-              const std::vector<std::size_t>& which, std::vector<Result<std::string>> resolved);
+  void resolved_in(const std::shared_ptr<Job>& job, const std::string& distro,
+                   const std::vector<std::size_t>& which,
+                   std::vector<Result<std::string>> resolved);
   void finish(const std::shared_ptr<Job>& job);
   void tell(Job& job);
 

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "json/json.h"
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 
 namespace causeway::containers {
 namespace {
@@ -103,7 +103,7 @@ bool starts_by_itself(const ContainerRecord& record) {
 std::set<std::string> distros_of(const ContainerRecord& record) {
   std::set<std::string> out;
   for (const auto& source : record.sources)
-    if (const auto share = paths::split_share_place(source)) out.emplace(share->distro);
+    if (const auto share = paths::split_share_path(source)) out.emplace(share->distro);
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "json/json.h"
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 
 namespace causeway::containers {
 namespace {
@@ -83,7 +83,7 @@ void ShareGuard::list_running(Listed done) {
             std::string source = mount["Source"].string_or("");
             if (mount["Type"].string_or("") == "volume")
               source = volume_device(options_.docker_root, mount["Name"].string_or(""));
-            if (const auto share = paths::split_share_place(source)) distros.emplace(share->distro);
+            if (const auto share = paths::split_share_path(source)) distros.emplace(share->distro);
           }
           if (!distros.empty()) out.emplace_back(item["Id"].string_or(""), std::move(distros));
         }

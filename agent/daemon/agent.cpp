@@ -191,8 +191,8 @@ Status Agent::start_link() {
   return link_.start(options_.run, !store_.has_init(), *std::move(link), settings_.link.in_force());
 }
 
-shares::Shares::Events Agent::share_events() {
-  shares::Shares::Events events;
+shares::Shares::Handler Agent::share_events() {
+  shares::Shares::Handler events;
   events.attached = [this](const std::string& distro) { guard_.share_attached(distro); };
   events.detaching = [this](const std::string& distro, std::function<void()> done) {
     guard_.share_detaching(distro, std::move(done));

@@ -68,7 +68,7 @@ class Agent {
   void load_settings();
   Status start_link();
   Result<UniqueFd> socket(std::string_view slot);
-  shares::Shares::Events share_events();
+  shares::Shares::Handler share_events();
   void serve(shares::ApiListener listener);
   void changed();
   void note_engine_start(const std::vector<supervise::ServiceSummary>& states);

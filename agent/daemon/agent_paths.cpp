@@ -49,11 +49,11 @@ void AgentPaths::check(const std::string& container,
 }
 
 std::string AgentPaths::unmap(const paths::Identity& identity, std::string_view engine_path) {
-  return paths::unmap(identity, engine_path, shares_.world());
+  return paths::unmap(identity, engine_path, shares_.path_context());
 }
 
 std::string AgentPaths::unmap_text(const paths::Identity& identity, std::string_view text) {
-  return paths::unmap_text(identity, text, shares_.world());
+  return paths::unmap_text(identity, text, shares_.path_context());
 }
 
 }  // namespace causeway::daemon

@@ -35,7 +35,7 @@ class AgentPaths final : public proxy::PathService, private binds::Distros {
   std::function<void(const std::string& hint)> on_hint;
 
  private:
-  const paths::World& world() const override { return shares_.world(); }
+  const paths::PathContext& path_context() const override { return shares_.path_context(); }
   std::string obstacle(const std::string& distro) const override;
   void request(const std::string& distro) override { shares_.request(distro); }
   std::string not_started(const std::string& distro) const override {

@@ -18,15 +18,15 @@ constexpr std::uint64_t kLongEnoughMs = 10'000;  // then the next rest is the fi
 
 }  // namespace
 
-AgentConnection::AgentConnection(io::Loop& loop, Host& host)
-    : loop_(loop), host_(host), rest_ms_(kFirstRestMs), rest_timer_(loop) {}
+AgentConnection::AgentConnection(io::Loop& loop, Owner& owner)
+    : loop_(loop), owner_(owner), rest_ms_(kFirstRestMs), rest_timer_(loop) {}
 
 void AgentConnection::look(const std::string& wsl) {
   if (wsl == wsl_ || state_ == State::finished) return;
   wsl_ = wsl;
   watch_.reset();
   if (wsl_.empty()) return;
-  const std::string socket = wsl_ + "/" + handover::kPlace + "/run/" + handover::kSocketName;
+  const std::string socket = wsl_ + "/" + handover::kRendezvous + "/run/" + handover::kSocketName;
   auto watch = io::PathWatch::start(loop_, socket, [this] { attempt(); });
   if (watch) {
     watch_ = *std::move(watch);
@@ -49,11 +49,11 @@ void AgentConnection::attempt() {
 }
 
 Status AgentConnection::connect() {
-  const auto place = handover::open_trusted(wsl_, {handover::kPlace, "run"});
-  if (!place) return place.error();
-  auto fd = handover::connect_in(place->get(), handover::kSocketName);
+  const auto directory = handover::open_trusted(wsl_, {handover::kRendezvous, "run"});
+  if (!directory) return directory.error();
+  auto fd = handover::connect_in(directory->get(), handover::kSocketName);
   if (!fd) return std::move(fd).error();
-  auto hello = host_.hello();
+  auto hello = owner_.hello();
   if (!hello) return std::move(hello).error();
   rest_timer_.stop();
   last_error_.clear();
@@ -72,7 +72,7 @@ void AgentConnection::on_message(handover::Message message) {
     log::warning("agent.refused", {{"reason", refused->reason}, {"remove", refused->remove}});
     state_ = State::waiting;  // for the socket to be touched; no rest, no other event
     const auto ended = std::move(channel_);
-    if (refused->remove) host_.on_unwanted(refused->reason);
+    if (refused->remove) owner_.on_unwanted(refused->reason);
     return;
   }
   if (state_ == State::greeting) {
@@ -83,10 +83,10 @@ void AgentConnection::on_message(handover::Message message) {
     }
     state_ = State::talking;
     log::info("agent.welcome");
-    host_.on_welcome();
+    owner_.on_welcome();
     return;
   }
-  host_.on_message(std::move(message));
+  owner_.on_message(std::move(message));
 }
 
 void AgentConnection::on_closed(const Error& why) {
@@ -97,7 +97,7 @@ void AgentConnection::on_closed(const Error& why) {
   }
   const bool talked = std::exchange(state_, State::waiting) == State::talking;
   log::info("agent.lost", {{"reason", why.message}});
-  if (talked) host_.on_lost();
+  if (talked) owner_.on_lost();
   if (state_ != State::waiting) return;
   if (!talked || loop_.now_ms() - connected_ms_ < kLongEnoughMs) {
     rest();

@@ -25,9 +25,9 @@ namespace causeway::distro {
 class AgentConnection {
  public:
   // None is called from within a call of the owner, but hello().
-  class Host {
+  class Owner {
    public:
-    virtual ~Host() = default;
+    virtual ~Owner() = default;
     // The first message of a connection, with the pidfd; an error is logged and ends the try.
     virtual Result<handover::Message> hello() = 0;
     virtual void on_welcome() = 0;
@@ -38,7 +38,7 @@ class AgentConnection {
     virtual void on_lost() = 0;  // after on_welcome()
   };
 
-  AgentConnection(io::Loop& loop, Host& host);
+  AgentConnection(io::Loop& loop, Owner& owner);
 
   // <wsl> in this distro, empty when there is none (yet). To be called once to begin, and when
   // mounts changed.
@@ -61,7 +61,7 @@ class AgentConnection {
   void rest();
 
   io::Loop& loop_;
-  Host& host_;
+  Owner& owner_;
   State state_ = State::waiting;
   std::string wsl_;
   std::string last_error_;  // told once

@@ -40,7 +40,7 @@
 
 namespace causeway::distro {
 
-class IntegratedDistro : private AgentConnection::Host {
+class IntegratedDistro : private AgentConnection::Owner {
  public:
   // `options` with its name. `ended`: the integration is undone (`whole`), or as far as it can be.
   IntegratedDistro(io::Loop& loop, const RootFiles& files, Options options,

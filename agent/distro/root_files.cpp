@@ -64,17 +64,17 @@ Result<UniqueFd> RootFiles::open_at(const std::string& path, int flags) const {
   return mounts::open_in_root(fd_.get(), path, lookup_, static_cast<std::uint64_t>(flags));
 }
 
-Result<RootFiles::Place> RootFiles::place(const std::string& path) const {
+Result<RootFiles::Entry> RootFiles::entry(const std::string& path) const {
   const auto slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? "" : path.substr(slash + 1);
   if (name.empty() || name == "." || name == "..") return make_error(path + ": not a file's path");
   auto directory = open_at(path.substr(0, slash + 1), O_PATH | O_DIRECTORY);
   if (!directory) return std::move(directory).error();
-  return Place{*std::move(directory), name};
+  return Entry{*std::move(directory), name};
 }
 
 Result<std::optional<struct stat>> RootFiles::look(const std::string& path) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) {
     if (at.error().code == ENOENT) return std::optional<struct stat>();
     return at.error();
@@ -87,7 +87,7 @@ Result<std::optional<struct stat>> RootFiles::look(const std::string& path) cons
 }
 
 Result<std::string> RootFiles::read(const std::string& path, std::size_t limit) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error();
   const UniqueFd fd(::openat(at->directory.get(), at->name.c_str(),
                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
@@ -99,7 +99,7 @@ Result<std::string> RootFiles::read(const std::string& path, std::size_t limit) 
 }
 
 Result<std::string> RootFiles::read_link(const std::string& path) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error();
   std::array<char, PATH_MAX> target{};
   const ssize_t size =
@@ -125,7 +125,7 @@ Result<std::vector<std::string>> RootFiles::list(const std::string& path) const 
 }
 
 Status RootFiles::make_directory(const std::string& path, mode_t mode) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error();
   if (::mkdirat(at->directory.get(), at->name.c_str(), mode) != 0)
     return errno_error("mkdir " + path);
@@ -138,7 +138,7 @@ Status RootFiles::make_directory(const std::string& path, mode_t mode) const {
 }
 
 Status RootFiles::make_link(const std::string& path, const std::string& target) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error();
   if (::symlinkat(target.c_str(), at->directory.get(), at->name.c_str()) != 0)
     return errno_error("link " + path);
@@ -146,7 +146,7 @@ Status RootFiles::make_link(const std::string& path, const std::string& target) 
 }
 
 Status RootFiles::replace_link(const std::string& path, const std::string& target) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error();
   const std::string temporary = temporary_of(at->name);
   const int directory = at->directory.get();
@@ -161,9 +161,9 @@ Status RootFiles::replace_link(const std::string& path, const std::string& targe
 }
 
 // `like`: a descriptor whose owner, mode and attributes the file gets; -1: none, `mode` counts.
-Status RootFiles::write_temporary(const Place& place, const std::string& name,
+Status RootFiles::write_temporary(const Entry& entry, const std::string& name,
                                   std::string_view content, mode_t mode, int like) const {
-  const int directory = place.directory.get();
+  const int directory = entry.directory.get();
   if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT)
     return errno_error("remove " + name);
   const UniqueFd fd(::openat(directory, name.c_str(),
@@ -188,7 +188,7 @@ Status RootFiles::write_temporary(const Place& place, const std::string& name,
 }
 
 Status RootFiles::create(const std::string& path, std::string_view content, mode_t mode) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error();
   const std::string temporary = temporary_of(at->name);
   const int directory = at->directory.get();
@@ -203,7 +203,7 @@ Status RootFiles::create(const std::string& path, std::string_view content, mode
 }
 
 Status RootFiles::put(const std::string& path, std::string_view content, mode_t mode) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error();
   const std::string temporary = temporary_of(at->name);
   const int directory = at->directory.get();
@@ -218,13 +218,13 @@ Status RootFiles::put(const std::string& path, std::string_view content, mode_t 
 }
 
 void RootFiles::remove_temporary(const std::string& path) const {
-  if (const auto at = place(path))
+  if (const auto at = entry(path))
     ::unlinkat(at->directory.get(), temporary_of(at->name).c_str(), 0);
 }
 
 Status RootFiles::replace(const std::string& path, std::string_view expected,
                           std::string_view content) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error();
   const int directory = at->directory.get();
   const UniqueFd old(
@@ -250,7 +250,7 @@ Status RootFiles::replace(const std::string& path, std::string_view expected,
 }
 
 Status RootFiles::remove(const std::string& path) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error().code == ENOENT ? Status(Ok{}) : Status(at.error());
   if (::unlinkat(at->directory.get(), at->name.c_str(), 0) != 0 && errno != ENOENT)
     return errno_error("remove " + path);
@@ -259,7 +259,7 @@ Status RootFiles::remove(const std::string& path) const {
 }
 
 Status RootFiles::remove_directory(const std::string& path) const {
-  const auto at = place(path);
+  const auto at = entry(path);
   if (!at) return at.error().code == ENOENT ? Status(Ok{}) : Status(at.error());
   if (::unlinkat(at->directory.get(), at->name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return errno_error("remove " + path);

@@ -59,13 +59,13 @@ class RootFiles {
   Result<UniqueFd> open_at(const std::string& path, int flags) const;
 
  private:
-  struct Place {
+  struct Entry {
     UniqueFd directory;
     std::string name;
   };
   RootFiles(UniqueFd fd, mounts::Lookup lookup) : fd_(std::move(fd)), lookup_(lookup) {}
-  Result<Place> place(const std::string& path) const;
-  Status write_temporary(const Place& place, const std::string& name, std::string_view content,
+  Result<Entry> entry(const std::string& path) const;
+  Status write_temporary(const Entry& entry, const std::string& name, std::string_view content,
                          mode_t mode, int like) const;
 
   UniqueFd fd_;

@@ -19,7 +19,7 @@ bool same_file(int a, int b) {
          left.st_ino == right.st_ino;
 }
 
-Result<UniqueFd> open_place(const RootFiles& files) {
+Result<UniqueFd> open_directory(const RootFiles& files) {
   return files.open_at(kToolsPath, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 }
 
@@ -37,13 +37,13 @@ bool tools_attached(const RootFiles& files) {
 
 Status attach_tools(const RootFiles& files, Manifest& manifest, const UniqueFd& clone) {
   if (auto made = ensure_directories(files, manifest, kToolsPath); !made) return made;
-  auto there = open_place(files);
+  auto there = open_directory(files);
   if (!there) return std::move(there).error();
   if (shows_mount(there->get())) {
     // The agent sends them at each hello; who runs a tool shouldn't notice.
     if (same_file(there->get(), clone.get())) return Ok{};
     if (auto done = detach_tools(files); !done) return done;
-    there = open_place(files);
+    there = open_directory(files);
     if (!there) return std::move(there).error();
   }
   const auto content = files.list(kToolsPath);
@@ -57,7 +57,7 @@ Status attach_tools(const RootFiles& files, Manifest& manifest, const UniqueFd& 
 }
 
 Status detach_tools(const RootFiles& files) {
-  auto done = mounts::detach_all([&] { return open_place(files); });
+  auto done = mounts::detach_all([&] { return open_directory(files); });
   if (!done) return std::move(done).error().with(std::string("detach ") + kToolsPath);
   return done;
 }

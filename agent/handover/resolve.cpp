@@ -31,7 +31,7 @@ Result<UniqueFd> open_at(int root, const std::string& path) {
 std::string quoted(std::string_view path) { return "\"" + text::printable(path) + "\""; }
 
 // Where the file is now, as /proc says; nothing when it was deleted or isn't below any root.
-Result<std::optional<std::string>> place_of(int fd) {
+Result<std::optional<std::string>> path_of(int fd) {
   std::array<char, PATH_MAX + 1> link{};
   const std::string proc = "/proc/self/fd/" + std::to_string(fd);
   const ssize_t size = ::readlink(proc.c_str(), link.data(), link.size());
@@ -44,12 +44,12 @@ Result<std::optional<std::string>> place_of(int fd) {
   return std::optional<std::string>(text);
 }
 
-// `place` as seen from a root at `root`.
-std::optional<std::string> within(const std::string& place, const std::string& root) {
-  if (root == "/") return place;
-  if (place == root) return "/";
-  if (!paths::is_below(place, root)) return std::nullopt;
-  return place.substr(root.size());
+// `path` as seen from a root at `root`.
+std::optional<std::string> within(const std::string& path, const std::string& root) {
+  if (root == "/") return path;
+  if (path == root) return "/";
+  if (!paths::is_below(path, root)) return std::nullopt;
+  return path.substr(root.size());
 }
 
 std::string link_text(int directory, const std::string& name) {
@@ -132,12 +132,12 @@ Result<std::string> resolve_path(int root, std::string_view given) {
     auto found = find(root, path);
     if (!found && found.error().code == EAGAIN) continue;
     if (!found) return std::move(found).error();
-    const auto root_place = place_of(root);
-    auto place = place_of(found->fd.get());
-    if (!root_place || !place) return errno_error(quoted(path), ENAMETOOLONG);
-    if (!*place) continue;  // deleted since
-    if (!*root_place) return make_error("the distro's root is gone");
-    auto inside = within(**place, **root_place);
+    const auto root_path = path_of(root);
+    auto there = path_of(found->fd.get());
+    if (!root_path || !there) return errno_error(quoted(path), ENAMETOOLONG);
+    if (!*there) continue;  // deleted since
+    if (!*root_path) return make_error("the distro's root is gone");
+    auto inside = within(**there, **root_path);
     if (!inside) return make_error(quoted(path) + " lies outside of the distro's root");
     std::string out = *inside == "/" && !found->missing.empty() ? "" : *std::move(inside);
     out += found->missing;

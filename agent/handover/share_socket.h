@@ -1,5 +1,5 @@
 // Where helpers and agent meet: <wsl>/docker-desktop/run/share.sock. The file system there is mode
-// 1777 and shared by all distros, so that any user could have planted something in our place: both
+// 1777 and shared by all distros, so that any user could have planted something there: both
 // sides walk by descriptors, follow no link, and take only what is root's and nobody else's to
 // write.
 #pragma once
@@ -14,9 +14,9 @@
 
 namespace causeway::handover {
 
-inline constexpr const char* kPlace = "docker-desktop";   // below <wsl>
-inline constexpr const char* kSocketName = "share.sock";  // in <wsl>/docker-desktop/run
-inline constexpr const char* kProgramName = "causeway";   // in <wsl>/docker-desktop/bin
+inline constexpr const char* kRendezvous = "docker-desktop";  // below <wsl>
+inline constexpr const char* kSocketName = "share.sock";      // in <wsl>/docker-desktop/run
+inline constexpr const char* kProgramName = "causeway";       // in <wsl>/docker-desktop/bin
 
 // Which file `name` in `directory` is: so one sees whether a socket there is still ours.
 struct FileId {

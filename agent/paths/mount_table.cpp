@@ -4,7 +4,7 @@
 #include <array>
 #include <optional>
 
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 #include "paths/unix_path.h"
 
 namespace causeway::paths {

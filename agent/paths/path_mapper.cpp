@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 #include "paths/unix_path.h"
 #include "paths/windows_path.h"
 
@@ -13,13 +13,13 @@ namespace {
 Target engine_target(std::string path) { return {Target::Kind::engine, std::move(path), {}, {}}; }
 Target refused(std::string reason) { return {Target::Kind::refused, {}, {}, std::move(reason)}; }
 
-std::string missing_drive(char letter, const World& world) {
+std::string missing_drive(char letter, const PathContext& context) {
   std::string out = "drive ";
   out += upper_letter(letter);
   out += ": is not mounted in the engine's distro";
-  if (world.drives.empty()) return out;
+  if (context.drives.empty()) return out;
   out += "; there is";
-  for (const char there : world.drives) {
+  for (const char there : context.drives) {
     out += ' ';
     out += upper_letter(there);
     out += ':';
@@ -33,18 +33,18 @@ std::string unknown_distro(std::string_view name) {
 }
 
 // `rest`: clean and absolute, on the drive.
-Target drive_target(char letter, std::string_view rest, const World& world) {
-  if (!world.drives.contains(letter)) return refused(missing_drive(letter, world));
-  return engine_target(drive_place(letter, rest));
+Target drive_target(char letter, std::string_view rest, const PathContext& context) {
+  if (!context.drives.contains(letter)) return refused(missing_drive(letter, context));
+  return engine_target(drive_path(letter, rest));
 }
 
 // `path` (clean, absolute) as `distro` itself means it.
 Target distro_target(const Identity& asker, std::string_view distro, std::string path,
-                     const World& world) {
-  if (is_docker_socket(path)) return engine_target(api_socket(asker, world.run));
+                     const PathContext& context) {
+  if (is_docker_socket(path)) return engine_target(api_socket(asker, context.run));
   if (auto own = engines_own(path)) return engine_target(std::move(*own));
-  const auto found = world.distros.find(distro);
-  const bool attached = found != world.distros.end() && found->second.attached;
+  const auto found = context.distros.find(distro);
+  const bool attached = found != context.distros.end() && found->second.attached;
   return {attached ? Target::Kind::in_distro : Target::Kind::absent,
           std::move(path),
           std::string(distro),
@@ -52,47 +52,47 @@ Target distro_target(const Identity& asker, std::string_view distro, std::string
 }
 
 // Windows compares names without regard to case.
-const std::string* windows_distro(std::string_view name, const World& world) {
-  const auto exact = world.distros.find(name);
-  if (exact != world.distros.end()) return &exact->first;
-  for (const auto& [known, distro] : world.distros)
+const std::string* windows_distro(std::string_view name, const PathContext& context) {
+  const auto exact = context.distros.find(name);
+  if (exact != context.distros.end()) return &exact->first;
+  for (const auto& [known, distro] : context.distros)
     if (text::iequals(known, name)) return &known;
   return nullptr;
 }
 
 // `path` is clean. Whatever the asker: these two are the engine's names, stable and documented.
 std::optional<Target> engine_form(const Identity& asker, std::string_view path,
-                                  const World& world) {
-  if (const auto drive = split_drive_place(path))
-    return drive_target(drive->letter, drive->rest, world);
-  if (const auto share = split_share_place(path)) {
-    if (!world.distros.contains(share->distro)) return refused(unknown_distro(share->distro));
-    return distro_target(asker, share->distro, std::string(share->rest), world);
+                                  const PathContext& context) {
+  if (const auto drive = split_drive_path(path))
+    return drive_target(drive->letter, drive->rest, context);
+  if (const auto share = split_share_path(path)) {
+    if (!context.distros.contains(share->distro)) return refused(unknown_distro(share->distro));
+    return distro_target(asker, share->distro, std::string(share->rest), context);
   }
   return std::nullopt;
 }
 
 // MSYS and others write /c/x for C:\x; where there is no such drive it is a folder like any other.
-Target windows_target(const Identity& asker, std::string path, const World& world) {
-  if (is_api_socket(path, world.run)) return engine_target(api_socket(asker, world.run));
+Target windows_target(const Identity& asker, std::string path, const PathContext& context) {
+  if (is_api_socket(path, context.run)) return engine_target(api_socket(asker, context.run));
   if (path.size() >= 2 && is_letter(path[1]) && (path.size() == 2 || path[2] == '/')) {
     const char letter = lower_letter(path[1]);
-    if (world.drives.contains(letter))
-      return engine_target(drive_place(letter, rest_or_root(path, 2)));
+    if (context.drives.contains(letter))
+      return engine_target(drive_path(letter, rest_or_root(path, 2)));
   }
   return engine_target(std::move(path));
 }
 
-Target linux_target(const Identity& asker, std::string path, const World& world) {
-  if (is_docker_socket(path)) return engine_target(api_socket(asker, world.run));
-  if (auto target = engine_form(asker, path, world)) return std::move(*target);
-  if (asker.kind == Identity::Kind::windows) return windows_target(asker, std::move(path), world);
-  return distro_target(asker, asker.name, std::move(path), world);
+Target linux_target(const Identity& asker, std::string path, const PathContext& context) {
+  if (is_docker_socket(path)) return engine_target(api_socket(asker, context.run));
+  if (auto target = engine_form(asker, path, context)) return std::move(*target);
+  if (asker.kind == Identity::Kind::windows) return windows_target(asker, std::move(path), context);
+  return distro_target(asker, asker.name, std::move(path), context);
 }
 
 }  // namespace
 
-Target classify(const Identity& asker, std::string_view source, const World& world) {
+Target classify(const Identity& asker, std::string_view source, const PathContext& context) {
   if (asker.kind == Identity::Kind::engine || source.empty()) return {};
   if (source.find('\0') != std::string_view::npos) return refused("the path holds a NUL byte");
   auto windows = parse_windows_path(source);
@@ -100,48 +100,48 @@ Target classify(const Identity& asker, std::string_view source, const World& wor
     case WindowsPath::Kind::none:
       break;
     case WindowsPath::Kind::drive:
-      return drive_target(windows.letter, windows.rest, world);
+      return drive_target(windows.letter, windows.rest, context);
     case WindowsPath::Kind::distro: {
-      const std::string* name = windows_distro(windows.distro, world);
+      const std::string* name = windows_distro(windows.distro, context);
       if (name == nullptr) return refused(unknown_distro(windows.distro));
-      return distro_target(asker, *name, std::move(windows.rest), world);
+      return distro_target(asker, *name, std::move(windows.rest), context);
     }
     case WindowsPath::Kind::refused:
       return refused(std::move(windows.reason));
   }
   if (source.front() != '/') return {};
-  return linux_target(asker, clean(source), world);
+  return linux_target(asker, clean(source), context);
 }
 
-Result<std::string> place_if_attached(const Identity& asker, std::string_view distro,
-                                      std::string_view resolved, const World& world) {
+Result<std::string> engine_path_if_attached(const Identity& asker, std::string_view distro,
+                                            std::string_view resolved, const PathContext& context) {
   if (!is_clean(resolved) || resolved.find('\0') != std::string_view::npos)
     return make_error("not a resolved path: " + text::printable(resolved));
-  const auto found = world.distros.find(distro);
-  if (found == world.distros.end()) return make_error(unknown_distro(distro));
+  const auto found = context.distros.find(distro);
+  if (found == context.distros.end()) return make_error(unknown_distro(distro));
   const MountTable& mounts = found->second.mounts;
-  if (is_docker_socket(resolved)) return api_socket(asker, world.run);
+  if (is_docker_socket(resolved)) return api_socket(asker, context.run);
   if (auto own = engines_own(resolved)) return std::move(*own);
   if (!mounts.wsl.empty() && is_at_or_below(resolved, mounts.wsl)) {
-    if (world.wsl.empty()) return make_error("the engine's distro has no " + mounts.wsl);
-    return join(world.wsl, rest_or_root(resolved, mounts.wsl.size()));
+    if (context.wsl.empty()) return make_error("the engine's distro has no " + mounts.wsl);
+    return join(context.wsl, rest_or_root(resolved, mounts.wsl.size()));
   }
   if (const Drive* drive = drive_at(mounts, resolved)) {
-    if (!world.drives.contains(drive->letter))
-      return make_error(missing_drive(drive->letter, world));
+    if (!context.drives.contains(drive->letter))
+      return make_error(missing_drive(drive->letter, context));
     const auto rest = rest_or_root(resolved, drive->point.size());
-    if (drive->below.empty()) return drive_place(drive->letter, rest);
-    return drive_place(drive->letter, join(drive->below, rest));
+    if (drive->below.empty()) return drive_path(drive->letter, rest);
+    return drive_path(drive->letter, join(drive->below, rest));
   }
-  return share_place(found->first, resolved);
+  return share_path(found->first, resolved);
 }
 
-Result<std::string> place(const Identity& asker, std::string_view distro, std::string_view resolved,
-                          const World& world) {
-  auto placed = place_if_attached(asker, distro, resolved, world);
-  if (!placed || !split_share_place(*placed)) return placed;
-  const auto found = world.distros.find(distro);
-  if (found != world.distros.end() && found->second.attached) return placed;
+Result<std::string> engine_path(const Identity& asker, std::string_view distro,
+                                std::string_view resolved, const PathContext& context) {
+  auto placed = engine_path_if_attached(asker, distro, resolved, context);
+  if (!placed || !split_share_path(*placed)) return placed;
+  const auto found = context.distros.find(distro);
+  if (found != context.distros.end() && found->second.attached) return placed;
   return make_error("the files of the distro " + std::string(distro) +
                     " are not shared with the engine now: it is not running");
 }

@@ -1,9 +1,9 @@
 // The path map: which path of the engine a client means by a path of its own, and back. Pure: all
-// that it depends on stands in World, and symbolic links are resolved by the caller between
-// classify() and place(), in the namespace of the distro that they belong to.
+// that it depends on stands in PathContext, and symbolic links are resolved by the caller between
+// classify() and engine_path(), in the namespace of the distro that they belong to.
 //
-// map(source) = classify(), then (for in_distro) resolve and place(). What unmap() gives for an
-// engine's path is what map() takes back to the same path for the same asker.
+// map(source) = classify(), then (for in_distro) resolve and engine_path(). What unmap() gives for
+// an engine's path is what map() takes back to the same path for the same asker.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@
 
 namespace causeway::paths {
 
-struct World {
+struct PathContext {
   struct Distro {
     MountTable mounts;
     bool attached = false;  // its share is at /mnt/distro/<name> now
@@ -34,7 +34,7 @@ struct Target {
   enum class Kind {
     as_is,      // nothing to map: a volume's name, or the engine's own identity asks
     engine,     // `path` is the engine's
-    in_distro,  // `path` (clean, absolute) is to be resolved in `distro`, then place() says
+    in_distro,  // `path` (clean, absolute) is to be resolved in `distro`, then engine_path() says
     absent,     // as in_distro, but its share is not attached: ask for it, wait, classify again
     refused,    // `reason`, for the client's 400
   };
@@ -44,23 +44,23 @@ struct Target {
   std::string reason;
 };
 
-Target classify(const Identity& asker, std::string_view source, const World& world);
+Target classify(const Identity& asker, std::string_view source, const PathContext& context);
 
 // The engine's path of `resolved`, a path of `distro` that is absolute and free of links. An error,
 // for the client's 400, when nothing the engine can reach is there.
-Result<std::string> place(const Identity& asker, std::string_view distro, std::string_view resolved,
-                          const World& world);
+Result<std::string> engine_path(const Identity& asker, std::string_view distro,
+                                std::string_view resolved, const PathContext& context);
 
 // The same as if the share of `distro` were attached: for comparing paths while it is not.
-Result<std::string> place_if_attached(const Identity& asker, std::string_view distro,
-                                      std::string_view resolved, const World& world);
+Result<std::string> engine_path_if_attached(const Identity& asker, std::string_view distro,
+                                            std::string_view resolved, const PathContext& context);
 
 // The canonical path for the asker; a path that isn't ours comes back as it is.
-std::string unmap(const Identity& asker, std::string_view engine_path, const World& world);
+std::string unmap(const Identity& asker, std::string_view engine_path, const PathContext& context);
 
 // The same for every engine path inside a message: "bind source path does not exist:
 // /mnt/distro/…".
-std::string unmap_text(const Identity& asker, std::string_view text, const World& world);
+std::string unmap_text(const Identity& asker, std::string_view text, const PathContext& context);
 
 // The API socket that containers of this asker get for docker.sock.
 std::string api_socket(const Identity& asker, std::string_view run);

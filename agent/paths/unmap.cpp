@@ -2,7 +2,7 @@
 #include <array>
 #include <optional>
 
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 #include "paths/path_mapper.h"
 #include "paths/unix_path.h"
 #include "paths/windows_path.h"
@@ -16,14 +16,14 @@ constexpr std::size_t kLongest = 8192;
 
 // Whether the asker gets `engine_path` for `candidate`, when nothing on the way is a link.
 bool means(const Identity& asker, std::string_view candidate, std::string_view engine_path,
-           const World& world) {
-  const Target target = classify(asker, candidate, world);
+           const PathContext& context) {
+  const Target target = classify(asker, candidate, context);
   switch (target.kind) {
     case Target::Kind::engine:
       return target.path == engine_path;
     case Target::Kind::in_distro:
     case Target::Kind::absent: {
-      const auto placed = place_if_attached(asker, target.distro, target.path, world);
+      const auto placed = engine_path_if_attached(asker, target.distro, target.path, context);
       return placed.ok() && *placed == engine_path;
     }
     case Target::Kind::as_is:
@@ -33,40 +33,41 @@ bool means(const Identity& asker, std::string_view candidate, std::string_view e
   return false;
 }
 
-const MountTable* mounts_of(const Identity& asker, const World& world) {
+const MountTable* mounts_of(const Identity& asker, const PathContext& context) {
   if (asker.kind != Identity::Kind::distro) return nullptr;
-  const auto found = world.distros.find(asker.name);
-  return found == world.distros.end() ? nullptr : &found->second.mounts;
+  const auto found = context.distros.find(asker.name);
+  return found == context.distros.end() ? nullptr : &found->second.mounts;
 }
 
 // Where a distro sees it: of several mounts the one that shows the smallest part of the drive.
-std::optional<std::string> drvfs_path(const MountTable& mounts, const DrivePlace& place) {
+std::optional<std::string> drvfs_path(const MountTable& mounts, const DrivePath& path) {
   const auto shows = [&](const Drive& drive) {
-    return drive.letter == place.letter &&
-           (drive.below.empty() || is_at_or_below(place.rest, drive.below));
+    return drive.letter == path.letter &&
+           (drive.below.empty() || is_at_or_below(path.rest, drive.below));
   };
   const Drive* best = nullptr;
   for (const auto& drive : mounts.drives)
     if (shows(drive) && (best == nullptr || drive.below.size() > best->below.size())) best = &drive;
   if (best == nullptr) return std::nullopt;
-  return join(best->point, rest_or_root(place.rest, best->below.size()));
+  return join(best->point, rest_or_root(path.rest, best->below.size()));
 }
 
 // Canonical paths for `path`, the best first. None when it isn't ours.
 std::array<std::optional<std::string>, 2> candidates(const Identity& asker, std::string_view path,
-                                                     const World& world) {
-  const MountTable* mounts = mounts_of(asker, world);
-  if (const auto share = split_share_place(path)) {
-    if (asker.kind == Identity::Kind::windows) return {distro_path(share->distro, share->rest)};
+                                                     const PathContext& context) {
+  const MountTable* mounts = mounts_of(asker, context);
+  if (const auto share = split_share_path(path)) {
+    if (asker.kind == Identity::Kind::windows)
+      return {windows_distro_path(share->distro, share->rest)};
     if (share->distro == asker.name) return {std::string(share->rest)};
     return {};
   }
-  if (const auto drive = split_drive_place(path))
+  if (const auto drive = split_drive_path(path))
     return {mounts == nullptr ? std::nullopt : drvfs_path(*mounts, *drive),
-            drive_path(drive->letter, drive->rest)};
-  if (mounts != nullptr && !mounts->wsl.empty() && !world.wsl.empty() &&
-      is_at_or_below(path, world.wsl))
-    return {join(mounts->wsl, rest_or_root(path, world.wsl.size()))};
+            windows_drive_path(drive->letter, drive->rest)};
+  if (mounts != nullptr && !mounts->wsl.empty() && !context.wsl.empty() &&
+      is_at_or_below(path, context.wsl))
+    return {join(mounts->wsl, rest_or_root(path, context.wsl.size()))};
   return {};
 }
 
@@ -110,33 +111,33 @@ std::size_t path_length(std::string_view text, std::size_t at) {
   return length;
 }
 
-bool begins_ours(std::string_view text, const World& world, bool wsl) {
+bool begins_ours(std::string_view text, const PathContext& context, bool wsl) {
   return is_below(text, kShares) || is_below(text, kDrives) ||
-         (!world.run.empty() && text.starts_with(world.run)) ||
-         (wsl && !world.wsl.empty() && text.starts_with(world.wsl));
+         (!context.run.empty() && text.starts_with(context.run)) ||
+         (wsl && !context.wsl.empty() && text.starts_with(context.wsl));
 }
 
 }  // namespace
 
-std::string unmap(const Identity& asker, std::string_view engine_path, const World& world) {
+std::string unmap(const Identity& asker, std::string_view engine_path, const PathContext& context) {
   if (asker.kind == Identity::Kind::engine || !is_clean(engine_path))
     return std::string(engine_path);
-  if (is_api_socket(engine_path, world.run)) return std::string(kDockerSocket);
-  auto found = candidates(asker, engine_path, world);
+  if (is_api_socket(engine_path, context.run)) return std::string(kDockerSocket);
+  auto found = candidates(asker, engine_path, context);
   for (auto& candidate : found)
-    if (candidate && means(asker, *candidate, engine_path, world)) return std::move(*candidate);
+    if (candidate && means(asker, *candidate, engine_path, context)) return std::move(*candidate);
   // The engine's own form is one that everybody may give. When not even that leads there (the drive
   // is gone meanwhile), the nicest one serves people best.
-  if (!means(asker, engine_path, engine_path, world))
+  if (!means(asker, engine_path, engine_path, context))
     for (auto& candidate : found)
       if (candidate) return std::move(*candidate);
   return std::string(engine_path);
 }
 
-std::string unmap_text(const Identity& asker, std::string_view text, const World& world) {
+std::string unmap_text(const Identity& asker, std::string_view text, const PathContext& context) {
   if (asker.kind == Identity::Kind::engine) return std::string(text);
-  const MountTable* mounts = mounts_of(asker, world);
-  const bool wsl = mounts != nullptr && mounts->wsl != world.wsl;
+  const MountTable* mounts = mounts_of(asker, context);
+  const bool wsl = mounts != nullptr && mounts->wsl != context.wsl;
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
@@ -146,9 +147,9 @@ std::string unmap_text(const Identity& asker, std::string_view text, const World
     if (at == text.size()) break;
     std::size_t length = 1;
     const bool inside = at > 0 && goes_on_a_path(text[at - 1]);
-    if (!inside && begins_ours(text.substr(at), world, wsl)) {
+    if (!inside && begins_ours(text.substr(at), context, wsl)) {
       length = std::max<std::size_t>(path_length(text, at), 1);
-      out += unmap(asker, text.substr(at, length), world);
+      out += unmap(asker, text.substr(at, length), context);
     } else {
       out += '/';
     }

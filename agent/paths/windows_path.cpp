@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 
 namespace causeway::paths {
 namespace {
@@ -176,13 +176,13 @@ std::size_t drive_prefix_length(std::string_view text) {
   return begins_with_drive(text.substr(at)) ? at + 2 : 0;
 }
 
-std::optional<std::string> drive_path(char letter, std::string_view path) {
+std::optional<std::string> windows_drive_path(char letter, std::string_view path) {
   if (!windows_has(path)) return std::nullopt;
   const char prefix[] = {upper_letter(letter), ':'};
   return with_backslashes({prefix, sizeof(prefix)}, path);
 }
 
-std::optional<std::string> distro_path(std::string_view distro, std::string_view path) {
+std::optional<std::string> windows_distro_path(std::string_view distro, std::string_view path) {
   if (!windows_has(path)) return std::nullopt;
   std::string prefix(kServer);
   prefix += distro;

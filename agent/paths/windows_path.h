@@ -33,7 +33,7 @@ std::size_t drive_prefix_length(std::string_view text);
 
 // "C:\x\y" and "\\wsl.localhost\NAME\x\y"; nothing when Windows has no such names (a colon, a
 // trailing dot …). `path` is clean and absolute.
-std::optional<std::string> drive_path(char letter, std::string_view path);
-std::optional<std::string> distro_path(std::string_view distro, std::string_view path);
+std::optional<std::string> windows_drive_path(char letter, std::string_view path);
+std::optional<std::string> windows_distro_path(std::string_view distro, std::string_view path);
 
 }  // namespace causeway::paths

@@ -63,23 +63,23 @@ Status check_socket(int fd) {
   return Ok{};
 }
 
-AttachedShares::AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Places places,
-                               Events events)
-    : loop_(loop), store_(store), places_(std::move(places)), events_(std::move(events)) {}
+AttachedShares::AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Options options,
+                               Handler handler)
+    : loop_(loop), store_(store), options_(std::move(options)), handler_(std::move(handler)) {}
 
 AttachedShares::~AttachedShares() = default;
 
 Status AttachedShares::start() {
-  auto placeholder = mounts::Placeholder::at(places_.mnt);
+  auto placeholder = mounts::Placeholder::at(options_.directory);
   if (!placeholder) return std::move(placeholder).error();
   placeholder_ = std::move(*placeholder);
-  auto text = file::read(places_.record, 16 << 20);
+  auto text = file::read(options_.record, 16 << 20);
   if (text) {
     auto parsed = parse_share_records(*text);
     if (parsed)
       records_ = std::move(*parsed);
     else
-      problems_.push_back(places_.record + ": " + parsed.error().message);
+      problems_.push_back(options_.record + ": " + parsed.error().message);
   } else if (text.error().code != ENOENT) {
     problems_.push_back(text.error().message);
   }
@@ -159,7 +159,7 @@ Status AttachedShares::attach(const std::string& name, UniqueFd pidfd, ShareTree
   }
   watch_end(name, kept);
   log::info("share.attached", {{"distro", name}, {"mounts", kept.tree.mounts().size()}});
-  events_.changed();
+  handler_.changed();
   return Ok{};
 }
 
@@ -174,17 +174,17 @@ void AttachedShares::stop(const std::string& name) {
   const auto finish_later = lifetime_.guard([this, name, generation] {
     loop_.defer(lifetime_.guard([this, name, generation] { finish(name, generation); }));
   });
-  share->guard.start(places_.detach_ms, [this, name, generation] {
+  share->guard.start(options_.detach_ms, [this, name, generation] {
     log::warning("share.detach_overdue", {{"distro", name}, {"action", "detach it now"}});
     finish(name, generation);
   });
   loop_.defer(lifetime_.guard([this, name, finish_later]() mutable {
-    if (events_.detaching)
-      events_.detaching(name, finish_later);
+    if (handler_.detaching)
+      handler_.detaching(name, finish_later);
     else
       finish_later();
   }));
-  events_.changed();
+  handler_.changed();
 }
 
 void AttachedShares::finish(const std::string& name, std::uint64_t generation) {
@@ -200,21 +200,21 @@ void AttachedShares::finish(const std::string& name, std::uint64_t generation) {
   records_.erase(name);
   shares_.erase(name);
   if (auto done = save(); !done) log::error("shares.not_saved", {{"error", done.error().message}});
-  events_.changed();
-  loop_.defer(lifetime_.guard([this, name] { events_.detached(name); }));
+  handler_.changed();
+  loop_.defer(lifetime_.guard([this, name] { handler_.detached(name); }));
 }
 
 void AttachedShares::listen_on(const std::string& name, Share& share, DistroSocket socket) {
   share.socket_inode = inode_of(socket.fd.get());
   share.listener_key = name + "/docker.sock/" + std::to_string(++listeners_);
-  events_.listener(name, share.listener_key, std::move(socket));
+  handler_.listener(name, share.listener_key, std::move(socket));
 }
 
 void AttachedShares::close_listener(const std::string& name, Share& share) {
   if (share.listener_key.empty()) return;
   drop(SlotNames(name).sock);
   share.socket_inode = 0;
-  events_.listener_gone(std::exchange(share.listener_key, {}));
+  handler_.listener_gone(std::exchange(share.listener_key, {}));
 }
 
 void AttachedShares::set_socket(const std::string& name, DistroSocket socket) {
@@ -231,7 +231,7 @@ void AttachedShares::set_socket(const std::string& name, DistroSocket socket) {
     put(SlotNames(name).sock, socket.fd.get());
     listen_on(name, *share, std::move(socket));
   }
-  events_.changed();
+  handler_.changed();
 }
 
 Status AttachedShares::add_mount(const std::string& name, const std::string& point,
@@ -247,7 +247,7 @@ Status AttachedShares::add_mount(const std::string& name, const std::string& poi
   record.mounts = share->tree.mounts();
   if (!added) return std::move(added).error();
   if (*added) log::info("share.mount_added", {{"distro", name}, {"point", point}});
-  if (record.mounts != before) events_.changed();
+  if (record.mounts != before) handler_.changed();
   return Ok{};
 }
 
@@ -260,7 +260,7 @@ Status AttachedShares::remove_mount(const std::string& name, const std::string& 
   records_[name].mounts = share->tree.mounts();
   if (auto saved = save(); !saved && done) done = std::move(saved);
   log::info("share.mount_removed", {{"distro", name}, {"point", point}});
-  events_.changed();
+  handler_.changed();
   return done;
 }
 
@@ -273,7 +273,7 @@ void AttachedShares::keep_mounts(const std::string& name, const std::vector<std:
   record.mounts = share->tree.mounts();
   if (auto done = save(); !done)
     log::warning("shares.not_saved", {{"error", done.error().message}});
-  events_.changed();
+  handler_.changed();
 }
 
 void AttachedShares::set_table(const std::string& name, const paths::MountTable& table) {
@@ -284,7 +284,7 @@ void AttachedShares::set_table(const std::string& name, const paths::MountTable&
   record.table = table;
   if (auto done = save(); !done)
     log::warning("shares.not_saved", {{"error", done.error().message}});
-  events_.changed();
+  handler_.changed();
 }
 
 // Without init there is nobody to keep it, and the next agent begins anew.
@@ -301,7 +301,7 @@ void AttachedShares::drop(const std::string& slot) {
 }
 
 Status AttachedShares::save() {
-  return file::write_atomic(places_.record, to_json(records_), 0600);
+  return file::write_atomic(options_.record, to_json(records_), 0600);
 }
 
 AttachedShares::Share* AttachedShares::find(std::string_view name) {

@@ -1,6 +1,6 @@
-// AttachedShares are the shares at /mnt/distro: from the move out of the staging place until the
-// distro's PID 1 has ended and the share is detached again. A distro's docker.sock, which we accept
-// on, lives and ends with its share.
+// AttachedShares are the shares at /mnt/distro: from the move out of the staging directory until
+// the distro's PID 1 has ended and the share is detached again. A distro's docker.sock, which we
+// accept on, lives and ends with its share.
 //
 //   attach ──▶ attached ──(PID 1 ended, or stop)──▶ detaching ──(owner done, or time over)──▶ gone
 //
@@ -49,14 +49,14 @@ Status check_socket(int fd);
 
 class AttachedShares {
  public:
-  struct Places {
+  struct Options {
     std::string record;              // RUN/shares.json
-    std::string mnt;                 // /mnt/distro
+    std::string directory;           // /mnt/distro
     std::uint64_t detach_ms = 8000;  // for the owner to be done with a share
   };
   // None is called from within a call but `listener`, `listener_gone` and `changed`. None may
   // destroy us.
-  struct Events {
+  struct Handler {
     std::function<void(const std::string& distro, std::function<void()> done)> detaching;
     std::function<void(const std::string& distro)> detached;
     std::function<void(const std::string& distro, std::string key, DistroSocket)> listener;
@@ -64,15 +64,15 @@ class AttachedShares {
     std::function<void()> changed;
   };
   // `loop` and `store` outlive it.
-  AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Places places, Events events);
+  AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Options options, Handler handler);
   ~AttachedShares();
 
   // The placeholder, and everything that is there from before. After an error nothing can be
   // attached.
   Status start();
 
-  // Moves the tree (complete, in the staging place) to its place, and takes it over. After an error
-  // nothing of it is there, and the tree is as it was.
+  // Moves the tree (complete, in the staging directory) to its path, and takes it over. After an
+  // error nothing of it is there, and the tree is as it was.
   Status attach(const std::string& distro, UniqueFd pidfd, ShareTree& tree, paths::MountTable table,
                 std::optional<DistroSocket> socket);
   // As if its distro had stopped.
@@ -84,7 +84,7 @@ class AttachedShares {
   // Of a usable share; -1 without one.
   int pidfd(std::string_view distro) const;
   std::string path_of(std::string_view distro) const {
-    return places_.mnt + "/" + std::string(distro);
+    return options_.directory + "/" + std::string(distro);
   }
   // The record of a present share, or null.
   const ShareRecord* record(std::string_view distro) const;
@@ -126,8 +126,8 @@ class AttachedShares {
 
   io::Loop& loop_;
   fd_store::StoreClient& store_;
-  const Places places_;
-  Events events_;
+  const Options options_;
+  Handler handler_;
   std::optional<mounts::Placeholder> placeholder_;
   ShareRecords records_;
   std::uint64_t generations_ = 0;

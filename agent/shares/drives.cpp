@@ -26,15 +26,15 @@ std::map<char, const paths::MountEntry*> choose_drives(const std::vector<paths::
 }
 
 Result<Drives> Drives::at(const std::string& path) {
-  auto place = mounts::Placeholder::at(path);
-  if (!place) return std::move(place).error();
-  auto names = place->names();
+  auto placeholder = mounts::Placeholder::at(path);
+  if (!placeholder) return std::move(placeholder).error();
+  auto names = placeholder->names();
   if (!names) return std::move(names).error();
-  Drives drives(std::move(*place));
+  Drives drives(std::move(*placeholder));
   for (const auto& name : *names) {
-    if (drives.place_.mounted(name)) {
+    if (drives.placeholder_.mounted(name)) {
       drives.letters_.insert(name[0]);
-    } else if (auto done = drives.place_.detach(name); !done) {
+    } else if (auto done = drives.placeholder_.detach(name); !done) {
       return std::move(done).error();
     }
   }
@@ -45,7 +45,7 @@ Status Drives::attach(char letter, const paths::MountEntry& from) {
   auto tree = mounts::clone_mount(from.mount_point, false);
   if (!tree) return std::move(tree).error();
   if (auto done = mounts::receive_only(tree->get(), false); !done) return done;
-  return place_.attach(tree->get(), std::string(1, letter));
+  return placeholder_.attach(tree->get(), std::string(1, letter));
 }
 
 bool Drives::update(const std::vector<paths::MountEntry>& mounts,
@@ -55,11 +55,11 @@ bool Drives::update(const std::vector<paths::MountEntry>& mounts,
   for (const char letter : before) {
     const auto found = wanted.find(letter);
     const std::string name(1, letter);
-    const auto* shown = paths::mounted_at(mounts, place_.path_of(name));
+    const auto* shown = paths::mounted_at(mounts, placeholder_.path_of(name));
     if (found != wanted.end() && shown != nullptr && shown->device == found->second->device &&
         shown->root == found->second->root)
       continue;
-    if (auto done = place_.detach(name); !done)
+    if (auto done = placeholder_.detach(name); !done)
       log::warning("drives.not_detached", {{"drive", name}, {"error", done.error().message}});
     letters_.erase(letter);
   }

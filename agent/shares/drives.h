@@ -1,5 +1,5 @@
 // Drives shows each drive of Windows that is mounted for the engine at /mnt/host/<letter>: one
-// place for all distros and for Kubernetes, whatever they call it.
+// path for all distros and for Kubernetes, whatever they call it.
 #pragma once
 
 #include <map>
@@ -31,10 +31,10 @@ class Drives {
   const std::set<char>& letters() const { return letters_; }
 
  private:
-  explicit Drives(mounts::Placeholder place) : place_(std::move(place)) {}
+  explicit Drives(mounts::Placeholder placeholder) : placeholder_(std::move(placeholder)) {}
   Status attach(char letter, const paths::MountEntry& from);
 
-  mounts::Placeholder place_;
+  mounts::Placeholder placeholder_;
   std::set<char> letters_;
   std::map<char, std::string> failed_;  // what was logged
 };

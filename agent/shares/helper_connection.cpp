@@ -13,9 +13,9 @@ constexpr std::uint64_t kHelloMs = 5000;
 
 }  // namespace
 
-HelperConnection::HelperConnection(io::Loop& loop, UniqueFd connected, Host& host)
+HelperConnection::HelperConnection(io::Loop& loop, UniqueFd connected, Handler& handler)
     : loop_(loop),
-      host_(host),
+      handler_(handler),
       hello_timer_(loop),
       channel_(std::make_unique<handover::Channel>(
           loop, std::move(connected),
@@ -41,7 +41,7 @@ void HelperConnection::refuse(std::string reason, bool remove) {
 
 void HelperConnection::close(const Error& why) {
   if (std::exchange(closed_, true)) return;
-  host_.on_closed(*this, why);
+  handler_.on_closed(*this, why);
 }
 
 void HelperConnection::on_message(handover::Message message) {
@@ -53,11 +53,11 @@ void HelperConnection::on_message(handover::Message message) {
                    if (std::exchange(greeted_, true))
                      return close(make_error("it said hello twice"));
                    hello_timer_.stop();
-                   host_.on_hello(*this, std::move(hello), std::move(message.fd));
+                   handler_.on_hello(*this, std::move(hello), std::move(message.fd));
                  },
                  [&](handover::Resolved& resolved) { on_resolved(std::move(resolved)); },
                  [&](handover::FromHelper auto&) {
-                   if (!distro_.empty()) host_.on_message(*this, std::move(message));
+                   if (!distro_.empty()) handler_.on_message(*this, std::move(message));
                  },
                  [&](handover::FromAgent auto&) {
                    close(make_error("it said '" + std::string(handover::type_name(message.body)) +

@@ -22,23 +22,23 @@ namespace causeway::shares {
 class HelperConnection {
  public:
   // What the session tells. Each may destroy the session.
-  class Host {
+  class Handler {
    public:
-    virtual ~Host() = default;
+    virtual ~Handler() = default;
     virtual void on_hello(HelperConnection& session, handover::Hello hello, UniqueFd pidfd) = 0;
     // After on_hello; never a Hello, a Resolved, or what only an agent says.
     virtual void on_message(HelperConnection& session, handover::Message message) = 0;
     virtual void on_closed(HelperConnection& session, const Error& why) = 0;
   };
 
-  // `host` outlives the session.
-  HelperConnection(io::Loop& loop, UniqueFd connected, Host& host);
+  // `handler` outlives the session.
+  HelperConnection(io::Loop& loop, UniqueFd connected, Handler& handler);
   // Answers that are still open come as errors, from the destructor.
   ~HelperConnection();
   HelperConnection(const HelperConnection&) = delete;
   HelperConnection& operator=(const HelperConnection&) = delete;
 
-  // The distro's name, empty before the host has taken the hello.
+  // The distro's name, empty before the handler has taken the hello.
   const std::string& distro() const { return distro_; }
   void set_distro(std::string name) { distro_ = std::move(name); }
 
@@ -65,7 +65,7 @@ class HelperConnection {
   void close(const Error& why);
 
   io::Loop& loop_;
-  Host& host_;
+  Handler& handler_;
   std::string distro_;
   bool greeted_ = false;
   bool closed_ = false;

@@ -19,11 +19,10 @@ constexpr std::uint64_t kAfterCloseMs = 100;
 
 }  // namespace
 
-HelperListener::HelperListener(io::Loop& loop, Places places,
-                               std::function<void(UniqueFd)> accepted,
+HelperListener::HelperListener(io::Loop& loop, Paths paths, std::function<void(UniqueFd)> accepted,
                                std::function<void()> changed)
     : loop_(loop),
-      places_(std::move(places)),
+      paths_(std::move(paths)),
       accepted_(std::move(accepted)),
       changed_(std::move(changed)),
       after_close_(loop) {}
@@ -31,9 +30,10 @@ HelperListener::HelperListener(io::Loop& loop, Places places,
 void HelperListener::start() {
   // Each in its own folder, which is what is watched. Our own changes are seen too, and find
   // everything in order.
-  const std::string place = places_.wsl + "/" + handover::kPlace;
-  for (const auto& path : {place, place + "/run", place + "/run/" + handover::kSocketName,
-                           place + "/bin/" + handover::kProgramName}) {
+  const std::string directory = paths_.wsl + "/" + handover::kRendezvous;
+  for (const auto& path :
+       {directory, directory + "/run", directory + "/run/" + handover::kSocketName,
+        directory + "/bin/" + handover::kProgramName}) {
     auto watch = io::PathWatch::start(loop_, path, [this] { check(); });
     if (watch)
       watches_.push_back(std::move(*watch));
@@ -57,38 +57,39 @@ bool HelperListener::check_once() {
   std::string problem = done ? "" : done.error().message;
   if (problem == problem_) return !held_elsewhere;
   if (problem.empty())
-    log::info("shares.place_in_order", {{"place", places_.wsl + "/" + handover::kPlace}});
+    log::info("shares.rendezvous_in_order", {{"path", paths_.wsl + "/" + handover::kRendezvous}});
   else
-    log::error("shares.place_refused", {{"error", problem}});
+    log::error("shares.rendezvous_refused", {{"error", problem}});
   problem_ = std::move(problem);
   changed_();
   return !held_elsewhere;
 }
 
 Status HelperListener::put_in_order() {
-  auto place = make_meeting_place(places_.wsl);
-  auto claimed = place ? lock_.claim(place->run.get()) : Status(std::move(place).error());
+  auto directory = make_rendezvous_directory(paths_.wsl);
+  auto claimed =
+      directory ? lock_.claim(directory->run.get()) : Status(std::move(directory).error());
   if (!claimed) {
-    // Whoever took the place must not get helpers through a socket that is still there.
+    // Whoever took the directory must not get helpers through a socket that is still there.
     listener_.reset();
     socket_ = {};
     return claimed;
   }
   // The program first: a helper is started when it appears, and looks for the socket.
-  auto installed = install_program(places_.program, place->bin.get(), handover::kProgramName);
+  auto installed = install_program(paths_.program, directory->bin.get(), handover::kProgramName);
   if (!installed) return std::move(installed).error();
   if (*installed) log::info("shares.program_installed");
   if (listener_) {
-    const auto there = handover::file_id(place->run.get(), handover::kSocketName);
+    const auto there = handover::file_id(directory->run.get(), handover::kSocketName);
     if (there && *there == socket_) return Ok{};
     log::warning("shares.socket_gone", {{"action", "bind it anew"}});
   }
-  return listen(*place);
+  return listen(*directory);
 }
 
-Status HelperListener::listen(const MeetingPlace& place) {
+Status HelperListener::listen(const RendezvousDirectory& directory) {
   listener_.reset();
-  auto socket = handover::listen_in(place.run.get(), handover::kSocketName);
+  auto socket = handover::listen_in(directory.run.get(), handover::kSocketName);
   if (!socket) return std::move(socket).error();
   socket_ = socket->file;
   listener_ = std::make_unique<io::Listener>(
@@ -109,7 +110,7 @@ void HelperListener::on_connection(UniqueFd connected) {
 
 void HelperListener::call_again() {
   if (!listener_) return;
-  const auto run = handover::open_trusted(places_.wsl, {handover::kPlace, "run"});
+  const auto run = handover::open_trusted(paths_.wsl, {handover::kRendezvous, "run"});
   if (!run || ::utimensat(run->get(), handover::kSocketName, nullptr, AT_SYMLINK_NOFOLLOW) != 0)
     log::warning("shares.not_called",
                  {{"error", run ? errno_error("touch the socket").message : run.error().message}});

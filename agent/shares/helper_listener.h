@@ -1,5 +1,5 @@
-// HelperListener accepts the helpers: it keeps the meeting place in order and hands over each
-// connection whose other end is root's. What is wrong with the place, another agent there included,
+// HelperListener accepts the helpers: it keeps the rendezvous directory in order and hands over
+// each connection whose other end is root's. What is wrong with it, another agent there included,
 // is looked at again when something there changes.
 #pragma once
 
@@ -14,19 +14,19 @@
 #include "io/loop.h"
 #include "io/path_watch.h"
 #include "io/timer.h"
-#include "shares/meeting_place.h"
+#include "shares/rendezvous_directory.h"
 
 namespace causeway::shares {
 
 class HelperListener {
  public:
-  struct Places {
+  struct Paths {
     std::string wsl;
     std::string program;  // to copy
   };
   // `accepted` and `changed` (problem() is another) are never called from within a call of the
   // owner, but `changed` in start().
-  HelperListener(io::Loop& loop, Places places, std::function<void(UniqueFd)> accepted,
+  HelperListener(io::Loop& loop, Paths paths, std::function<void(UniqueFd)> accepted,
                  std::function<void()> changed);
 
   void start();
@@ -34,21 +34,21 @@ class HelperListener {
   void call_again();
 
   const std::string& problem() const { return problem_; }  // empty: helpers can come
-  const Places& places() const { return places_; }
+  const Paths& paths() const { return paths_; }
 
  private:
   void check();
   bool check_once();
   Status put_in_order();
-  Status listen(const MeetingPlace& place);
+  Status listen(const RendezvousDirectory& directory);
   void on_connection(UniqueFd connected);
 
   io::Loop& loop_;
-  const Places places_;
+  const Paths paths_;
   std::function<void(UniqueFd)> accepted_;
   std::function<void()> changed_;
   std::string problem_;
-  PlaceLock lock_;
+  RendezvousLock lock_;
   handover::FileId socket_;
   std::unique_ptr<io::Listener> listener_;
   std::vector<std::unique_ptr<io::PathWatch>> watches_;

@@ -40,17 +40,17 @@ Result<UniqueFd> clone_tools(const std::string& path) {
 }  // namespace
 
 HelperSessions::HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known,
-                               Places places, Events events)
+                               Directories directories, Handler handler)
     : loop_(loop),
       attached_(attached),
       known_(known),
-      places_(std::move(places)),
-      events_(std::move(events)) {}
+      directories_(std::move(directories)),
+      handler_(std::move(handler)) {}
 
 HelperSessions::~HelperSessions() = default;
 
 Status HelperSessions::start() {
-  if (auto made = mounts::make_staging(places_.staging); !made) return made;
+  if (auto made = mounts::make_staging(directories_.staging); !made) return made;
   staging_ready_ = true;
   // Disabled, and the agent was killed before that was carried out.
   for (const auto& [name, enabled] : known_.all())
@@ -64,7 +64,7 @@ void HelperSessions::accept(UniqueFd connected) {
     return;
   }
   auto session = std::make_unique<HelperConnection>(loop_, std::move(connected),
-                                                    static_cast<HelperConnection::Host&>(*this));
+                                                    static_cast<HelperConnection::Handler&>(*this));
   auto* key = session.get();
   sessions_.emplace(key, std::move(session));
 }
@@ -74,7 +74,7 @@ std::string HelperSessions::objection(const handover::Hello& hello, int pidfd) {
   if (hello.version != handover::kVersion)
     return "the helper speaks version " + std::to_string(hello.version) +
            " of the hand-over, the agent version " + std::to_string(handover::kVersion);
-  if (!staging_ready_) return "the agent has no place to attach shares; see `causeway status`";
+  if (!staging_ready_) return "the agent has nowhere to attach shares; see `causeway status`";
   if (!is_pidfd(pidfd)) return "what came with the hello is no pidfd";
   if (has_ended(pidfd)) return "its distro has ended";
   // It may have ended without our having heard.
@@ -91,7 +91,7 @@ std::string HelperSessions::objection(const handover::Hello& hello, int pidfd) {
 
 void HelperSessions::on_hello(HelperConnection& session, handover::Hello hello, UniqueFd pidfd) {
   const std::string name = hello.distro;
-  if (!paths::valid_distro_name(name) || name == handover::kPlace) {
+  if (!paths::valid_distro_name(name) || name == handover::kRendezvous) {
     complain("a helper said it was in distro '" + text::printable(name) + "', which can't be");
     return session.refuse("no distro is called '" + name + "'", false);
   }
@@ -103,7 +103,7 @@ void HelperSessions::on_hello(HelperConnection& session, handover::Hello hello, 
     log::warning("share.refused", {{"distro", name}, {"reason", why}});
     refusals_[name] = why;
     session.refuse(std::move(why), false);
-    return events_.changed();
+    return handler_.changed();
   }
   // The same distro's helper, started again before we heard of the old one's end.
   if (const auto old = helpers_.find(name); old != helpers_.end())
@@ -132,13 +132,13 @@ void HelperSessions::greet(HelperConnection& session, handover::Hello hello, Uni
   }
   session.send(handover::Welcome{});
   send_tools(session);
-  if (is_new) events_.integrated(name);
-  events_.changed();
+  if (is_new) handler_.integrated(name);
+  handler_.changed();
 }
 
 void HelperSessions::send_tools(HelperConnection& session) {
-  if (places_.tools.empty()) return;
-  auto tree = clone_tools(places_.tools);
+  if (directories_.tools.empty()) return;
+  auto tree = clone_tools(directories_.tools);
   if (tree) return session.send(handover::Tools{}, std::move(*tree));
   if (tree.error().code != ENOENT)
     log::warning("share.no_tools", {{"error", tree.error().message}});
@@ -174,7 +174,7 @@ void HelperSessions::on_message(HelperConnection& session, handover::Message mes
 
 void HelperSessions::on_report(const std::string& name, handover::DistroReport report) {
   reports_[name] = std::move(report);
-  events_.changed();
+  handler_.changed();
 }
 
 void HelperSessions::on_removed(const std::string& name, HelperConnection& session) {
@@ -319,7 +319,7 @@ void HelperSessions::try_attach(const std::string& name) {
   helper.staged.reset();
   helper.phase = Phase::attached;
   discard_staging(name);
-  events_.attached(name);
+  handler_.attached(name);
 }
 
 void HelperSessions::detached(const std::string& name) {
@@ -351,7 +351,7 @@ void HelperSessions::give_up(const std::string& name, std::string why) {
   discard_staging(name);
   session->set_distro({});
   session->refuse(std::move(why), false);
-  events_.changed();
+  handler_.changed();
 }
 
 void HelperSessions::disable(const std::string& name) {
@@ -392,11 +392,11 @@ void HelperSessions::on_closed(HelperConnection& session, const Error& why) {
     if (staged) discard_staging(name);
   }
   sessions_.erase(kept);
-  events_.changed();
+  handler_.changed();
 }
 
 std::string HelperSessions::staging_of(const std::string& name) const {
-  return places_.staging + "/" + name;
+  return directories_.staging + "/" + name;
 }
 
 void HelperSessions::begin_staging(const std::string& name, Helper& helper) {
@@ -416,7 +416,7 @@ void HelperSessions::complain(std::string what) {
   if (std::find(complaints_.begin(), complaints_.end(), what) != complaints_.end()) return;
   if (complaints_.size() >= kMostComplaints) complaints_.erase(complaints_.begin());
   complaints_.push_back(std::move(what));
-  events_.changed();
+  handler_.changed();
 }
 
 HelperConnection* HelperSessions::helper(std::string_view name) const {

@@ -7,7 +7,7 @@
 //   arriving ── mounts_done ──▶ complete ── no older share ──▶ attached ◀── mounts_done ── resuming
 //     └─────────────┴──────── it was disabled ──▶ removing ◀──────┴────────────────────────┘
 //
-//   arriving   Mounts go to the staging place. Its end drops them.
+//   arriving   Mounts go to the staging directory. Its end drops them.
 //   complete   All are there. An older share of that name is being detached; then the whole tree is
 //              moved below /mnt/distro, so a share is visible as a whole and never in part.
 //   resuming   The helper, or the agent, was started again. What it sends is collected: at
@@ -41,20 +41,20 @@
 
 namespace causeway::shares {
 
-class HelperSessions final : private HelperConnection::Host {
+class HelperSessions final : private HelperConnection::Handler {
  public:
-  struct Places {
+  struct Directories {
     std::string staging;  // RUN/staging
     std::string tools;    // to be handed to helpers; empty: none
   };
-  struct Events {
+  struct Handler {
     std::function<void(const std::string& distro)> attached;
     std::function<void(const std::string& distro)> integrated;  // known from now on
     std::function<void()> changed;
   };
   // All outlive it.
-  HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known, Places places,
-                 Events events);
+  HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known,
+                 Directories directories, Handler handler);
   ~HelperSessions() override;
 
   Status start();
@@ -122,8 +122,8 @@ class HelperSessions final : private HelperConnection::Host {
   io::Loop& loop_;
   AttachedShares& attached_;
   KnownDistros& known_;
-  const Places places_;
-  Events events_;
+  const Directories directories_;
+  Handler handler_;
   std::string engine_wsl_;
   bool staging_ready_ = false;
   std::map<std::string, std::string, std::less<>> refusals_;

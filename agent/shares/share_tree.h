@@ -1,6 +1,6 @@
 // ShareTree is the mounts of one share, wherever its root is attached at the moment: in the staging
-// place while it is put together, below /mnt/distro from then on. It makes mounts out of what the
-// helper sends, and takes away only what it made.
+// directory while it is put together, below /mnt/distro from then on. It makes mounts out of what
+// the helper sends, and takes away only what it made.
 #pragma once
 
 #include <cstddef>

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "mounts/mount_calls.h"
 #include "mounts/mount_watch.h"
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 #include "paths/mount_table.h"
 #include "paths/unix_path.h"
 #include "shares/api_sockets.h"
@@ -26,9 +26,9 @@ namespace {
 using paths::Identity;
 }  // namespace
 
-struct Shares::Parts {
-  Parts(io::Loop& event_loop, fd_store::StoreClient& init_store, Options wanted_options,
-        Events told);
+struct Shares::Impl {
+  Impl(io::Loop& event_loop, fd_store::StoreClient& init_store, Options wanted_options,
+       Handler told);
 
   void start();
   void find_mounts();
@@ -38,15 +38,15 @@ struct Shares::Parts {
   void tell(std::function<void()> what);
   void request(const std::string& name);
   void attached_now(const std::string& name);
-  std::vector<std::string> own_places() const;
+  std::vector<std::string> own_directories() const;
   DistroStatus status(const std::string& name) const;
 
   io::Loop& loop;
   fd_store::StoreClient& store;
   const Options options;
-  const Events events;
+  const Handler handler;
   bool change_told = false;
-  paths::World world;
+  paths::PathContext context;
   int wsl_mount = 0;  // its id in mountinfo
   std::vector<std::string> problems;
   Lifetime lifetime;
@@ -62,12 +62,12 @@ struct Shares::Parts {
   std::unique_ptr<mounts::MountWatch> watch;  // goes first
 };
 
-Shares::Parts::Parts(io::Loop& event_loop, fd_store::StoreClient& init_store,
-                     Options wanted_options, Events told)
+Shares::Impl::Impl(io::Loop& event_loop, fd_store::StoreClient& init_store, Options wanted_options,
+                   Handler told)
     : loop(event_loop),
       store(init_store),
       options(std::move(wanted_options)),
-      events(std::move(told)),
+      handler(std::move(told)),
       known(options.data + "/causeway/distros.json"),
       api(store, options.run),
       requests(loop),
@@ -75,23 +75,23 @@ Shares::Parts::Parts(io::Loop& event_loop, fd_store::StoreClient& init_store,
                {options.run + "/shares.json", std::string(paths::kShares), options.detach_ms},
                {.detaching =
                     [this](const std::string& name, std::function<void()> done) {
-                      if (events.detaching)
-                        events.detaching(name, std::move(done));
+                      if (handler.detaching)
+                        handler.detaching(name, std::move(done));
                       else
                         done();
                     },
                 .detached = [this](const std::string& name) { helpers.detached(name); },
                 .listener =
                     [this](const std::string& name, std::string key, DistroSocket socket) {
-                      if (events.listener)
-                        events.listener({std::move(key),
-                                         socket.path,
-                                         {Identity::Kind::distro, name},
-                                         std::move(socket.fd)});
+                      if (handler.listener)
+                        handler.listener({std::move(key),
+                                          socket.path,
+                                          {Identity::Kind::distro, name},
+                                          std::move(socket.fd)});
                     },
                 .listener_gone =
                     [this](const std::string& key) {
-                      if (events.listener_gone) events.listener_gone(key);
+                      if (handler.listener_gone) handler.listener_gone(key);
                     },
                 .changed = [this] { refresh(); }}),
       helpers(loop, attached, known, {options.run + "/staging", options.tools},
@@ -104,12 +104,12 @@ Shares::Parts::Parts(io::Loop& event_loop, fd_store::StoreClient& init_store,
       resolver(loop, attached, helpers) {}
 
 // Calls out of the callers' calls, and never after our end.
-void Shares::Parts::tell(std::function<void()> what) {
+void Shares::Impl::tell(std::function<void()> what) {
   loop.defer(lifetime.guard([what = std::move(what)] { what(); }));
 }
 
-void Shares::Parts::start() {
-  world.run = options.run;
+void Shares::Impl::start() {
+  context.run = options.run;
   if (auto done = known.load(); !done) problems.push_back(done.error().message);
   // Before anything could mount them.
   open_api({Identity::Kind::windows, "windows"});
@@ -137,7 +137,7 @@ void Shares::Parts::start() {
 }
 
 // A distro that nobody remembers can't come back to its descriptors.
-void Shares::Parts::drop_orphans() {
+void Shares::Impl::drop_orphans() {
   std::vector<std::string> orphans;
   for (const auto& [slot, fd] : store.inherited())
     if (slot.starts_with("d.")) orphans.push_back(slot);
@@ -148,7 +148,7 @@ void Shares::Parts::drop_orphans() {
   }
 }
 
-void Shares::Parts::open_api(const Identity& identity) {
+void Shares::Impl::open_api(const Identity& identity) {
   auto fd = api.open(identity);
   const std::string path = api.path_of(identity);
   if (!fd) {
@@ -156,15 +156,15 @@ void Shares::Parts::open_api(const Identity& identity) {
                        fd.error().message);
     return;
   }
-  if (*fd && events.listener) events.listener({path, path, identity, std::move(*fd)});
+  if (*fd && handler.listener) handler.listener({path, path, identity, std::move(*fd)});
 }
 
-std::vector<std::string> Shares::Parts::own_places() const {
+std::vector<std::string> Shares::Impl::own_directories() const {
   return {std::string(paths::kShares), std::string(paths::kDrives), options.run};
 }
 
 // After a change in our mount namespace: WSL's shared tmpfs, Windows' drives.
-void Shares::Parts::find_mounts() {
+void Shares::Impl::find_mounts() {
   auto mounts = mounts::own_mounts();
   if (!mounts) {
     log::error("shares.mounts", {{"error", mounts.error().message}});
@@ -173,37 +173,37 @@ void Shares::Parts::find_mounts() {
   std::string wsl = options.wsl;
   if (wsl.empty()) {
     auto others = *mounts;
-    const auto ours = own_places();
+    const auto ours = own_directories();
     std::erase_if(others, [&](const auto& entry) {
-      return std::any_of(ours.begin(), ours.end(), [&](const auto& place) {
-        return paths::is_at_or_below(entry.mount_point, place);
+      return std::any_of(ours.begin(), ours.end(), [&](const auto& directory) {
+        return paths::is_at_or_below(entry.mount_point, directory);
       });
     });
     wsl = paths::find_wsl(others);
   }
-  // Mounted over, it is another place, and what we watch is hidden.
+  // Mounted over, it is another file system, and what we watch is hidden.
   const auto* mount = paths::mounted_at(*mounts, wsl);
   const int mount_id = mount == nullptr ? 0 : mount->id;
-  if (!wsl.empty() && (!listener || listener->places().wsl != wsl || wsl_mount != mount_id)) {
+  if (!wsl.empty() && (!listener || listener->paths().wsl != wsl || wsl_mount != mount_id)) {
     wsl_mount = mount_id;
-    world.wsl = wsl;
+    context.wsl = wsl;
     helpers.set_engine_wsl(wsl);
     listener = std::make_unique<HelperListener>(
-        loop, HelperListener::Places{wsl, options.program},
+        loop, HelperListener::Paths{wsl, options.program},
         [this](UniqueFd connected) { helpers.accept(std::move(connected)); },
         [this] { refresh(); });
     listener->start();
   }
-  if (drives && drives->update(*mounts, own_places())) refresh();
+  if (drives && drives->update(*mounts, own_directories())) refresh();
 }
 
-void Shares::Parts::refresh() {
-  if (drives) world.drives = drives->letters();
+void Shares::Impl::refresh() {
+  if (drives) context.drives = drives->letters();
   std::set<std::string> names;
   for (const auto& [name, enabled] : known.all()) names.insert(name);
-  std::erase_if(world.distros, [&](const auto& item) { return !names.contains(item.first); });
+  std::erase_if(context.distros, [&](const auto& item) { return !names.contains(item.first); });
   for (const auto& name : names) {
-    auto& distro = world.distros[name];
+    auto& distro = context.distros[name];
     distro.attached = attached.usable(name);
     // The last word counts: containers outlive their distro.
     if (const auto* record = attached.record(name))
@@ -214,25 +214,25 @@ void Shares::Parts::refresh() {
   if (std::exchange(change_told, true)) return;
   tell([this] {
     change_told = false;
-    if (events.changed) events.changed();
+    if (handler.changed) handler.changed();
   });
 }
 
-void Shares::Parts::attached_now(const std::string& name) {
+void Shares::Impl::attached_now(const std::string& name) {
   requests.attached(name);
   refresh();
   tell([this, name] {
-    if (events.attached && attached.usable(name)) events.attached(name);
+    if (handler.attached && attached.usable(name)) handler.attached(name);
   });
 }
 
-void Shares::Parts::request(const std::string& name) {
+void Shares::Impl::request(const std::string& name) {
   if (attached.usable(name) || !known.enabled(name)) return;
   requests.request(name);
   refresh();
 }
 
-DistroStatus Shares::Parts::status(const std::string& name) const {
+DistroStatus Shares::Impl::status(const std::string& name) const {
   DistroFacts facts;
   facts.enabled = !known.has(name) || known.enabled(name);
   if (attached.present(name))
@@ -259,21 +259,21 @@ DistroStatus Shares::Parts::status(const std::string& name) const {
   return out;
 }
 
-Shares::Shares(io::Loop& loop, fd_store::StoreClient& store, Options options, Events events)
-    : parts_(std::make_unique<Parts>(loop, store, std::move(options), std::move(events))) {}
+Shares::Shares(io::Loop& loop, fd_store::StoreClient& store, Options options, Handler handler)
+    : impl_(std::make_unique<Impl>(loop, store, std::move(options), std::move(handler))) {}
 
 Shares::~Shares() = default;
 
-void Shares::start() { parts_->start(); }
+void Shares::start() { impl_->start(); }
 
-const paths::World& Shares::world() const { return parts_->world; }
+const paths::PathContext& Shares::path_context() const { return impl_->context; }
 
 std::vector<DistroStatus> Shares::distros() const {
   std::set<std::string> names;
-  for (const auto& [name, enabled] : parts_->known.all()) names.insert(name);
-  for (const auto& [name, reason] : parts_->helpers.refusals()) names.insert(name);
+  for (const auto& [name, enabled] : impl_->known.all()) names.insert(name);
+  for (const auto& [name, reason] : impl_->helpers.refusals()) names.insert(name);
   std::vector<DistroStatus> out;
-  for (const auto& name : names) out.push_back(parts_->status(name));
+  for (const auto& name : names) out.push_back(impl_->status(name));
   return out;
 }
 
@@ -282,66 +282,66 @@ std::vector<Note> Shares::notes() const {
   const auto add = [&](const std::vector<std::string>& problems) {
     for (const auto& problem : problems) out.push_back({true, problem});
   };
-  add(parts_->problems);
-  add(parts_->attached.problems());
-  if (!parts_->listener)
+  add(impl_->problems);
+  add(impl_->attached.problems());
+  if (!impl_->listener)
     out.push_back({false, "WSL's shared folder (/mnt/wsl) is not there: no distro can be shared"});
-  else if (!parts_->listener->problem().empty())
-    out.push_back({true, "distros can't be integrated: " + parts_->listener->problem()});
-  add(parts_->helpers.complaints());
+  else if (!impl_->listener->problem().empty())
+    out.push_back({true, "distros can't be integrated: " + impl_->listener->problem()});
+  add(impl_->helpers.complaints());
   return out;
 }
 
-bool Shares::known(std::string_view distro) const { return parts_->known.has(distro); }
-bool Shares::attached(std::string_view distro) const { return parts_->attached.usable(distro); }
+bool Shares::known(std::string_view distro) const { return impl_->known.has(distro); }
+bool Shares::attached(std::string_view distro) const { return impl_->attached.usable(distro); }
 std::uint64_t Shares::generation(std::string_view distro) const {
-  return parts_->attached.usable(distro) ? parts_->attached.generation(distro) : 0;
+  return impl_->attached.usable(distro) ? impl_->attached.generation(distro) : 0;
 }
 
-void Shares::request(std::string_view distro) { parts_->request(std::string(distro)); }
+void Shares::request(std::string_view distro) { impl_->request(std::string(distro)); }
 
-std::vector<std::string> Shares::wanted() const { return parts_->requests.wanted(); }
+std::vector<std::string> Shares::wanted() const { return impl_->requests.wanted(); }
 
 void Shares::not_started(const std::string& distro, const std::string& reason) {
-  if (parts_->requests.not_started(distro, reason)) parts_->refresh();
+  if (impl_->requests.not_started(distro, reason)) impl_->refresh();
 }
 
 std::string Shares::why_not_started(const std::string& distro) const {
-  return parts_->requests.why_not_started(distro);
+  return impl_->requests.why_not_started(distro);
 }
 
 void Shares::on_wanted(std::function<void(const std::string&)> subscriber) {
-  parts_->requests.subscribe(std::move(subscriber));
+  impl_->requests.subscribe(std::move(subscriber));
 }
 
 void Shares::when_attached(std::string_view distro, std::uint64_t timeout_ms,
                            std::function<void(bool)> done) {
-  parts_->requests.wait(distro, attached(distro), timeout_ms, std::move(done));
+  impl_->requests.wait(distro, attached(distro), timeout_ms, std::move(done));
 }
 
 void Shares::resolve(std::string_view distro, std::vector<std::string> paths, Resolved done) {
-  parts_->resolver.resolve(std::string(distro), std::move(paths), std::move(done));
+  impl_->resolver.resolve(std::string(distro), std::move(paths), std::move(done));
 }
 
 Status Shares::enable(std::string_view distro) {
   const std::string name(distro);
-  if (!parts_->known.has(name)) return make_error("no distro '" + name + "' is known");
-  auto saved = parts_->known.set(name, true);
+  if (!impl_->known.has(name)) return make_error("no distro '" + name + "' is known");
+  auto saved = impl_->known.set(name, true);
   log::info("share.enabled", {{"distro", name}});
-  if (parts_->listener) parts_->listener->call_again();
-  parts_->request(name);
-  parts_->refresh();
+  if (impl_->listener) impl_->listener->call_again();
+  impl_->request(name);
+  impl_->refresh();
   return saved;
 }
 
 Status Shares::disable(std::string_view distro) {
   const std::string name(distro);
-  if (!parts_->known.has(name)) return make_error("no distro '" + name + "' is known");
-  auto saved = parts_->known.set(name, false);
+  if (!impl_->known.has(name)) return make_error("no distro '" + name + "' is known");
+  auto saved = impl_->known.set(name, false);
   log::info("share.disabled", {{"distro", name}});
-  parts_->requests.withdraw(name);
-  parts_->helpers.disable(name);
-  parts_->refresh();
+  impl_->requests.withdraw(name);
+  impl_->helpers.disable(name);
+  impl_->refresh();
   return saved;
 }
 

@@ -3,8 +3,8 @@
 // integrated.
 //
 //   helper in a distro ── share.sock ──▶ HelperListener ──▶ HelperSessions ──▶ mounts below
-//                                                               │              /mnt/distro
-//                                                               └ events, world() ──▶ the wiring
+//                                                             │                /mnt/distro
+//                                                             └ handler, path_context() ──▶ wiring
 //
 // The one sign of a stopped distro is its PID 1's end. Everything is found again after the agent's
 // death: descriptors in init's store, RUN/shares.json, and the mounts themselves.
@@ -60,7 +60,7 @@ class Shares {
  public:
   // None is called from within a call, but for `listener` and `changed` in start(). A callback may
   // call Shares, but not destroy it.
-  struct Events {
+  struct Handler {
     // A share is there, complete. Not called for those that start() finds again.
     std::function<void(const std::string& distro)> attached;
     // A distro has stopped or was disabled: `done` is to be called when no container uses the share
@@ -73,7 +73,7 @@ class Shares {
   };
 
   // `loop` and `store` outlive it.
-  Shares(io::Loop& loop, fd_store::StoreClient& store, Options options, Events events);
+  Shares(io::Loop& loop, fd_store::StoreClient& store, Options options, Handler handler);
   ~Shares();
   Shares(const Shares&) = delete;
   Shares& operator=(const Shares&) = delete;
@@ -83,7 +83,7 @@ class Shares {
   void start();
 
   // What the path map depends on. The reference stays good; the content changes between events.
-  const paths::World& world() const;
+  const paths::PathContext& path_context() const;
 
   std::vector<DistroStatus> distros() const;
   std::vector<Note> notes() const;
@@ -122,8 +122,8 @@ class Shares {
   Status disable(std::string_view distro);
 
  private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace causeway::shares

@@ -1,4 +1,4 @@
-// Fuzz target for the path map. The first byte says who asks (bits 0 and 1) and what the world is
+// Fuzz target for the path map. The first byte says who asks (bits 0 and 1) and what the context is
 // like (bits 2 to 4: shares attached, drives there, <wsl> elsewhere); the rest is the source, and
 // the text of a message. What must hold for any input: a client of a distro gets no file of the
 // engine's that isn't meant for it; what is shown leads back to the same file, and is shown the
@@ -19,14 +19,14 @@ using namespace causeway::paths;
 
 namespace {
 
-World make_world(unsigned bits) {
+PathContext make_context(unsigned bits) {
   const bool attached = (bits & 4U) != 0;
-  World world;
-  world.distros["A"] = {{"/mnt/wsl", {{"/home/m", 'c', "/M"}, {"/mnt/c", 'c', ""}}}, attached};
-  world.distros["B"] = {{"/wsl", {{"/c", 'c', ""}, {"/c/d", 'd', ""}}}, true};
-  if ((bits & 8U) != 0) world.drives = {'c', 'd'};
-  if ((bits & 16U) != 0) world.wsl = "/wsl";
-  return world;
+  PathContext context;
+  context.distros["A"] = {{"/mnt/wsl", {{"/home/m", 'c', "/M"}, {"/mnt/c", 'c', ""}}}, attached};
+  context.distros["B"] = {{"/wsl", {{"/c", 'c', ""}, {"/c/d", 'd', ""}}}, true};
+  if ((bits & 8U) != 0) context.drives = {'c', 'd'};
+  if ((bits & 16U) != 0) context.wsl = "/wsl";
+  return context;
 }
 
 Identity make_asker(unsigned bits) {
@@ -43,46 +43,46 @@ Identity make_asker(unsigned bits) {
 }
 
 // The engine's path, or nothing.
-std::string map(const Identity& asker, std::string_view source, const World& world) {
-  const Target target = classify(asker, source, world);
+std::string map(const Identity& asker, std::string_view source, const PathContext& context) {
+  const Target target = classify(asker, source, context);
   if (target.kind == Target::Kind::refused && target.reason.empty()) std::abort();
   if (target.kind == Target::Kind::engine) return target.path;
   if (target.kind != Target::Kind::in_distro && target.kind != Target::Kind::absent) return {};
-  if (!is_clean(target.path) || !world.distros.contains(target.distro)) std::abort();
-  const auto placed = place_if_attached(asker, target.distro, target.path, world);
+  if (!is_clean(target.path) || !context.distros.contains(target.distro)) std::abort();
+  const auto placed = engine_path_if_attached(asker, target.distro, target.path, context);
   return placed.ok() ? *placed : std::string();
 }
 
-bool allowed(const Identity& asker, const std::string& path, const World& world) {
+bool allowed(const Identity& asker, const std::string& path, const PathContext& context) {
   if (asker.kind == Identity::Kind::windows) return true;
-  for (const char* place :
+  for (const char* directory :
        {"/mnt/distro/A", "/mnt/distro/B", "/dev", "/proc", "/sys", "/lib/modules", "/usr/lib/wsl"})
-    if (is_at_or_below(path, place)) return true;
-  for (const char letter : world.drives)
+    if (is_at_or_below(path, directory)) return true;
+  for (const char letter : context.drives)
     if (is_at_or_below(path, std::string("/mnt/host/") + letter)) return true;
-  return is_at_or_below(path, world.wsl) || path == api_socket(asker, world.run);
+  return is_at_or_below(path, context.wsl) || path == api_socket(asker, context.run);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const World world = make_world(data[0]);
+  const PathContext context = make_context(data[0]);
   const Identity asker = make_asker(data[0]);
   const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
 
   const auto length = bind_source_length(input);
   if (length != std::string_view::npos && (length >= input.size() || input[length] != ':'))
     std::abort();
-  unmap(asker, input, world);
-  unmap_text(asker, input, world);
+  unmap(asker, input, context);
+  unmap_text(asker, input, context);
   valid_distro_name(input);
 
-  const std::string mapped = map(asker, input, world);
+  const std::string mapped = map(asker, input, context);
   if (mapped.empty()) return 0;
-  if (asker.kind == Identity::Kind::engine || !is_clean(mapped) || !allowed(asker, mapped, world))
+  if (asker.kind == Identity::Kind::engine || !is_clean(mapped) || !allowed(asker, mapped, context))
     std::abort();
-  const std::string shown = unmap(asker, mapped, world);
-  if (map(asker, shown, world) != mapped || unmap(asker, mapped, world) != shown) std::abort();
+  const std::string shown = unmap(asker, mapped, context);
+  if (map(asker, shown, context) != mapped || unmap(asker, mapped, context) != shown) std::abort();
   return 0;
 }

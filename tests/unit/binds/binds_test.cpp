@@ -20,7 +20,7 @@ struct FakeDistros final : binds::Distros {
     now.distros["Debian"].mounts = {"/mnt/wsl", {}};
     now.drives = {'c'};
   }
-  const paths::World& world() const override { return now; }
+  const paths::PathContext& path_context() const override { return now; }
   std::string obstacle(const std::string& distro) const override {
     return distro == "NoSuch" || distro == "Off" ? distro + " can't come" : "";
   }
@@ -51,7 +51,7 @@ struct FakeDistros final : binds::Distros {
   }
 
   io::Loop& loop;
-  paths::World now;
+  paths::PathContext now;
   std::map<std::string, std::string> links;
   std::vector<std::string> requested;
   bool comes = true;

@@ -10,7 +10,7 @@ using namespace causeway::distro::test;
 
 namespace {
 
-struct Rig : AgentConnection::Host {
+struct Rig : AgentConnection::Owner {
   Rig() : agent(loop), link(loop, *this) {}
 
   Result<handover::Message> hello() override {
@@ -78,25 +78,25 @@ TEST_CASE("distro/agent_connection: refused, it waits for the socket to be touch
   rig.agent.settle();
   CHECK(rig.events.empty());
   CHECK(rig.hellos == 1);
-  const auto socket = rig.agent.wsl.path / handover::kPlace / "run" / handover::kSocketName;
+  const auto socket = rig.agent.wsl.path / handover::kRendezvous / "run" / handover::kSocketName;
   REQUIRE(::utimensat(AT_FDCWD, socket.c_str(), nullptr, 0) == 0);
   rig.agent.take<handover::Hello>();
   rig.agent.send(handover::Refused{"disabled", true});
   CHECK(rig.saw("unwanted:disabled "));
 }
 
-TEST_CASE("distro/agent_connection: somebody else's meeting place is not used") {
+TEST_CASE("distro/agent_connection: somebody else's rendezvous directory is not used") {
   if (!is_root("giving files away")) return;
   Rig rig;
   rig.agent.listen();
-  const auto place = rig.agent.wsl.path / handover::kPlace;
-  REQUIRE(::chown(place.c_str(), 1000, 1000) == 0);
+  const auto directory = rig.agent.wsl.path / handover::kRendezvous;
+  REQUIRE(::chown(directory.c_str(), 1000, 1000) == 0);
   rig.link.look(rig.agent.wsl.path);
   rig.agent.settle();
   CHECK(rig.agent.connections == 0);
   CHECK(rig.hellos == 0);
   // It is given back: seen at the latest after a rest.
-  REQUIRE(::chown(place.c_str(), 0, 0) == 0);
+  REQUIRE(::chown(directory.c_str(), 0, 0) == 0);
   rig.agent.take<handover::Hello>();
 }
 

@@ -25,10 +25,10 @@ class FakeAgent {
     fs::permissions(wsl.path, fs::perms(01777));
   }
 
-  // Makes the meeting place and the socket there.
+  // Makes the rendezvous directory and the socket there.
   void listen() {
-    fs::create_directories(wsl.path / handover::kPlace / "run");
-    auto directory = handover::open_trusted(wsl.path, {handover::kPlace, "run"});
+    fs::create_directories(wsl.path / handover::kRendezvous / "run");
+    auto directory = handover::open_trusted(wsl.path, {handover::kRendezvous, "run"});
     if (!directory) FAIL(directory.error().message);
     auto listening = handover::listen_in(directory->get(), handover::kSocketName);
     if (!listening) FAIL(listening.error().message);

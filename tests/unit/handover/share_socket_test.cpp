@@ -19,7 +19,7 @@ namespace {
 
 struct Folder {
   Folder() {
-    std::string name = "/tmp/causeway-place-XXXXXX";
+    std::string name = "/tmp/causeway-directory-XXXXXX";
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     path = name;
     fs::permissions(path, fs::perms::all | fs::perms::sticky_bit);  // as <wsl> is
@@ -44,26 +44,26 @@ bool is_root(const char* what) {
 TEST_CASE("handover/share_socket: only what is root's and nobody else's to write is trusted") {
   if (!is_root("giving files away")) return;
   const Folder folder;
-  const auto place = folder.path / kPlace;
-  const auto open = [&] { return error_of(open_trusted(folder.path, {kPlace, "run"})); };
-  CHECK(open() == "open " + place.string() + ": No such file or directory");
-  fs::create_directories(place / "run");
+  const auto directory = folder.path / kRendezvous;
+  const auto open = [&] { return error_of(open_trusted(folder.path, {kRendezvous, "run"})); };
+  CHECK(open() == "open " + directory.string() + ": No such file or directory");
+  fs::create_directories(directory / "run");
   CHECK(open() == "fine");
-  REQUIRE(::chown(place.c_str(), 1000, 0) == 0);
-  CHECK(open() == place.string() + " belongs to user 1000, not to root");
-  REQUIRE(::chown(place.c_str(), 0, 0) == 0);
+  REQUIRE(::chown(directory.c_str(), 1000, 0) == 0);
+  CHECK(open() == directory.string() + " belongs to user 1000, not to root");
+  REQUIRE(::chown(directory.c_str(), 0, 0) == 0);
   for (const mode_t mode : {0775, 0757, 0777}) {
-    REQUIRE(::chmod((place / "run").c_str(), mode) == 0);
-    CHECK(open() == (place / "run").string() + " is writable for others than root");
+    REQUIRE(::chmod((directory / "run").c_str(), mode) == 0);
+    CHECK(open() == (directory / "run").string() + " is writable for others than root");
   }
-  REQUIRE(::chmod((place / "run").c_str(), 0700) == 0);
+  REQUIRE(::chmod((directory / "run").c_str(), 0700) == 0);
   CHECK(open() == "fine");
-  fs::rename(place, folder.path / "elsewhere");
-  fs::create_directory_symlink("elsewhere", place);
-  CHECK(open() == place.string() + " is a link: not ours");
-  fs::remove(place);
-  std::ofstream(place) << "x";
-  CHECK(open() == place.string() + " is no directory: not ours");
+  fs::rename(directory, folder.path / "elsewhere");
+  fs::create_directory_symlink("elsewhere", directory);
+  CHECK(open() == directory.string() + " is a link: not ours");
+  fs::remove(directory);
+  std::ofstream(directory) << "x";
+  CHECK(open() == directory.string() + " is no directory: not ours");
 }
 
 TEST_CASE("handover/share_socket: helper and agent meet in the directory") {

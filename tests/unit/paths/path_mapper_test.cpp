@@ -12,35 +12,36 @@ using namespace paths_test;
 namespace {
 
 // Places that a source of a distro's client may end at. Whatever it says, nothing else.
-bool allowed(const Identity& asker, const std::string& path, const World& world) {
+bool allowed(const Identity& asker, const std::string& path, const PathContext& context) {
   if (!is_clean(path)) return false;
   if (asker.kind == Identity::Kind::windows) return true;  // all of the engine's files, by design
-  for (const auto& [name, distro] : world.distros)
+  for (const auto& [name, distro] : context.distros)
     if (distro.attached && is_at_or_below(path, "/mnt/distro/" + name)) return true;
-  for (const char letter : world.drives)
+  for (const char letter : context.drives)
     if (is_at_or_below(path, std::string("/mnt/host/") + letter)) return true;
   for (const char* own : {"/dev", "/proc", "/sys", "/lib/modules", "/usr/lib/wsl"})
     if (is_at_or_below(path, own)) return true;
-  return is_at_or_below(path, world.wsl) || path == api_socket(asker, world.run);
+  return is_at_or_below(path, context.wsl) || path == api_socket(asker, context.run);
 }
 
 // Both properties for any source: what is broken, or nothing.
-std::string broken(const Identity& asker, const std::string& source, const World& world) {
-  const std::string mapped = map(asker, source, world);
+std::string broken(const Identity& asker, const std::string& source, const PathContext& context) {
+  const std::string mapped = map(asker, source, context);
   if (mapped.front() != '/') return {};
-  const std::string shown = unmap(asker, mapped, world);
-  const std::string again = map(asker, shown, world);
+  const std::string shown = unmap(asker, mapped, context);
+  const std::string again = map(asker, shown, context);
   const std::string story =
       asker.name + ": " + source + " -> " + mapped + " -> " + shown + " -> " + again;
-  if (!allowed(asker, mapped, world)) return "leaves its share: " + story;
+  if (!allowed(asker, mapped, context)) return "leaves its share: " + story;
   // A distro that isn't there hasn't said yet where it has <wsl> and drives.
   if (again.front() == '?') return {};
   if (again != mapped) return "means something else: " + story;
-  return unmap(asker, again, world) == shown ? "" : "is shown differently: " + story;
+  return unmap(asker, again, context) == shown ? "" : "is shown differently: " + story;
 }
 
-void check_properties(const Identity& asker, const std::string& source, const World& world) {
-  if (const std::string problem = broken(asker, source, world); !problem.empty())
+void check_properties(const Identity& asker, const std::string& source,
+                      const PathContext& context) {
+  if (const std::string problem = broken(asker, source, context); !problem.empty())
     FAIL_CHECK(problem);
 }
 
@@ -82,13 +83,13 @@ std::string random_source(std::mt19937& random) {
 }  // namespace
 
 TEST_CASE("paths/path_mapper: the table") {
-  const World world = make_world();
+  const PathContext context = make_context();
   const auto cases = all_cases();
   CHECK(cases.size() >= 150);
   for (const auto& one : cases) {
     CAPTURE(one.asker.name);
     CAPTURE(one.source);
-    const std::string mapped = map(one.asker, one.source, world);
+    const std::string mapped = map(one.asker, one.source, context);
     if (one.expected.front() == '!') {
       CAPTURE(mapped);
       CHECK(mapped.front() == '!');
@@ -100,34 +101,34 @@ TEST_CASE("paths/path_mapper: the table") {
 }
 
 TEST_CASE("paths/path_mapper: what is shown can be given back, and nothing leaves its share") {
-  const World world = make_world();
+  const PathContext context = make_context();
   const auto cases = all_cases();
   for (const auto& one : cases) {
-    check_properties(one.asker, one.source, world);
+    check_properties(one.asker, one.source, context);
     // Everybody may be given everything.
     for (const auto* asker : {&kUbuntu, &kMinimal, &kStopped, &kWindows})
-      check_properties(*asker, one.source, world);
+      check_properties(*asker, one.source, context);
   }
 }
 
 TEST_CASE("paths/path_mapper: the same for random sources") {
-  const World world = make_world();
-  World bare = world;  // nothing attached, no drives
+  const PathContext context = make_context();
+  PathContext bare = context;  // nothing attached, no drives
   bare.drives.clear();
   for (auto& [name, distro] : bare.distros) distro.attached = false;
-  World elsewhere = world;
+  PathContext elsewhere = context;
   elsewhere.wsl = "/wsl";
   std::mt19937 random(20250917);  // NOLINT: the same sources each time
   for (int i = 0; i < 15'000; ++i) {
     const std::string source = random_source(random);
-    for (const auto& one : {world, bare, elsewhere})
+    for (const auto& one : {context, bare, elsewhere})
       for (const auto* asker : {&kUbuntu, &kMinimal, &kWindows})
         check_properties(*asker, source, one);
   }
 }
 
 TEST_CASE("paths/path_mapper: what a path resolves to decides where it is placed") {
-  const World world = make_world();
+  const PathContext context = make_context();
   struct Case {
     const char* resolved;
     const char* expected;
@@ -153,27 +154,27 @@ TEST_CASE("paths/path_mapper: what a path resolves to decides where it is placed
   };
   for (const auto& one : cases) {
     CAPTURE(one.resolved);
-    const auto placed = place(kWindows, "Ubuntu", one.resolved, world);
+    const auto placed = engine_path(kWindows, "Ubuntu", one.resolved, context);
     CHECK(placed.ok() == (one.expected != nullptr));
     if (placed.ok() && one.expected != nullptr) CHECK(*placed == one.expected);
   }
-  CHECK_FALSE(place(kUbuntu, "Ubuntu", std::string_view("/a\0b", 4), world).ok());
-  CHECK_FALSE(place(kUbuntu, "Arch", "/x", world).ok());
+  CHECK_FALSE(engine_path(kUbuntu, "Ubuntu", std::string_view("/a\0b", 4), context).ok());
+  CHECK_FALSE(engine_path(kUbuntu, "Arch", "/x", context).ok());
 }
 
 TEST_CASE("paths/path_mapper: without the share only what isn't in it can be placed") {
-  const World world = make_world();
-  CHECK_FALSE(place(kStopped, "Debian-12", "/home/me", world).ok());
-  CHECK(*place_if_attached(kStopped, "Debian-12", "/home/me", world) ==
+  const PathContext context = make_context();
+  CHECK_FALSE(engine_path(kStopped, "Debian-12", "/home/me", context).ok());
+  CHECK(*engine_path_if_attached(kStopped, "Debian-12", "/home/me", context) ==
         "/mnt/distro/Debian-12/home/me");
-  CHECK(*place(kStopped, "Debian-12", "/dev/kvm", world) == "/dev/kvm");
+  CHECK(*engine_path(kStopped, "Debian-12", "/dev/kvm", context) == "/dev/kvm");
 }
 
 TEST_CASE("paths/path_mapper: an engine without <wsl> refuses what lies there") {
-  World world = make_world();
-  world.wsl.clear();
-  CHECK_FALSE(place(kUbuntu, "Ubuntu", "/mnt/wsl/x", world).ok());
-  CHECK(map(kUbuntu, "/x", world) == "/mnt/distro/Ubuntu/x");
+  PathContext context = make_context();
+  context.wsl.clear();
+  CHECK_FALSE(engine_path(kUbuntu, "Ubuntu", "/mnt/wsl/x", context).ok());
+  CHECK(map(kUbuntu, "/x", context) == "/mnt/distro/Ubuntu/x");
 }
 
 TEST_CASE("paths/path_mapper: where a bind's source ends") {

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
+#include "context.h"
 #include "paths/path_mapper.h"
-#include "world.h"
 
 using namespace paths_test;
 
@@ -16,7 +16,7 @@ struct Case {
 }  // namespace
 
 TEST_CASE("paths/unmap: the canonical path for each asker") {
-  const World world = make_world();
+  const PathContext context = make_context();
   const Case cases[] = {
       {kUbuntu, "/mnt/distro/Ubuntu/home/me", "/home/me"},
       {kUbuntu, "/mnt/distro/Ubuntu", "/"},
@@ -74,12 +74,12 @@ TEST_CASE("paths/unmap: the canonical path for each asker") {
   for (const auto& one : cases) {
     CAPTURE(one.asker.name);
     CAPTURE(one.path);
-    CHECK(unmap(one.asker, one.path, world) == one.expected);
+    CHECK(unmap(one.asker, one.path, context) == one.expected);
   }
 }
 
 TEST_CASE("paths/unmap: paths inside messages") {
-  const World world = make_world();
+  const PathContext context = make_context();
   const Case cases[] = {
       {kUbuntu,
        "invalid mount config for type \"bind\": bind source path does not exist:"
@@ -123,6 +123,6 @@ TEST_CASE("paths/unmap: paths inside messages") {
   for (const auto& one : cases) {
     CAPTURE(one.asker.name);
     CAPTURE(one.path);
-    CHECK(unmap_text(one.asker, one.path, world) == one.expected);
+    CHECK(unmap_text(one.asker, one.path, context) == one.expected);
   }
 }

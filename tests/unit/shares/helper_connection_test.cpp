@@ -12,12 +12,12 @@ using namespace causeway::shares::testing;
 namespace {
 
 // The agent's side of a connection, and a channel at the other end.
-struct Pair : HelperConnection::Host {
+struct Pair : HelperConnection::Handler {
   Pair() {
     std::array<int, 2> pair{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) == 0);
     session = std::make_unique<HelperConnection>(loop, UniqueFd(pair[0]),
-                                                 static_cast<HelperConnection::Host&>(*this));
+                                                 static_cast<HelperConnection::Handler&>(*this));
     helper = std::make_unique<handover::Channel>(
         loop, UniqueFd(pair[1]),
         [this](handover::Message message) { heard.push_back(std::move(message)); },

@@ -22,7 +22,7 @@ struct Server {
   void start() { server.start(); }
   void end() { kept.reset(); }
   bool connects() {
-    const auto run = handover::open_trusted(wsl, {handover::kPlace, "run"});
+    const auto run = handover::open_trusted(wsl, {handover::kRendezvous, "run"});
     if (!run) return false;
     const auto before = accepted;
     auto connected = handover::connect_in(run->get(), handover::kSocketName);
@@ -37,7 +37,7 @@ struct Server {
   int accepted = 0;
   int changes = 0;
   std::unique_ptr<HelperListener> kept = std::make_unique<HelperListener>(
-      loop, HelperListener::Places{wsl, program}, [this](UniqueFd) { ++accepted; },
+      loop, HelperListener::Paths{wsl, program}, [this](UniqueFd) { ++accepted; },
       [this] { ++changes; });
   HelperListener& server = *kept;
 };
@@ -178,7 +178,7 @@ TEST_CASE("shares/helper_listener: one agent serves the distros, the next one wa
   SUBCASE("the first one ends") {
     rig.end();
     REQUIRE(turn_until(rig.loop, [&] { return second.problem().empty(); }));
-    const auto run = handover::open_trusted(rig.wsl, {handover::kPlace, "run"});
+    const auto run = handover::open_trusted(rig.wsl, {handover::kRendezvous, "run"});
     REQUIRE(handover::connect_in(run->get(), handover::kSocketName).ok());
     CHECK(turn_until(rig.loop, [&] { return accepted == 1; }));
   }
@@ -195,7 +195,7 @@ TEST_CASE("shares/helper_listener: one agent serves the distros, the next one wa
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     REQUIRE(turn_until(rig.loop, [&] { return second.problem().empty(); }));
-    const auto run = handover::open_trusted(rig.wsl, {handover::kPlace, "run"});
+    const auto run = handover::open_trusted(rig.wsl, {handover::kRendezvous, "run"});
     REQUIRE(handover::connect_in(run->get(), handover::kSocketName).ok());
     CHECK(turn_until(rig.loop, [&] { return accepted == 1; }));
   }

@@ -37,7 +37,7 @@ class Traced {
     ::raise(SIGSTOP);
     auto client = rig.store.next_agent();
     io::Loop loop;
-    Shares::Events events;
+    Shares::Handler events;
     events.detaching = [](const std::string&, std::function<void()> done) { done(); };
     events.listener = [](ApiListener listener) { (void)listener.fd.release(); };
     Shares shares(loop, client, rig.options(), std::move(events));
@@ -83,7 +83,7 @@ class ComingHelper {
   void look() {
     if (helper_ && helper_->closed.empty()) return;
     helper_.reset();
-    const auto run = handover::open_trusted(rig_.wsl, {handover::kPlace, "run"});
+    const auto run = handover::open_trusted(rig_.wsl, {handover::kRendezvous, "run"});
     if (!run || !handover::connect_in(run->get(), handover::kSocketName)) return;
     helper_ = rig_.connect();
     helper_->share("Ubuntu", first_, distro_);

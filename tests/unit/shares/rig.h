@@ -25,7 +25,7 @@ namespace causeway::shares::testing {
 class Helper {
  public:
   Helper(io::Loop& loop, const std::string& wsl) {
-    const auto run = handover::open_trusted(wsl, {handover::kPlace, "run"});
+    const auto run = handover::open_trusted(wsl, {handover::kRendezvous, "run"});
     REQUIRE_MESSAGE(run, (run ? "" : run.error().message));
     auto connected = handover::connect_in(run->get(), handover::kSocketName);
     REQUIRE_MESSAGE(connected, (connected ? "" : connected.error().message));
@@ -111,7 +111,7 @@ struct Rig {
   // Starts an agent, or after agent_dies() the next one.
   void agent() {
     client = store.next_agent();
-    Shares::Events events;
+    Shares::Handler events;
     events.attached = [this](const std::string& name) { attached.push_back(name); };
     events.detaching = [this](const std::string& name, std::function<void()> done) {
       detaching.emplace_back(name, std::move(done));

@@ -78,8 +78,8 @@ TEST_CASE("shares/shares: a share is visible when it is complete, and not before
   REQUIRE(rig.listener("/run/docker.sock") != nullptr);
   CHECK(rig.listener("/run/docker.sock")->identity.name == "Ubuntu");
   CHECK(rig.listener(rig.sandbox / "run/api/distro-Ubuntu.sock") != nullptr);
-  CHECK(rig.shares->world().distros.at("Ubuntu").attached);
-  CHECK(rig.shares->world().distros.at("Ubuntu").mounts.drives.size() == 1);
+  CHECK(rig.shares->path_context().distros.at("Ubuntu").attached);
+  CHECK(rig.shares->path_context().distros.at("Ubuntu").mounts.drives.size() == 1);
   CHECK(rig.store.used("d.") == 3);
   CHECK(content(rig.sandbox / "data/causeway/distros.json").find("Ubuntu") != std::string::npos);
   // The distro's own mounts are as they were.
@@ -109,8 +109,8 @@ TEST_CASE("shares/shares: a share is visible when it is complete, and not before
     const int same = ::fcntl(rig.listener("/run/docker.sock")->fd.get(), F_DUPFD_CLOEXEC, 3);
     helper->say(handover::Socket{"/run/docker.sock"}, UniqueFd(same));
     helper->say(handover::TableChanged{{"/wsl", {}}});
-    REQUIRE(
-        rig.until([&] { return rig.shares->world().distros.at("Ubuntu").mounts.wsl == "/wsl"; }));
+    REQUIRE(rig.until(
+        [&] { return rig.shares->path_context().distros.at("Ubuntu").mounts.wsl == "/wsl"; }));
     CHECK(rig.gone.empty());
     helper->say(handover::Socket{"/run/docker.sock"}, listening(rig.sandbox / "docker2.sock"));
     REQUIRE(rig.until([&] { return !rig.gone.empty(); }));
@@ -145,7 +145,7 @@ TEST_CASE("shares/shares: the end of PID 1 detaches, when the owner is done" * n
   CHECK(rig.detaching.front().first == "Ubuntu");
   CHECK(rig.listener("/run/docker.sock") == nullptr);
   CHECK_FALSE(rig.shares->attached("Ubuntu"));
-  CHECK_FALSE(rig.shares->world().distros.at("Ubuntu").attached);
+  CHECK_FALSE(rig.shares->path_context().distros.at("Ubuntu").attached);
   if (rig.detach_ms > 1000) {
     rig.settle();
     CHECK(exists(rig.share("Ubuntu/who")));
@@ -295,8 +295,8 @@ TEST_CASE("shares/shares: the next agent finds everything again" * needs_mounts)
   SUBCASE("a share, at once, without its helper") {
     rig.agent();
     CHECK(rig.shares->attached("Ubuntu"));
-    CHECK(rig.shares->world().distros.at("Ubuntu").attached);
-    CHECK(rig.shares->world().distros.at("Ubuntu").mounts.wsl == "/mnt/wsl");
+    CHECK(rig.shares->path_context().distros.at("Ubuntu").attached);
+    CHECK(rig.shares->path_context().distros.at("Ubuntu").mounts.wsl == "/mnt/wsl");
     REQUIRE(rig.listener("/run/docker.sock") != nullptr);
     CHECK(inode(rig.listener("/run/docker.sock")->fd.get()) == socket);
     CHECK(mounts_below("/mnt") == mounts);
@@ -552,11 +552,11 @@ TEST_CASE("shares/shares: drives follow the engine's own mounts" * needs_mounts)
   write_file(rig.sandbox / "c/who", "C:");
   rig.agent();
   CHECK(content("/mnt/host/c/who") == "C:");
-  CHECK(rig.shares->world().drives == std::set<char>{'c'});
+  CHECK(rig.shares->path_context().drives == std::set<char>{'c'});
   drive("d", "D:\\");
-  REQUIRE(rig.until([&] { return rig.shares->world().drives.contains('d'); }));
+  REQUIRE(rig.until([&] { return rig.shares->path_context().drives.contains('d'); }));
   REQUIRE(::umount2((rig.sandbox / "c").c_str(), 0) == 0);
-  REQUIRE(rig.until([&] { return !rig.shares->world().drives.contains('c'); }));
+  REQUIRE(rig.until([&] { return !rig.shares->path_context().drives.contains('c'); }));
   CHECK_FALSE(exists("/mnt/host/c"));
   // Mounted anew, it is another one.
   REQUIRE(::umount2((rig.sandbox / "d").c_str(), 0) == 0);
@@ -565,7 +565,7 @@ TEST_CASE("shares/shares: drives follow the engine's own mounts" * needs_mounts)
   REQUIRE(rig.until([&] { return exists("/mnt/host/d/who"); }));
   rig.agent_dies();
   rig.agent();
-  CHECK(rig.shares->world().drives == std::set<char>{'d'});
+  CHECK(rig.shares->path_context().drives == std::set<char>{'d'});
   CHECK(mounts_below("/mnt/host") == ". /d");
 }
 

@@ -1,4 +1,4 @@
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 
 #include <algorithm>
 #include <array>
@@ -16,7 +16,7 @@ constexpr std::string_view kMergedModules = "/usr/lib/modules";
 
 }  // namespace
 
-std::string share_place(std::string_view distro, std::string_view path) {
+std::string share_path(std::string_view distro, std::string_view path) {
   std::string out;
   out.reserve(kShares.size() + 1 + distro.size() + path.size());
   out += kShares;
@@ -26,7 +26,7 @@ std::string share_place(std::string_view distro, std::string_view path) {
   return out;
 }
 
-std::string drive_place(char letter, std::string_view path) {
+std::string drive_path(char letter, std::string_view path) {
   std::string out;
   out.reserve(kDrives.size() + 2 + path.size());
   out += kDrives;
@@ -36,20 +36,20 @@ std::string drive_place(char letter, std::string_view path) {
   return out;
 }
 
-std::optional<SharePlace> split_share_place(std::string_view path) {
+std::optional<SharePath> split_share_path(std::string_view path) {
   if (!is_below(path, kShares)) return std::nullopt;
   path.remove_prefix(kShares.size() + 1);
   const auto name = path.substr(0, path.find('/'));
   if (!valid_distro_name(name)) return std::nullopt;
-  return SharePlace{name, rest_or_root(path, name.size())};
+  return SharePath{name, rest_or_root(path, name.size())};
 }
 
-std::optional<DrivePlace> split_drive_place(std::string_view path) {
+std::optional<DrivePath> split_drive_path(std::string_view path) {
   if (!is_below(path, kDrives)) return std::nullopt;
   path.remove_prefix(kDrives.size() + 1);
   if (path.empty() || !is_letter(path[0]) || (path.size() > 1 && path[1] != '/'))
     return std::nullopt;
-  return DrivePlace{lower_letter(path[0]), rest_or_root(path, 1)};
+  return DrivePath{lower_letter(path[0]), rest_or_root(path, 1)};
 }
 
 bool mentions_share(std::string_view text) {

@@ -18,26 +18,26 @@ inline const Identity kStopped{Identity::Kind::distro, "Debian-12"};
 
 // Ubuntu has drives in several places, one of which (E:) the engine lacks; minimal has
 // automount.root=/; Debian-12 is known and doesn't run. The engine sees C: and D:.
-inline World make_world() {
-  World world;
-  world.distros["Ubuntu"] = {{"/mnt/wsl",
-                              {{"/home/me/music", 'c', "/Music"},
-                               {"/mnt/c", 'c', ""},
-                               {"/mnt/c/inner", 'd', ""},
-                               {"/mnt/d", 'd', ""},
-                               {"/mnt/e", 'e', ""}}},
-                             true};
-  world.distros["minimal"] = {{"/wsl", {{"/c", 'c', ""}}}, true};
-  world.distros["Debian-12"] = {};
-  world.drives = {'c', 'd'};
-  return world;
+inline PathContext make_context() {
+  PathContext context;
+  context.distros["Ubuntu"] = {{"/mnt/wsl",
+                                {{"/home/me/music", 'c', "/Music"},
+                                 {"/mnt/c", 'c', ""},
+                                 {"/mnt/c/inner", 'd', ""},
+                                 {"/mnt/d", 'd', ""},
+                                 {"/mnt/e", 'e', ""}}},
+                               true};
+  context.distros["minimal"] = {{"/wsl", {{"/c", 'c', ""}}}, true};
+  context.distros["Debian-12"] = {};
+  context.drives = {'c', 'd'};
+  return context;
 }
 
 // What the client's source becomes when no link stands in the way: the engine's path; "=" when it
 // stays as it is; "?Debian-12:/x" when that share is to be asked for; "!" and the reason when it is
 // refused.
-inline std::string map(const Identity& asker, std::string_view source, const World& world) {
-  const Target target = classify(asker, source, world);
+inline std::string map(const Identity& asker, std::string_view source, const PathContext& context) {
+  const Target target = classify(asker, source, context);
   switch (target.kind) {
     case Target::Kind::as_is:
       return "=";
@@ -50,7 +50,7 @@ inline std::string map(const Identity& asker, std::string_view source, const Wor
     case Target::Kind::in_distro:
       break;
   }
-  const auto placed = place(asker, target.distro, target.path, world);
+  const auto placed = engine_path(asker, target.distro, target.path, context);
   return placed.ok() ? *placed : "!" + placed.error().message;
 }
 

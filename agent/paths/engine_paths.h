@@ -17,27 +17,27 @@ inline constexpr std::string_view kShares = "/mnt/distro";
 inline constexpr std::string_view kDrives = "/mnt/host";
 
 // "/mnt/distro/<name>/…" and "/mnt/host/<letter>/…".
-std::string share_place(std::string_view distro, std::string_view path);
-std::string drive_place(char letter, std::string_view path);
+std::string share_path(std::string_view distro, std::string_view path);
+std::string drive_path(char letter, std::string_view path);
 
-struct SharePlace {
+struct SharePath {
   std::string_view distro;
   std::string_view rest;
 };
-struct DrivePlace {
+struct DrivePath {
   char letter;  // lower case
   std::string_view rest;
 };
-// Nothing when the path is no such place; for a share also when the name can be no distro's.
-std::optional<SharePlace> split_share_place(std::string_view path);
-std::optional<DrivePlace> split_drive_place(std::string_view path);
+// Nothing when the path is no such path; for a share also when the name can be no distro's.
+std::optional<SharePath> split_share_path(std::string_view path);
+std::optional<DrivePath> split_drive_path(std::string_view path);
 
 // Whether a message (dockerd's, runc's) names a path below kShares.
 bool mentions_share(std::string_view text);
 
 // The socket of the Docker API, under both names that it goes by.
 bool is_docker_socket(std::string_view path);
-// The engine's API socket of whomever; `run` is World's.
+// The engine's API socket of whomever; `run` is PathContext's.
 bool is_api_socket(std::string_view path, std::string_view run);
 
 // The engine's path of what the engine has itself wherever the path comes from: devices, the

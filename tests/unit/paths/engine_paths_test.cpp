@@ -1,4 +1,4 @@
-#include "paths/engine_places.h"
+#include "paths/engine_paths.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 
 using namespace causeway::paths;
 
-TEST_CASE("paths/engine_places: a share's path is split into the distro and its own path") {
+TEST_CASE("paths/engine_paths: a share's path is split into the distro and its own path") {
   struct Row {
     const char* path;
     const char* expected;  // "distro:path", or empty
@@ -24,15 +24,15 @@ TEST_CASE("paths/engine_places: a share's path is split into the distro and its 
            Row{"", ""},
        }) {
     CAPTURE(row.path);
-    const auto share = split_share_place(row.path);
+    const auto share = split_share_path(row.path);
     const std::string got =
         share ? std::string(share->distro) + ":" + std::string(share->rest) : std::string();
     CHECK(got == row.expected);
-    if (share) CHECK(share_place(share->distro, share->rest) == row.path);
+    if (share) CHECK(share_path(share->distro, share->rest) == row.path);
   }
 }
 
-TEST_CASE("paths/engine_places: a drive's path, and what only looks like one") {
+TEST_CASE("paths/engine_paths: a drive's path, and what only looks like one") {
   struct Row {
     const char* path;
     const char* expected;
@@ -51,14 +51,14 @@ TEST_CASE("paths/engine_places: a drive's path, and what only looks like one") {
            Row{"/srv/host/c", ""},
        }) {
     CAPTURE(row.path);
-    const auto drive = split_drive_place(row.path);
+    const auto drive = split_drive_path(row.path);
     const std::string got =
         drive ? std::string(1, drive->letter) + ":" + std::string(drive->rest) : std::string();
     CHECK(got == row.expected);
   }
 }
 
-TEST_CASE("paths/engine_places: messages that name a share") {
+TEST_CASE("paths/engine_paths: messages that name a share") {
   CHECK(mentions_share("bind source path does not exist: /mnt/distro/Ubuntu/x"));
   CHECK(mentions_share("/mnt/distro and then /mnt/distro/Ubuntu"));
   CHECK_FALSE(mentions_share("no such directory: /mnt/distro"));

@@ -1,6 +1,7 @@
-// Makes the place where helpers find us: <wsl>/docker-desktop with run/share.sock and bin/causeway.
-// Nothing there is a mount: whatever another distro unmounts below <wsl> takes nothing away. The
-// file system is mode 1777; what somebody else has planted in our place is refused, never used.
+// Makes the rendezvous directory, where helpers find us: <wsl>/docker-desktop with run/share.sock
+// and bin/causeway. Nothing there is a mount: whatever another distro unmounts below <wsl> takes
+// nothing away. The file system is mode 1777; what somebody else has planted there is refused,
+// never used.
 #pragma once
 
 #include <sys/types.h>
@@ -12,14 +13,14 @@
 
 namespace causeway::shares {
 
-struct MeetingPlace {
+struct RendezvousDirectory {
   UniqueFd run;  // the directory with share.sock, O_PATH
   UniqueFd bin;  // the one with the program
 };
 
 // Makes the directories that are missing (0755, root's) and checks all of them. Errors name what is
 // wrong with which.
-Result<MeetingPlace> make_meeting_place(const std::string& wsl);
+Result<RendezvousDirectory> make_rendezvous_directory(const std::string& wsl);
 
 // Copies the file `program` to `name` in `directory` (0755, as a whole or not at all), unless the
 // same is there. True when it was written.
@@ -27,9 +28,9 @@ Result<bool> install_program(const std::string& program, int directory, const st
 
 // The one agent that serves the distros: all distros of a VM share <wsl>, and a second agent there
 // (a distro with one of its own, beside docker-desktop) would take the first one's helpers away.
-class PlaceLock {
+class RendezvousLock {
  public:
-  static constexpr const char* kName = "lock";  // in MeetingPlace::run
+  static constexpr const char* kName = "lock";  // in RendezvousDirectory::run
 
   // Held from the first success on. Code EWOULDBLOCK: another one holds it. The file stays open
   // after a refusal: so only the holder's end closes it, which is an event (IN_CLOSE_WRITE).

@@ -1,4 +1,4 @@
-#include "shares/meeting_place.h"
+#include "shares/rendezvous_directory.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -80,13 +80,14 @@ Status copy(int from, int to) {
 
 }  // namespace
 
-Result<MeetingPlace> make_meeting_place(const std::string& wsl) {
-  if (auto made = make_directory(wsl, {handover::kPlace}); !made) return std::move(made).error();
-  auto run = make_directory(wsl, {handover::kPlace, "run"});
+Result<RendezvousDirectory> make_rendezvous_directory(const std::string& wsl) {
+  if (auto made = make_directory(wsl, {handover::kRendezvous}); !made)
+    return std::move(made).error();
+  auto run = make_directory(wsl, {handover::kRendezvous, "run"});
   if (!run) return std::move(run).error();
-  auto bin = make_directory(wsl, {handover::kPlace, "bin"});
+  auto bin = make_directory(wsl, {handover::kRendezvous, "bin"});
   if (!bin) return std::move(bin).error();
-  return MeetingPlace{std::move(*run), std::move(*bin)};
+  return RendezvousDirectory{std::move(*run), std::move(*bin)};
 }
 
 Result<bool> install_program(const std::string& program, int directory, const std::string& name) {
@@ -110,7 +111,7 @@ Result<bool> install_program(const std::string& program, int directory, const st
   return true;
 }
 
-Status PlaceLock::claim(int run) {
+Status RendezvousLock::claim(int run) {
   const auto there = handover::file_id(run, kName);
   struct stat info {};
   // One that was taken away binds nobody.
@@ -128,7 +129,7 @@ Status PlaceLock::claim(int run) {
   return Error{"another agent in this VM serves them; end it, or leave them to it", EWOULDBLOCK};
 }
 
-void PlaceLock::release() {
+void RendezvousLock::release() {
   lock_.reset();
   held_ = false;
 }
