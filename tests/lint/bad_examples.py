@@ -113,6 +113,7 @@ BAD = (
     (rules.test_names, {"tests/unit/io/loop_test.cpp": 'TEST_CASE("io/ghost: turns") {}\n'}, "no agent/io/ghost"),
     (rules.test_names, {"tests/unit/host_shim/link/dial_test.cpp": 'TEST_CASE("host_shim/link/ghost: turns") {}\n'}, "no host-shim/link/ghost"),
     (rules.test_names, {"tests/unit/host_shim/link/dial_test.cpp": 'TEST_CASE("host_shim/dial: turns") {}\n'}, 'named "host_shim/link/FILE'),
+    (rules.test_names, {"tests/unit/io/example/loop_test.cpp": 'TEST_CASE("io/example/loop: turns") {}\n'}, "no tests/unit/io/example/loop"),
     (rules.built, {"agent/io/timer.cpp": "\n"}, "timer.cpp: not in agent/io/meson.build"),
     (rules.built, {"tests/unit/io/timer_test.cpp": "\n"}, "not in tests/unit/io/meson.build"),
     (rules.scripts, {"tests/run": "#!/usr/bin/env python3\n"}, "not #!/usr/bin/env python3"),

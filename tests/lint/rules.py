@@ -340,7 +340,8 @@ def names(tree):
 
 
 def test_names(tree):
-    """tests/unit mirrors agent/, and host-shim/ as host_shim: a case is named "module/file: behaviour" after its folder."""
+    """tests/unit mirrors agent/, and host-shim/ as host_shim: a case is named "module/file: behaviour" after its folder.
+    In a folder `example` the file stands beside the test: it shows what a new one needs."""
     problems = []
     for path in tree.sources("tests/unit"):
         parts = path.split("/")
@@ -354,6 +355,8 @@ def test_names(tree):
                 problems.append(f"{path}:{line}: a case here is named \"{folder}/FILE: what it shows\"")
                 continue
             mirrored = "/".join(["host-shim", *parts[3:-1]]) if parts[2] == "host_shim" else f"agent/{folder}"
+            if parts[-2] == "example":
+                mirrored = f"tests/unit/{folder}"
             if not any(f.startswith(f"{mirrored}/{named[2]}.") for f in tree.files):
                 problems.append(f"{path}:{line}: there is no {mirrored}/{named[2]}.*")
     return problems
