@@ -118,6 +118,7 @@ BAD = (
      "loop_test.cpp:2: counted turns"),
     (rules.fixtures, {"tests/unit/io/loop_test.cpp": "auto made = ::mkdtemp(name);\n"}, "a directory by hand"),
     (rules.fixtures, {"tests/unit/io/loop_test.cpp": 'std::system("rm");\n'}, "a shell"),
+    (rules.test_names, {"tests/unit/io/example/loop_test.cpp": 'TEST_CASE("io/example/loop: turns") {}\n'}, "no tests/unit/io/example/loop"),
     (rules.built, {"agent/io/timer.cpp": "\n"}, "timer.cpp: not in agent/io/meson.build"),
     (rules.built, {"tests/unit/io/timer_test.cpp": "\n"}, "not in tests/unit/io/meson.build"),
     (rules.scripts, {"tests/run": "#!/usr/bin/env python3\n"}, "not #!/usr/bin/env python3"),

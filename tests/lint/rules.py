@@ -340,24 +340,23 @@ def names(tree):
 
 
 def test_names(tree):
-    """tests/unit mirrors agent/, and host-shim/ as host_shim: a case is named "module/file: behaviour" after its folder."""
+    """tests/unit mirrors agent/, and host-shim/ as host_shim: a case is named "module/file: behaviour" after its folder.
+    In a folder `example` the file stands beside the test: it shows what a new one needs."""
     problems = []
     for path in tree.sources("tests/unit"):
         parts = path.split("/")
         if not path.endswith("_test.cpp") or len(parts) < 4:
             continue
         folder = "/".join(parts[2:-1])
-        # What stands beside the tree to be copied, tests/unit/MODULE/example, mirrors nothing.
-        example = parts[3] == "example" and len(parts) == 5
         for match in re.finditer(r'\bTEST_CASE(?:_FIXTURE|_TEMPLATE)?\(\s*(?:\w+,\s*)?"([^"]*)', tree.text(path)):
             line = tree.text(path).count("\n", 0, match.start()) + 1
-            if example and match[1].startswith(f"{folder}: "):
-                continue
             named = re.match(r"([a-z0-9_/]+)/([a-z0-9_]+): \S", match[1])
             if not named or named[1] != folder:
                 problems.append(f"{path}:{line}: a case here is named \"{folder}/FILE: what it shows\"")
                 continue
             mirrored = "/".join(["host-shim", *parts[3:-1]]) if parts[2] == "host_shim" else f"agent/{folder}"
+            if parts[-2] == "example":
+                mirrored = f"tests/unit/{folder}"
             if not any(f.startswith(f"{mirrored}/{named[2]}.") for f in tree.files):
                 problems.append(f"{path}:{line}: there is no {mirrored}/{named[2]}.*")
     return problems

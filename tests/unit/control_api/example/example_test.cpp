@@ -25,14 +25,14 @@ constexpr const char* kEmpty = "Content-Length: 0\r\n";
 
 }  // namespace
 
-TEST_CASE("control_api/example: the document has the new calls and the new section") {
+TEST_CASE("control_api/example/example_calls: the document has the new calls and the new section") {
   const Json api = load(kExampleOpenApiFile);
   ExampleRig rig;
   CHECK(calls_of(api) == calls_of(rig.api.calls));
   CHECK(sections_of(api) == sections_of(rig.api.sections));
 }
 
-TEST_CASE("control_api/example: each answer is as documented") {
+TEST_CASE("control_api/example/example_calls: each answer is as documented") {
   const Json api = load(kExampleOpenApiFile);
   ExampleRig rig;
   const std::string clear = "/v1/example/clear";
@@ -62,7 +62,8 @@ TEST_CASE("control_api/example: each answer is as documented") {
 }
 
 TEST_CASE(
-    "control_api/example: filled, followed by one client in lines and by another as a status") {
+    "control_api/example/example_calls: filled, followed by one client in lines and by another as "
+    "a status") {
   ExampleRig rig;
   auto follower = rig.connect();
   follower.request("GET", "/v1/events");
@@ -92,7 +93,9 @@ TEST_CASE(
   CHECK(example.cached_bytes == 10);
 }
 
-TEST_CASE("control_api/example: a reader of the status that doesn't know it isn't troubled") {
+TEST_CASE(
+    "control_api/example/example_calls: a reader of the status that doesn't know it isn't "
+    "troubled") {
   ExampleRig rig;
   CHECK(control_api::status_from_json(rig.api.sections.json()).ok());
 }
