@@ -11,7 +11,6 @@
 #include <memory>
 #include <string>
 
-#include "../support/settle.h"
 #include "control/api.h"
 #include "control/control_server.h"
 #include "http/parser.h"

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "../containers/scripted_engine.h"
+#include "support/scripted_engine.h"
 #include "engine_api/request_scanner.h"
 
 using namespace causeway;

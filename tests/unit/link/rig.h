@@ -162,8 +162,6 @@ class Rig : public causeway::test::LoopFixture {
   }
   ~Rig() {
     server.reset();
-    ::unlink(path.c_str());
-    ::rmdir(directory.c_str());
   }
   Rig(const Rig&) = delete;
   Rig& operator=(const Rig&) = delete;
