@@ -30,8 +30,8 @@ inline bool is_root(const char* what) {
 struct Tree {
   Tree() : files(open(path)) {
     fs::permissions(path, fs::perms(0755));
-    for (const char* directory : {"etc", "usr/local/bin", "home/me", "run", "var/lib"})
-      fs::create_directories(path / directory);
+    for (const char* made : {"etc", "usr/local/bin", "home/me", "run", "var/lib"})
+      fs::create_directories(path / made);
     fs::create_symlink("../run", path / "var/run");
     write("etc/passwd",
           "root:x:0:0:root:/root:/bin/bash\n"
