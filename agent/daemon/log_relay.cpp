@@ -63,16 +63,16 @@ std::vector<std::string> LogRelay::lines_of(const std::string& name, const Sourc
 std::vector<control_api::LogLine> LogRelay::last(std::string_view service, std::size_t tail,
                                                  bool fresh) const {
   std::vector<KeptLines> kept;
-  std::map<std::uint16_t, std::uint16_t> places;  // a source's number to its index in `kept`
+  std::map<std::uint16_t, std::uint16_t> indexes;  // a source's number to its index in `kept`
   for (const auto& [name, source] : sources_) {
     if (!service.empty() && name != service) continue;
-    places[source.number] = static_cast<std::uint16_t>(kept.size());
+    indexes[source.number] = static_cast<std::uint16_t>(kept.size());
     kept.push_back({name, lines_of(name, source, tail, fresh)});
   }
   std::deque<std::uint16_t> order;
   for (const auto number : order_) {
-    const auto place = places.find(number);
-    order.push_back(place == places.end() ? kGone : place->second);
+    const auto index = indexes.find(number);
+    order.push_back(index == indexes.end() ? kGone : index->second);
   }
   return merge_lines(std::move(kept), order, tail);
 }

@@ -18,8 +18,8 @@ bool is_hex(char c) {
 bool is_plain(char c) { return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20; }
 
 // The first byte in [p, end) that doesn't simply belong to a string. Sixteen bytes at a time, and
-// the place from a mask: most strings are shorter than that, and a loop over bytes of unforeseeable
-// length costs more than all else here.
+// the position from a mask: most strings are shorter than that, and a loop over bytes of
+// unforeseeable length costs more than all else here.
 const char* skip_plain(const char* p, const char* end) {
 #ifdef __SSE2__
   while (end - p >= 16) {

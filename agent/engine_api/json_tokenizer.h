@@ -1,5 +1,5 @@
 // JsonTokenizer reads one JSON value from pieces of any size, sans I/O and in bounded memory, and
-// tells its tokens with their place in the bytes. Its grammar is that of Go's encoding/json (RFC
+// tells its tokens with their position in the bytes. Its grammar is that of Go's encoding/json (RFC
 // 8259; at most 10,000 levels deep), so that it takes what dockerd takes and refuses what dockerd
 // refuses.
 //

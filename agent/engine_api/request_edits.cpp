@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kNullLength = 4;
 
-// What is inserted at a place stands in front of what changes from there on.
+// What is inserted at a position stands in front of what changes from there on.
 Result<std::vector<Edit>> ordered(std::vector<Edit> edits) {
   std::stable_sort(edits.begin(), edits.end(), [](const Edit& a, const Edit& b) {
     return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);

@@ -15,7 +15,7 @@ namespace {
 using Token = JsonTokenizer::Token;
 
 // The values on the way to a path.
-enum class Place : std::uint8_t {
+enum class Position : std::uint8_t {
   none,
   // Strings that change.
   path,
@@ -50,148 +50,152 @@ enum class Place : std::uint8_t {
   tasks,
 };
 
-bool is_string(Place place) { return place >= Place::path && place <= Place::text; }
+bool is_string(Position position) {
+  return position >= Position::path && position <= Position::text;
+}
 
 struct Member {
   std::string_view name;
-  Place place = Place::none;
+  Position position = Position::none;
 };
 
 // Of an object: the members on the way.
-Place member(Place place, std::string_view name) {
+Position member(Position position, std::string_view name) {
   constexpr auto kFind = [](const auto& known, std::string_view wanted) {
     for (const Member& m : known) {
-      if (m.name == wanted) return m.place;
+      if (m.name == wanted) return m.position;
     }
-    return Place::none;
+    return Position::none;
   };
-  static constexpr std::array<Member, 1> kError = {{{"message", Place::text}}};
+  static constexpr std::array<Member, 1> kError = {{{"message", Position::text}}};
   // Volumes: before API 1.20 a map from destination to source.
-  static constexpr std::array<Member, 4> kContainer = {{{"Mounts", Place::mounts},
-                                                        {"HostConfig", Place::host_config},
-                                                        {"State", Place::state},
-                                                        {"Volumes", Place::path_map}}};
-  static constexpr std::array<Member, 1> kState = {{{"Error", Place::text}}};
+  static constexpr std::array<Member, 4> kContainer = {{{"Mounts", Position::mounts},
+                                                        {"HostConfig", Position::host_config},
+                                                        {"State", Position::state},
+                                                        {"Volumes", Position::path_map}}};
+  static constexpr std::array<Member, 1> kState = {{{"Error", Position::text}}};
   static constexpr std::array<Member, 2> kHostConfig = {
-      {{"Binds", Place::binds}, {"Mounts", Place::mounts}}};
+      {{"Binds", Position::binds}, {"Mounts", Position::mounts}}};
   static constexpr std::array<Member, 2> kMount = {
-      {{"Source", Place::path}, {"VolumeOptions", Place::volume_options}}};
+      {{"Source", Position::path}, {"VolumeOptions", Position::volume_options}}};
   static constexpr std::array<Member, 1> kVolumeOptions = {
-      {{"DriverConfig", Place::driver_config}}};
-  static constexpr std::array<Member, 1> kDriverConfig = {{{"Options", Place::driver_options}}};
-  static constexpr std::array<Member, 1> kDriverOptions = {{{"device", Place::path}}};
-  static constexpr std::array<Member, 1> kCreated = {{{"Warnings", Place::texts}}};
-  static constexpr std::array<Member, 3> kVolume = {{{"Options", Place::driver_options},
-                                                     {"Volumes", Place::volumes},
-                                                     {"Warnings", Place::texts}}};
+      {{"DriverConfig", Position::driver_config}}};
+  static constexpr std::array<Member, 1> kDriverConfig = {{{"Options", Position::driver_options}}};
+  static constexpr std::array<Member, 1> kDriverOptions = {{{"device", Position::path}}};
+  static constexpr std::array<Member, 1> kCreated = {{{"Warnings", Position::texts}}};
+  static constexpr std::array<Member, 3> kVolume = {{{"Options", Position::driver_options},
+                                                     {"Volumes", Position::volumes},
+                                                     {"Warnings", Position::texts}}};
   // The two in the second line: since API 1.52.
-  static constexpr std::array<Member, 4> kDiskUsage = {{{"Containers", Place::containers},
-                                                        {"Volumes", Place::volumes},
-                                                        {"ContainerUsage", Place::container_usage},
-                                                        {"VolumeUsage", Place::volume_usage}}};
-  static constexpr std::array<Member, 1> kContainerUsage = {{{"Items", Place::containers}}};
-  static constexpr std::array<Member, 1> kVolumeUsage = {{{"Items", Place::volumes}}};
-  static constexpr std::array<Member, 3> kService = {{{"Spec", Place::service_spec},
-                                                      {"PreviousSpec", Place::service_spec},
-                                                      {"Warnings", Place::texts}}};
-  static constexpr std::array<Member, 1> kServiceSpec = {{{"TaskTemplate", Place::task_template}}};
+  static constexpr std::array<Member, 4> kDiskUsage = {
+      {{"Containers", Position::containers},
+       {"Volumes", Position::volumes},
+       {"ContainerUsage", Position::container_usage},
+       {"VolumeUsage", Position::volume_usage}}};
+  static constexpr std::array<Member, 1> kContainerUsage = {{{"Items", Position::containers}}};
+  static constexpr std::array<Member, 1> kVolumeUsage = {{{"Items", Position::volumes}}};
+  static constexpr std::array<Member, 3> kService = {{{"Spec", Position::service_spec},
+                                                      {"PreviousSpec", Position::service_spec},
+                                                      {"Warnings", Position::texts}}};
+  static constexpr std::array<Member, 1> kServiceSpec = {
+      {{"TaskTemplate", Position::task_template}}};
   static constexpr std::array<Member, 1> kTaskTemplate = {
-      {{"ContainerSpec", Place::container_spec}}};
-  static constexpr std::array<Member, 1> kContainerSpec = {{{"Mounts", Place::mounts}}};
-  static constexpr std::array<Member, 1> kTask = {{{"Spec", Place::task_template}}};
-  switch (place) {
-    case Place::error:
+      {{"ContainerSpec", Position::container_spec}}};
+  static constexpr std::array<Member, 1> kContainerSpec = {{{"Mounts", Position::mounts}}};
+  static constexpr std::array<Member, 1> kTask = {{{"Spec", Position::task_template}}};
+  switch (position) {
+    case Position::error:
       return kFind(kError, name);
-    case Place::container:
+    case Position::container:
       return kFind(kContainer, name);
-    case Place::state:
+    case Position::state:
       return kFind(kState, name);
-    case Place::host_config:
+    case Position::host_config:
       return kFind(kHostConfig, name);
-    case Place::mount:
+    case Position::mount:
       return kFind(kMount, name);
-    case Place::path_map:
-      return Place::path;
-    case Place::volume_options:
+    case Position::path_map:
+      return Position::path;
+    case Position::volume_options:
       return kFind(kVolumeOptions, name);
-    case Place::driver_config:
+    case Position::driver_config:
       return kFind(kDriverConfig, name);
-    case Place::driver_options:
+    case Position::driver_options:
       return kFind(kDriverOptions, name);
-    case Place::created:
+    case Position::created:
       return kFind(kCreated, name);
-    case Place::volume:
+    case Position::volume:
       return kFind(kVolume, name);
-    case Place::disk_usage:
+    case Position::disk_usage:
       return kFind(kDiskUsage, name);
-    case Place::container_usage:
+    case Position::container_usage:
       return kFind(kContainerUsage, name);
-    case Place::volume_usage:
+    case Position::volume_usage:
       return kFind(kVolumeUsage, name);
-    case Place::service:
+    case Position::service:
       return kFind(kService, name);
-    case Place::service_spec:
+    case Position::service_spec:
       return kFind(kServiceSpec, name);
-    case Place::task_template:
+    case Position::task_template:
       return kFind(kTaskTemplate, name);
-    case Place::container_spec:
+    case Position::container_spec:
       return kFind(kContainerSpec, name);
-    case Place::task:
+    case Position::task:
       return kFind(kTask, name);
     default:
-      return Place::none;
+      return Position::none;
   }
 }
 
 // Of an array: what its elements are.
-Place element(Place place) {
-  switch (place) {
-    case Place::containers:
-      return Place::container;
-    case Place::binds:
-      return Place::bind;
-    case Place::mounts:
-      return Place::mount;
-    case Place::texts:
-      return Place::text;
-    case Place::volumes:
-      return Place::volume;
-    case Place::services:
-      return Place::service;
-    case Place::tasks:
-      return Place::task;
+Position element(Position position) {
+  switch (position) {
+    case Position::containers:
+      return Position::container;
+    case Position::binds:
+      return Position::bind;
+    case Position::mounts:
+      return Position::mount;
+    case Position::texts:
+      return Position::text;
+    case Position::volumes:
+      return Position::volume;
+    case Position::services:
+      return Position::service;
+    case Position::tasks:
+      return Position::task;
     default:
-      return Place::none;
+      return Position::none;
   }
 }
 
-Place root(Call call, int status) {
-  if (status >= 400) return Place::error;
+Position root(Call call, int status) {
+  if (status >= 400) return Position::error;
   switch (call) {
     case Call::container_list:
-      return Place::containers;
+      return Position::containers;
     case Call::container_inspect:
-      return Place::container;
+      return Position::container;
     case Call::container_create:
-      return Place::created;
+      return Position::created;
     case Call::volume_create:
     case Call::volume_list:
     case Call::volume_inspect:
-      return Place::volume;
+      return Position::volume;
     case Call::system_df:
-      return Place::disk_usage;
+      return Position::disk_usage;
     case Call::service_list:
-      return Place::services;
+      return Position::services;
     case Call::service_inspect:
     case Call::service_create:
     case Call::service_update:
-      return Place::service;
+      return Position::service;
     case Call::task_list:
-      return Place::tasks;
+      return Position::tasks;
     case Call::task_inspect:
-      return Place::task;
+      return Position::task;
     default:
-      return Place::none;
+      return Position::none;
   }
 }
 
@@ -201,7 +205,7 @@ struct ResponseRewriter::Impl {
   Impl(Call call, int status, Unmap path, Unmap text)
       : tokens(kLongestValue),
         expected(root(call, status)),
-        raw(expected == Place::none),
+        raw(expected == Position::none),
         unmap_path(std::move(path)),
         unmap_text(std::move(text)) {
     levels.reserve(10);
@@ -216,8 +220,8 @@ struct ResponseRewriter::Impl {
   void release(std::string& out);
 
   JsonTokenizer tokens;
-  std::vector<Place> levels;
-  Place expected;        // what the next value is
+  std::vector<Position> levels;
+  Position expected;     // what the next value is
   bool raw;              // nothing changes any more
   bool held = false;     // the beginning of the present string, from earlier pieces, was kept back
   std::size_t done = 0;  // of this piece
@@ -244,8 +248,8 @@ void ResponseRewriter::Impl::handle(Token token, std::string_view in, std::strin
     case Token::object_begin:
     case Token::array_begin:
       // A value of another form than it should be has nothing for us in it.
-      if (expected == Place::none || is_string(expected) ||
-          (element(expected) != Place::none) != (token == Token::array_begin)) {
+      if (expected == Position::none || is_string(expected) ||
+          (element(expected) != Position::none) != (token == Token::array_begin)) {
         if (levels.empty()) raw = true;
         tokens.skip();
         return;
@@ -258,8 +262,8 @@ void ResponseRewriter::Impl::handle(Token token, std::string_view in, std::strin
       levels.pop_back();
       break;
     case Token::key:
-      expected = tokens.too_long() ? Place::none : member(levels.back(), tokens.text());
-      if (expected == Place::none) tokens.skip();
+      expected = tokens.too_long() ? Position::none : member(levels.back(), tokens.text());
+      if (expected == Position::none) tokens.skip();
       return;
     case Token::string:
       if (is_string(expected)) string(in, out);
@@ -281,9 +285,9 @@ std::optional<std::string> ResponseRewriter::Impl::changed() const {
   if (tokens.too_long()) return std::nullopt;
   const std::string before = unquoted(tokens.text());
   std::string after;
-  if (expected == Place::text) {
+  if (expected == Position::text) {
     after = unmap_text(before);
-  } else if (expected == Place::path) {
+  } else if (expected == Position::path) {
     after = unmap_path(before);
   } else {
     // As the engine stores it: a Linux path up to the first colon, or a volume's name.

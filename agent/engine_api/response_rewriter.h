@@ -1,6 +1,6 @@
 // ResponseRewriter gives the engine's paths in an answer back as the client knows them, while the
-// answer streams by. Only string tokens at known places change; every other byte passes as it came,
-// and so does a token for which the unmap function has nothing else to say.
+// answer streams by. Only string tokens at known positions change; every other byte passes as it
+// came, and so does a token for which the unmap function has nothing else to say.
 //
 //   container_inspect             Mounts[].Source, HostConfig.Binds[], HostConfig.Mounts[],
 //   State.Error container_list                [].Mounts[].Source system_df

@@ -94,11 +94,11 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
 
  private:
   bool add(Json value) {
-    place(std::move(value));
+    append(std::move(value));
     return true;
   }
 
-  Json* place(Json value) {
+  Json* append(Json value) {
     if (open_.empty()) {
       root = std::move(value);
       return &root;
@@ -118,7 +118,7 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
       return false;
     }
     // An ancestor doesn't move while something in it is open: only its last element grows.
-    open_.push_back(place(std::move(value)));
+    open_.push_back(append(std::move(value)));
     keys_.emplace_back();
     return true;
   }

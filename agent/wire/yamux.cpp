@@ -53,9 +53,9 @@ void put_header(char* out, const Header& header) {
 }
 
 struct Stream;
-// A stream's place in a list that it leaves when it goes: a list never names one that is gone, so
+// A stream's hook in a list that it leaves when it goes: a list never names one that is gone, so
 // none grows by streams that come and go.
-struct Place {
+struct ListHook {
   Stream* before = nullptr;
   Stream* behind = nullptr;
   bool taken = false;
@@ -70,9 +70,9 @@ struct Stream {
   std::uint32_t unconsumed = 0;
   std::uint32_t owed = 0;      // consumed, and not yet told the peer
   std::uint16_t announce = 0;  // SYN or ACK: goes with the next frame
-  Place ready;                 // in State::ready
-  Place update;                // in State::updates
-  Place withheld;              // in State::withheld
+  ListHook ready;              // in State::ready
+  ListHook update;             // in State::updates
+  ListHook withheld;           // in State::withheld
   bool fin_wanted = false;
   bool fin_sent = false;
   bool fin_received = false;
@@ -80,17 +80,17 @@ struct Stream {
   std::size_t queued() const { return queue.size() - sent; }
 };
 
-template <Place Stream::*place>
+template <ListHook Stream::*hook>
 class List {
  public:
   bool empty() const { return first_ == nullptr; }
   void push_back(Stream& stream) { insert(stream, last_, nullptr); }
   void push_front(Stream& stream) { insert(stream, nullptr, first_); }
   void remove(Stream& stream) {
-    Place& at = stream.*place;
+    ListHook& at = stream.*hook;
     if (!at.taken) return;
-    (at.before == nullptr ? first_ : (at.before->*place).behind) = at.behind;
-    (at.behind == nullptr ? last_ : (at.behind->*place).before) = at.before;
+    (at.before == nullptr ? first_ : (at.before->*hook).behind) = at.behind;
+    (at.behind == nullptr ? last_ : (at.behind->*hook).before) = at.before;
     at = {};
   }
   Stream& pop_front() {
@@ -102,11 +102,11 @@ class List {
  private:
   // Nothing when it is in already.
   void insert(Stream& stream, Stream* before, Stream* behind) {
-    Place& at = stream.*place;
+    ListHook& at = stream.*hook;
     if (at.taken) return;
     at = {before, behind, true};
-    (before == nullptr ? first_ : (before->*place).behind) = &stream;
-    (behind == nullptr ? last_ : (behind->*place).before) = &stream;
+    (before == nullptr ? first_ : (before->*hook).behind) = &stream;
+    (behind == nullptr ? last_ : (behind->*hook).before) = &stream;
   }
   Stream* first_ = nullptr;
   Stream* last_ = nullptr;
