@@ -7,7 +7,7 @@
 //
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iagent
 //     tests/fuzz/request_scanner_fuzz.cpp agent/engine_api/{json_*,filters,path_edits}.cpp
-//     agent/engine_api/request_{edits,scanner}.cpp agent/paths/*.cpp agent/base/*.cpp -o fuzz
+//     agent/engine_api/request_{edits,scanner}.cpp agent/paths/*.cpp agent/base/text.cpp -o fuzz
 //   mkdir corpus && ./fuzz corpus
 #include <algorithm>
 #include <cstdint>

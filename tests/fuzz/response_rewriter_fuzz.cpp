@@ -4,7 +4,7 @@
 //
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iagent
 //     tests/fuzz/response_rewriter_fuzz.cpp agent/engine_api/json_*.cpp
-//     agent/engine_api/response_rewriter.cpp agent/base/*.cpp -o fuzz
+//     agent/engine_api/response_rewriter.cpp agent/base/text.cpp -o fuzz
 //   mkdir corpus && ./fuzz corpus
 #include <algorithm>
 #include <cstdint>
