@@ -42,7 +42,7 @@ containers::ShareGuard::Options guard_options(const AgentOptions& options) {
   return out;
 }
 
-// Large request bodies wait here for their paths to be mapped.
+// Large request bodies wait here for their editors.
 proxy::Limits proxy_limits(const AgentOptions& options) {
   proxy::Limits out;
   out.body_directory = options.data + "/causeway";
@@ -83,7 +83,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
             paths_.check(id, std::move(checked));
           },
           guard_options(options_)),
-      proxy_(loop, gate_, proxy_limits(options_), &paths_),
+      proxy_(loop, gate_, proxy_limits(options_), {&paths_.editor()}),
       link_(loop, shares_, proxy_, [this] { return control_.get(); }) {
   gate_.on_wake([this] {
     if (auto woken = supervisor_.wake_service(kEngineService); !woken)
@@ -110,7 +110,7 @@ void Agent::load_settings() {
   settings_.link.on_change(
       [](const auto&, const auto&) { return std::string("at the next start of the agent"); });
   supervisor_.set_log_limits(settings_.log.in_force());
-  proxy_.allow_swarm_paths(!settings_.engine.in_force().live_restore);
+  paths_.editor().allow_swarm(!settings_.engine.in_force().live_restore);
 }
 
 // Bound by init, once in its life; without init by us.
@@ -269,7 +269,7 @@ void Agent::note_engine_start(const std::vector<supervise::ServiceSummary>& stat
   if (engine->state != supervise::State::starting || before == supervise::State::starting) return;
   settings_.engine.take_effect();
   settings_.host.take_effect();
-  proxy_.allow_swarm_paths(!settings_.engine.in_force().live_restore);
+  paths_.editor().allow_swarm(!settings_.engine.in_force().live_restore);
 }
 
 control_api::ProductStatus Agent::status() {

@@ -1,4 +1,5 @@
-// AgentPaths joins the proxy, which asks what paths mean, and the shares, which know.
+// AgentPaths joins those who ask what paths mean (the proxy's editor, the guard of the containers)
+// and the shares, which know.
 #pragma once
 
 #include <functional>
@@ -7,28 +8,24 @@
 
 #include "binds/bind_check.h"
 #include "binds/source_mapper.h"
+#include "daemon/path_editor.h"
 #include "http_client/http_client.h"
 #include "io/loop.h"
-#include "proxy/path_service.h"
 #include "shares/shares.h"
 
 namespace causeway::daemon {
 
-class AgentPaths final : public proxy::PathService, private binds::Distros {
+class AgentPaths final : private binds::Distros {
  public:
   // All outlive it. `docker_root` is dockerd's data.
   AgentPaths(io::Loop& loop, shares::Shares& shares, http_client::HttpClient& engine,
              const std::string& docker_root);
 
-  void map(const paths::Identity& identity, const engine_api::Route& route,
-           std::vector<std::string> sources, Done done) override;
-  void check(const paths::Identity& identity, std::string container, Done done) override;
-  std::string unmap(const paths::Identity& identity, std::string_view engine_path) override;
-  std::string unmap_text(const paths::Identity& identity, std::string_view text) override;
-
+  // For the proxy.
+  PathEditor& editor() { return editor_; }
   binds::Distros& distros() { return *this; }
 
-  // The same check, for starts of the agent's own: an empty text, or why not.
+  // The check before a start, for starts of the agent's own: an empty text, or why not.
   void check(const std::string& container, std::function<void(const std::string& problem)> done);
 
   // Called once, for the first source on a Windows drive.
@@ -52,6 +49,7 @@ class AgentPaths final : public proxy::PathService, private binds::Distros {
   bool hinted_ = false;
   binds::SourceMapper mapper_;
   binds::BindCheck check_;
+  PathEditor editor_;
 };
 
 }  // namespace causeway::daemon

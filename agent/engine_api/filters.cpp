@@ -97,8 +97,7 @@ Result<FilterPaths> scan_filters(std::string_view target) {
   return found;
 }
 
-std::string with_filters(std::string_view target, const FilterPaths& found,
-                         const std::vector<std::string>& mapped) {
+std::optional<Edit> filters_edit(const FilterPaths& found, const std::vector<std::string>& mapped) {
   std::set<std::string_view> known(found.paths.begin(), found.paths.end());
   std::string added;
   for (const std::string& path : mapped) {
@@ -106,11 +105,10 @@ std::string with_filters(std::string_view target, const FilterPaths& found,
     append_quoted(added, path);
     added += found.object ? ":true," : ",";  // there is at least one behind it
   }
-  if (added.empty()) return std::string(target);
-  std::string out(target.substr(0, found.begin));
-  out += text::percent_encoded(found.json.substr(0, found.insert_at) + added +
-                               found.json.substr(found.insert_at));
-  return out.append(target.substr(found.end));
+  if (added.empty()) return std::nullopt;
+  std::string json = found.json;
+  json.insert(found.insert_at, added);
+  return Edit{found.begin, found.end, text::percent_encoded(json)};
 }
 
 }  // namespace causeway::engine_api

@@ -7,18 +7,20 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "engine_api/edit.h"
 
 namespace causeway::engine_api {
 
 struct FilterPaths {
   std::vector<std::string> paths;  // values of "volume" that look like a path, decoded
 
-  // For with_filters(): where the parameter's value stands in the target, what it says, and where
+  // For filters_edit(): where the parameter's value stands in the target, what it says, and where
   // in that new values go.
   std::size_t begin = 0;
   std::size_t end = 0;
@@ -32,8 +34,8 @@ struct FilterPaths {
 // "volume" twice, or a semicolon, at which some versions of Go split a query.
 Result<FilterPaths> scan_filters(std::string_view target);
 
-// The target with each of `mapped` added that isn't among the paths; all else stays byte for byte.
-std::string with_filters(std::string_view target, const FilterPaths& found,
-                         const std::vector<std::string>& mapped);
+// Each of `mapped` added that isn't among the paths; nothing when there is none. The edit is of the
+// target that was scanned.
+std::optional<Edit> filters_edit(const FilterPaths& found, const std::vector<std::string>& mapped);
 
 }  // namespace causeway::engine_api

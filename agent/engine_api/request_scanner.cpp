@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/text.h"
@@ -14,10 +15,16 @@ namespace {
 
 using Token = JsonTokenizer::Token;
 
-// The values on the way to a path, and what they must be.
-enum class Place : std::uint8_t {
+// The values on the way to a finding, and what they must be.
+enum class Position : std::uint8_t {
   none,
   container,  // container.Config with HostConfig, and HostConfig's members beside it
+  environment,
+  variable,
+  labels,
+  label,
+  hosts,
+  host,
   host_config,
   binds,
   bind,
@@ -40,74 +47,92 @@ enum class Place : std::uint8_t {
 
 enum class Shape : std::uint8_t { object, array, string };
 
-Shape shape(Place place) {
-  switch (place) {
-    case Place::binds:
-    case Place::mounts:
+Shape shape(Position position) {
+  switch (position) {
+    case Position::environment:
+    case Position::hosts:
+    case Position::binds:
+    case Position::mounts:
       return Shape::array;
-    case Place::bind:
-    case Place::mount_type:
-    case Place::mount_source:
-    case Place::driver_name:
-    case Place::option_device:
-    case Place::option_o:
-    case Place::option_type:
+    case Position::variable:
+    case Position::label:
+    case Position::host:
+    case Position::bind:
+    case Position::mount_type:
+    case Position::mount_source:
+    case Position::driver_name:
+    case Position::option_device:
+    case Position::option_o:
+    case Position::option_type:
       return Shape::string;
-    case Place::none:
-    case Place::container:
-    case Place::host_config:
-    case Place::mount:
-    case Place::volume_options:
-    case Place::driver_config:
-    case Place::driver_options:
-    case Place::volume:
-    case Place::service:
-    case Place::task_template:
-    case Place::container_spec:
+    case Position::none:
+    case Position::container:
+    case Position::labels:
+    case Position::host_config:
+    case Position::mount:
+    case Position::volume_options:
+    case Position::driver_config:
+    case Position::driver_options:
+    case Position::volume:
+    case Position::service:
+    case Position::task_template:
+    case Position::container_spec:
       break;
   }
   return Shape::object;
 }
 
 // For the error texts: as dockerd's documentation names them.
-std::string_view name(Place place) {
-  switch (place) {
-    case Place::host_config:
+std::string_view name(Position position) {
+  switch (position) {
+    case Position::environment:
+      return "Env";
+    case Position::variable:
+      return "an element of Env";
+    case Position::labels:
+      return "Labels";
+    case Position::label:
+      return "a label's value";
+    case Position::hosts:
+      return "ExtraHosts";
+    case Position::host:
+      return "an element of ExtraHosts";
+    case Position::host_config:
       return "HostConfig";
-    case Place::binds:
+    case Position::binds:
       return "Binds";
-    case Place::bind:
+    case Position::bind:
       return "an element of Binds";
-    case Place::mounts:
+    case Position::mounts:
       return "Mounts";
-    case Place::mount:
+    case Position::mount:
       return "an element of Mounts";
-    case Place::mount_type:
+    case Position::mount_type:
       return "a mount's Type";
-    case Place::mount_source:
+    case Position::mount_source:
       return "a mount's Source";
-    case Place::volume_options:
+    case Position::volume_options:
       return "a mount's VolumeOptions";
-    case Place::driver_config:
+    case Position::driver_config:
       return "VolumeOptions.DriverConfig";
-    case Place::driver_name:
+    case Position::driver_name:
       return "a volume driver's name";
-    case Place::driver_options:
+    case Position::driver_options:
       return "a volume driver's options";
-    case Place::option_device:
+    case Position::option_device:
       return "a volume's option device";
-    case Place::option_o:
+    case Position::option_o:
       return "a volume's option o";
-    case Place::option_type:
+    case Position::option_type:
       return "a volume's option type";
-    case Place::task_template:
+    case Position::task_template:
       return "TaskTemplate";
-    case Place::container_spec:
+    case Position::container_spec:
       return "TaskTemplate.ContainerSpec";
-    case Place::none:
-    case Place::container:
-    case Place::volume:
-    case Place::service:
+    case Position::none:
+    case Position::container:
+    case Position::volume:
+    case Position::service:
       break;
   }
   return "the body";
@@ -115,54 +140,86 @@ std::string_view name(Place place) {
 
 struct Member {
   std::string_view name;  // in lower case
-  Place place = Place::none;
+  Position position = Position::none;
 };
 
-using Members = std::array<Member, 3>;
-
-Members members(Place place) {
-  switch (place) {
-    case Place::container:
-      return {
-          {{"hostconfig", Place::host_config}, {"binds", Place::binds}, {"mounts", Place::mounts}}};
-    case Place::host_config:
-      return {{{"binds", Place::binds}, {"mounts", Place::mounts}, {}}};
-    case Place::mount:
-      return {{{"type", Place::mount_type},
-               {"source", Place::mount_source},
-               {"volumeoptions", Place::volume_options}}};
-    case Place::volume_options:
-      return {{{"driverconfig", Place::driver_config}, {}, {}}};
-    case Place::driver_config:
-      return {{{"name", Place::driver_name}, {"options", Place::driver_options}, {}}};
-    case Place::driver_options:  // a Go map: these keys match exactly
-      return {
-          {{"device", Place::option_device}, {"o", Place::option_o}, {"type", Place::option_type}}};
-    case Place::volume:
-      return {{{"driver", Place::driver_name}, {"driveropts", Place::driver_options}, {}}};
-    case Place::service:
-      return {{{"tasktemplate", Place::task_template}, {}, {}}};
-    case Place::task_template:
-      return {{{"containerspec", Place::container_spec}, {}, {}}};
-    case Place::container_spec:
-      return {{{"mounts", Place::mounts}, {}, {}}};
+std::span<const Member> members(Position position) {
+  static constexpr std::array kContainer = {
+      Member{"hostconfig", Position::host_config}, Member{"binds", Position::binds},
+      Member{"mounts", Position::mounts}, Member{"env", Position::environment},
+      Member{"labels", Position::labels}};
+  static constexpr std::array kHostConfig = {Member{"binds", Position::binds},
+                                             Member{"mounts", Position::mounts},
+                                             Member{"extrahosts", Position::hosts}};
+  static constexpr std::array kMount = {Member{"type", Position::mount_type},
+                                        Member{"source", Position::mount_source},
+                                        Member{"volumeoptions", Position::volume_options}};
+  static constexpr std::array kVolumeOptions = {Member{"driverconfig", Position::driver_config}};
+  static constexpr std::array kDriverConfig = {Member{"name", Position::driver_name},
+                                               Member{"options", Position::driver_options}};
+  // A Go map: these keys match exactly.
+  static constexpr std::array kDriverOptions = {Member{"device", Position::option_device},
+                                                Member{"o", Position::option_o},
+                                                Member{"type", Position::option_type}};
+  static constexpr std::array kVolume = {Member{"driver", Position::driver_name},
+                                         Member{"driveropts", Position::driver_options}};
+  static constexpr std::array kService = {Member{"tasktemplate", Position::task_template}};
+  static constexpr std::array kTask = {Member{"containerspec", Position::container_spec}};
+  static constexpr std::array kContainerSpec = {Member{"mounts", Position::mounts}};
+  switch (position) {
+    case Position::container:
+      return kContainer;
+    case Position::host_config:
+      return kHostConfig;
+    case Position::mount:
+      return kMount;
+    case Position::volume_options:
+      return kVolumeOptions;
+    case Position::driver_config:
+      return kDriverConfig;
+    case Position::driver_options:
+      return kDriverOptions;
+    case Position::volume:
+      return kVolume;
+    case Position::service:
+      return kService;
+    case Position::task_template:
+      return kTask;
+    case Position::container_spec:
+      return kContainerSpec;
     default:
       return {};
   }
 }
 
-Place root(Call call) {
+// Whether somebody wants to know what is there, or below it.
+bool is_wanted(Position position, const FindingKinds& kinds) {
+  switch (position) {
+    case Position::environment:
+      return kinds.environment;
+    case Position::labels:
+      return kinds.labels;
+    case Position::hosts:
+      return kinds.hosts;
+    case Position::host_config:
+      return kinds.paths || kinds.hosts;
+    default:
+      return kinds.paths;
+  }
+}
+
+Position root(Call call) {
   switch (call) {
     case Call::container_create:
     case Call::container_start_with_config:
-      return Place::container;
+      return Position::container;
     case Call::volume_create:
-      return Place::volume;
+      return Position::volume;
     case Call::service_create:
     case Call::service_update:
-      return Place::service;
+      return Position::service;
     default:
-      return Place::none;
+      return Position::none;
   }
 }
 
@@ -189,21 +246,28 @@ bool is_any_of(std::string_view s, std::initializer_list<std::string_view> words
 
 struct RequestScanner::Impl {
   struct Level {
-    Place place;
-    unsigned seen = 0;  // a bit for each of its members
+    Position position;
+    std::uint64_t begin;  // behind its bracket
+    unsigned seen = 0;    // a bit for each of its members
+    bool filled = false;
   };
 
-  explicit Impl(Call call) : tokens(kLongestValue), expected(root(call)) {
+  Impl(Call call, const FindingKinds& kinds)
+      : wanted(kinds), tokens(kLongestValue), expected(root(call)) {
     levels.reserve(8);
-    facts.volume = expected == Place::volume;
+    facts.volume = expected == Position::volume;
   }
 
   Status feed(std::string_view body);
   Status handle(Token token);
   Status key();
+  Status label();
   Status begin(Shape begun);
   Status end();
   Status string();
+  Status null();
+  EntryList* list(Position position);
+  Status entry(EntryList& of, EntryList::Entry entry);
   Status settle();
   Status count(PathValue value);
   PathValue value(PathValue::Kind kind) const {
@@ -211,7 +275,8 @@ struct RequestScanner::Impl {
   }
   Status refuse(std::string message) {
     failed = true;
-    return make_error("cannot map the paths of this request: " + std::move(message));
+    const char* const what = wanted.paths ? "map the paths of" : "read";
+    return make_error("cannot " + std::string(what) + " this request: " + std::move(message));
   }
   Status wrong_type() {
     constexpr std::array<std::string_view, 3> kNames = {"an object", "an array", "a string"};
@@ -219,11 +284,13 @@ struct RequestScanner::Impl {
                   std::string(kNames[static_cast<std::size_t>(shape(expected))]));
   }
 
+  const FindingKinds wanted;
   JsonTokenizer tokens;
   std::vector<Level> levels;
-  Place expected;  // what the next value is
+  Position expected;  // what the next value is
   Facts facts;
-  std::vector<PathValue> found;
+  Findings found;
+  std::string label_key;
   std::size_t bytes = 0;
   bool told = false;  // a token
   bool failed = false;
@@ -257,7 +324,8 @@ Status RequestScanner::Impl::handle(Token token) {
       return string();
     case Token::scalar:
       return wrong_type();
-    case Token::null:  // leaves everything as it was, in Go
+    case Token::null:
+      return null();
     case Token::skipped:
       return Ok{};
     case Token::error:
@@ -268,8 +336,10 @@ Status RequestScanner::Impl::handle(Token token) {
 
 Status RequestScanner::Impl::key() {
   Level& level = levels.back();
-  const Members known = members(level.place);
-  const bool exact = level.place == Place::driver_options;
+  level.filled = true;
+  if (level.position == Position::labels) return label();
+  const std::span<const Member> known = members(level.position);
+  const bool exact = level.position == Position::driver_options;
   std::size_t i = 0;
   if (tokens.too_long()) {
     i = known.size();
@@ -280,49 +350,98 @@ Status RequestScanner::Impl::key() {
     const FoldedKey folded(tokens.text(), tokens.escaped());
     while (i < known.size() && !folded.is(known[i].name)) ++i;
   }
-  if (i == known.size() || known[i].place == Place::none) {
+  if (i == known.size() || !is_wanted(known[i].position, wanted)) {
     tokens.skip();
     return Ok{};
   }
   const unsigned bit = 1U << i;
-  expected = known[i].place;
+  expected = known[i].position;
   if ((level.seen & bit) != 0) return refuse(std::string(name(expected)) + " is given twice");
   level.seen |= bit;
   return Ok{};
 }
 
+// A key of a Go map: any, and as it is.
+Status RequestScanner::Impl::label() {
+  expected = Position::label;
+  found.labels.state = EntryList::State::filled;
+  if (tokens.too_long()) {
+    tokens.skip();
+  } else {
+    label_key = unquoted(tokens.text());
+  }
+  return Ok{};
+}
+
+EntryList* RequestScanner::Impl::list(Position position) {
+  switch (position) {
+    case Position::environment:
+    case Position::variable:
+      return &found.environment;
+    case Position::labels:
+    case Position::label:
+      return &found.labels;
+    case Position::hosts:
+    case Position::host:
+      return &found.hosts;
+    default:
+      return nullptr;
+  }
+}
+
 Status RequestScanner::Impl::begin(Shape begun) {
   if (shape(expected) != begun) return wrong_type();
-  levels.push_back({expected});
-  if (expected == Place::mount) facts = {};
-  if (expected == Place::binds) expected = Place::bind;
-  if (expected == Place::mounts) expected = Place::mount;
+  if (!levels.empty()) levels.back().filled = true;
+  levels.push_back({expected, tokens.end()});
+  if (expected == Position::mount) facts = {};
+  if (EntryList* const begins = list(expected)) {
+    begins->state = EntryList::State::empty;
+    begins->at = tokens.end();
+  }
+  if (expected == Position::environment) expected = Position::variable;
+  if (expected == Position::hosts) expected = Position::host;
+  if (expected == Position::binds) expected = Position::bind;
+  if (expected == Position::mounts) expected = Position::mount;
   return Ok{};
 }
 
 Status RequestScanner::Impl::end() {
-  const Place ended = levels.back().place;
+  const Level level = levels.back();
+  const Position ended = level.position;
   levels.pop_back();
+  for (const Member& member : members(ended)) {
+    EntryList* const missing = list(member.position);
+    if (missing == nullptr || missing->state != EntryList::State::nowhere) continue;
+    if (!is_wanted(member.position, wanted)) continue;
+    missing->state = EntryList::State::absent;
+    missing->at = level.begin;
+    missing->alone = !level.filled;
+  }
   // Within an array the next element may follow.
-  if (!levels.empty() && levels.back().place == Place::mounts) expected = Place::mount;
-  return ended == Place::mount || ended == Place::volume ? settle() : Ok{};
+  if (!levels.empty() && levels.back().position == Position::mounts) expected = Position::mount;
+  return ended == Position::mount || ended == Position::volume ? settle() : Ok{};
 }
 
 Status RequestScanner::Impl::string() {
   const bool too_long = tokens.too_long();
+  if (EntryList* const of = list(expected)) {
+    if (!too_long) return entry(*of, {tokens.begin(), tokens.end(), {}, unquoted(tokens.text())});
+    of->state = EntryList::State::filled;  // but it isn't told
+    return Ok{};
+  }
   // Of these a long one can't be one of the words that count.
-  if (expected == Place::mount_type) {
+  if (expected == Position::mount_type) {
     facts.bind = !too_long && unquoted(tokens.text()) == "bind";
     facts.volume = !too_long && unquoted(tokens.text()) == "volume";
     return Ok{};
   }
-  if (expected == Place::driver_name) {
+  if (expected == Position::driver_name) {
     facts.local = !too_long && is_any_of(unquoted(tokens.text()), {"", "local"});
     return Ok{};
   }
   if (too_long) return refuse(std::string(name(expected)) + " is longer than 64 KiB");
   switch (expected) {
-    case Place::bind: {
+    case Position::bind: {
       PathValue bind = value(PathValue::Kind::bind);
       const std::size_t length = paths::bind_source_length(bind.source);
       if (length == std::string::npos || length == 0) return Ok{};  // no source
@@ -330,13 +449,13 @@ Status RequestScanner::Impl::string() {
       bind.source.resize(length);
       return count(std::move(bind));
     }
-    case Place::mount_source:
+    case Position::mount_source:
       facts.source = value(PathValue::Kind::mount);
       return Ok{};
-    case Place::option_device:
+    case Position::option_device:
       facts.device = value(PathValue::Kind::device);
       return Ok{};
-    case Place::option_o: {
+    case Position::option_o: {
       // As github.com/moby/sys/mount takes the options apart.
       const std::string options = unquoted(tokens.text());
       for (const std::string_view option : text::split(options, ',')) {
@@ -348,12 +467,35 @@ Status RequestScanner::Impl::string() {
       }
       return Ok{};
     }
-    case Place::option_type:
+    case Position::option_type:
       facts.overlay = unquoted(tokens.text()) == "overlay";
       return Ok{};
     default:
       return Ok{};
   }
+}
+
+// Leaves everything as it was, in Go; an entry of a list is an empty string then.
+Status RequestScanner::Impl::null() {
+  EntryList* const of = list(expected);
+  if (of == nullptr) return Ok{};
+  const std::uint64_t begin = tokens.end() - std::string_view("null").size();
+  if (shape(expected) == Shape::string) return entry(*of, {begin, tokens.end(), {}, {}});
+  of->state = EntryList::State::null;
+  of->at = begin;
+  return Ok{};
+}
+
+Status RequestScanner::Impl::entry(EntryList& of, EntryList::Entry entry) {
+  of.state = EntryList::State::filled;
+  if (of.object) entry.key = std::move(label_key);
+  bytes += entry.key.size() + entry.text.size();
+  if (of.entries.size() == kMostValues) {
+    return refuse("more than 4096 entries of " + std::string(of.name));
+  }
+  if (bytes > kMostBytes) return refuse("more than 4 MiB of " + std::string(of.name));
+  of.entries.push_back(std::move(entry));
+  return Ok{};
 }
 
 Status RequestScanner::Impl::settle() {
@@ -370,13 +512,14 @@ Status RequestScanner::Impl::settle() {
 Status RequestScanner::Impl::count(PathValue value) {
   if (value.source.empty()) return Ok{};  // dockerd refuses it by itself
   bytes += value.source.size() + value.rest.size();
-  if (found.size() == kMostValues) return refuse("more than 4096 paths");
+  if (found.paths.size() == kMostValues) return refuse("more than 4096 paths");
   if (bytes > kMostBytes) return refuse("more than 4 MiB of paths");
-  found.push_back(std::move(value));
+  found.paths.push_back(std::move(value));
   return Ok{};
 }
 
-RequestScanner::RequestScanner(Call call) : impl_(std::make_unique<Impl>(call)) {}
+RequestScanner::RequestScanner(Call call, const FindingKinds& wanted)
+    : impl_(std::make_unique<Impl>(call, wanted)) {}
 RequestScanner::~RequestScanner() = default;
 RequestScanner::RequestScanner(RequestScanner&&) noexcept = default;
 RequestScanner& RequestScanner::operator=(RequestScanner&&) noexcept = default;
@@ -391,29 +534,6 @@ Status RequestScanner::finish() {
   return impl_->told ? Status(Ok{}) : impl_->wrong_type();
 }
 
-std::vector<PathValue> RequestScanner::values() const { return impl_->found; }
-
-Status can_replace(const PathValue& value, std::string_view engine_path) {
-  if (value.kind == PathValue::Kind::bind && engine_path.find(':') != std::string_view::npos) {
-    return make_error("the path " + text::printable(engine_path) +
-                      " has a colon in it, which no bind can express: use a mount (--mount)");
-  }
-  std::string_view rest = engine_path;
-  while (!rest.empty()) {
-    const std::size_t length = utf8_length(rest);
-    if (length == 0 || rest[0] == '\0') {
-      return make_error("the path " + text::printable(engine_path) +
-                        " is not UTF-8, so that Docker's API can't express it");
-    }
-    rest.remove_prefix(length);
-  }
-  return Ok{};
-}
-
-std::string replacement(const PathValue& value, std::string_view engine_path) {
-  std::string out;
-  append_quoted(out, std::string(engine_path) + value.rest, "\\u0000");
-  return out;
-}
+Findings RequestScanner::take() { return std::move(impl_->found); }
 
 }  // namespace causeway::engine_api

@@ -6,7 +6,7 @@
 //   response:  nothing ──▶ (interim 1xx)* ──▶ head ──▶ body ──▶ complete
 //                                              └──▶ switched: both directions are raw from here on
 //
-// Whether a call carries paths, and so needs its bodies decoded, is told by route().
+// Who may change its request or its answer is EditedExchange's to know.
 #pragma once
 
 #include <cstddef>

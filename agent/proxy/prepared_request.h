@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine_api/edit.h"
 #include "http/message.h"
 #include "proxy/collected_body.h"
 
@@ -16,27 +17,21 @@ namespace causeway::proxy {
 
 class PreparedRequest {
  public:
-  struct Change {
-    std::uint64_t begin = 0;  // of the body: [begin, end) becomes `text`
-    std::uint64_t end = 0;
-    std::string text;
-  };
-
-  // `changes` are in order and do not touch each other.
-  PreparedRequest(const http::Head& head, CollectedBody body, std::vector<Change> changes);
+  // `edits` are in order and apart from each other.
+  PreparedRequest(const http::Head& head, CollectedBody body, std::vector<engine_api::Edit> edits);
 
   const std::string& head() const { return head_; }
   // All of the body was given out.
-  bool sent() const { return at_ == body_.size() && change_ == changes_.size(); }
+  bool sent() const { return at_ == body_.size() && next_ == edits_.size(); }
   // The next piece of it, about 64 KiB; good until the next call.
   Result<std::string_view> next();
 
  private:
   std::string head_;
   CollectedBody body_;
-  std::vector<Change> changes_;
-  std::uint64_t at_ = 0;    // of the client's body
-  std::size_t change_ = 0;  // the next one
+  std::vector<engine_api::Edit> edits_;
+  std::uint64_t at_ = 0;  // of the client's body
+  std::size_t next_ = 0;  // of the edits
   std::string piece_;
 };
 

@@ -14,11 +14,12 @@ constexpr std::uint64_t kSweepGapMs = 250;
 constexpr std::uint64_t kFullLogGapMs = 60'000;
 }  // namespace
 
-ProxyServer::ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits, PathService* paths)
+ProxyServer::ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits,
+                         std::vector<RequestEditor*> editors)
     : loop_(loop),
       gate_(gate),
       limits_(std::move(limits)),
-      paths_(paths),
+      editors_(std::move(editors)),
       subscription_(gate.subscribe([this] { gate_changed(); })),
       sweep_timer_(loop),
       drain_timer_(loop) {}

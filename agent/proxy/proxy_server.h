@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/lifetime.h"
 #include "base/unique_fd.h"
@@ -25,7 +26,7 @@
 #include "paths/identity.h"
 #include "proxy/counters.h"
 #include "proxy/engine_gate.h"
-#include "proxy/path_service.h"
+#include "proxy/request_editor.h"
 #include "proxy/session.h"
 #include "proxy/session_limits.h"
 
@@ -33,8 +34,9 @@ namespace causeway::proxy {
 
 class ProxyServer : private Session::Host {
  public:
-  // `loop`, `gate` and `paths` must outlive the server. Without `paths` nothing is mapped.
-  ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits = {}, PathService* paths = nullptr);
+  // `loop`, `gate` and the editors must outlive the server. The editors are asked in this order.
+  ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits = {},
+              std::vector<RequestEditor*> editors = {});
   ~ProxyServer() override;
   ProxyServer(const ProxyServer&) = delete;
   ProxyServer& operator=(const ProxyServer&) = delete;
@@ -45,9 +47,6 @@ class ProxyServer : private Session::Host {
   std::uint64_t listen(UniqueFd listening, paths::Identity identity);
   // Accepts no more there, and closes the socket; clients that are served stay.
   void stop_listening(std::uint64_t listener);
-
-  // Whether dockerd may be part of a swarm (Limits::swarm_paths), from the next request on.
-  void allow_swarm_paths(bool allowed) { limits_.swarm_paths = allowed; }
 
   // An endpoint without a socket, for good: a number for serve() and users().
   std::uint64_t open(paths::Identity identity);
@@ -93,7 +92,7 @@ class ProxyServer : private Session::Host {
   const Limits& limits() const override { return limits_; }
   Counters& tally() override { return counters_; }
   IdleEngineConnections& idle_engines() override { return idle_engines_; }
-  PathService* paths() override { return paths_; }
+  const std::vector<RequestEditor*>& editors() const override { return editors_; }
   void deadline_set(std::uint64_t at_ms) override;
   void session_ended(std::uint64_t id) override;
   void session_switched(std::uint64_t id, std::unique_ptr<io::ByteStream> client,
@@ -101,8 +100,8 @@ class ProxyServer : private Session::Host {
 
   io::Loop& loop_;
   EngineGate& gate_;
-  Limits limits_;
-  PathService* const paths_;
+  const Limits limits_;
+  const std::vector<RequestEditor*> editors_;
   Counters counters_;
   std::uint64_t subscription_;
   std::uint64_t next_id_ = 1;

@@ -15,6 +15,7 @@ Session::Session(Host& host, std::uint64_t id, const paths::Identity& identity,
       identity_(identity),
       idle_since_(host.loop().now_ms()),
       exchange_(host.limits().http),
+      edited_(exchange_, identity, host.editors(), host.limits()),
       client_(std::move(client)) {
   if (log::enabled(log::Level::debug)) {
     log::debug("session.begin", {{"session", id_}, {"identity", identity_.name}});
@@ -157,7 +158,7 @@ void Session::client_ended() {
 // the latter it must not come before the bytes that are to follow the switch.
 void Session::pass_client_eof() {
   if (!engine_ || !head_sent_ || !held_.empty()) return;
-  if (mapped_ && mapped_->body() != nullptr && !mapped_->body()->sent()) return;
+  if (!edited_.body_sent()) return;
   if (engine_api::hijackable(exchange_.route().call) && !exchange_.response_complete()) return;
   engine_->stream().shutdown_write();
 }
@@ -195,13 +196,11 @@ void Session::begin_exchange() {
   idle_since_ = 0;
   discarded_ = 0;
   deadline_ = 0;
-  if (exchange_.route().call != engine_api::Call::other && host_.paths() != nullptr) {
-    mapped_ = MappedExchange::of(exchange_, identity_, *host_.paths(), host_.limits());
-  }
+  edited_.begin();
   to_engine();
 }
 
-// The request is for the engine, in whatever state that is.
+// The request is for the engine, in whatever state that is. Each way leads to another phase.
 void Session::to_engine() {
   switch (host_.gate().admit()) {
     case EngineGate::Admission::go_on:
@@ -220,21 +219,17 @@ void Session::to_engine() {
 
 void Session::finish_exchange() {
   // An early answer leaves the rest of a body behind that nobody will send.
-  const bool whole = !mapped_ || mapped_->body() == nullptr || mapped_->body()->sent();
+  const bool whole = edited_.body_sent();
   if (!exchange_.engine_keeps_alive() || !whole) engine_.reset();
   if (!whole) client_->resume(Stream::backlog);
-  if (!keeps_alive() || draining_ || (client_eof_ && held_.empty())) return close();
+  const bool keeps = exchange_.keep_alive() && !edited_.closes();
+  if (!keeps || draining_ || (client_eof_ && held_.empty())) return close();
   next_request();
-}
-
-bool Session::keeps_alive() const {
-  if (mapped_ && mapped_->response() != nullptr && mapped_->response()->closes()) return false;
-  return exchange_.keep_alive();
 }
 
 void Session::next_request() {
   if (engine_) engine_->stream().resume(Stream::backlog);
-  mapped_.reset();
+  edited_.reset();
   exchange_.reset();
   relayed_ = false;
   phase_ = Phase::reading;
@@ -252,10 +247,11 @@ void Session::due() {
       if (exchange_.request_started()) return refuse(408, "the request's head took too long");
       return end();
     case Phase::waiting:
-      if (host_.loop().now_ms() < wait_until_) return retry_engine();
+      if (host_.loop().now_ms() < wait_.until) return retry_engine();
       leave_waiting();
-      answer(503, reason_.empty() ? describe(host_.gate())
-                                  : "the Docker engine does not take requests: " + reason_);
+      answer(503, wait_.refused.empty()
+                      ? describe(host_.gate())
+                      : "the Docker engine does not take requests: " + wait_.refused);
       watch_request();
       return take_held();
     case Phase::collecting:
@@ -285,7 +281,7 @@ void Session::close() {
   release_engine();
   phase_ = Phase::closing;
   held_.clear();
-  mapped_.reset();
+  edited_.reset();
   client_->shutdown_write();
   if ((client_eof_ || client_satisfied()) && client_->queued() == 0) return end();
   // All is read and dropped until the client has seen the end.
@@ -304,7 +300,7 @@ void Session::end() {
   release_engine();
   phase_ = Phase::gone;
   deadline_ = 0;
-  mapped_.reset();
+  edited_.reset();
   host_.session_ended(id_);
 }
 

@@ -5,16 +5,16 @@
 //   reading ── head complete ──▶ waiting ── engine ready ──▶ relaying ── both complete ──▶ reading
 //      │                            │  ▲                      │    └── switched: becomes a Splice
 //      │                            │  └ not any more ─┐      │
-//      │                 has paths: ├▶ collecting ─▶ asking ─▶│
+//      │        an editor wants it: ├▶ collecting ─▶ asking ─▶│
 //      └── refused ──▶ answering ◀──┴── down, refused, lost ◀─┘
 //                         └── body discarded, answer sent ──▶ reading, or closing ──▶ gone
 //
 // reading    between requests, or within a head
 // waiting    the request is known, the engine is not ready; the client is not read
-// collecting the body of a call with paths is read to its end; the engine knows nothing yet
-// asking     the path service is asked; the client is not read
-// relaying   bound to the engine's connection; bytes pass in both directions, verbatim unless the
-//            call has paths (MappedExchange)
+// collecting the body of a request that may be edited is read to its end; the engine knows nothing
+// asking     the editors are asked; the client is not read
+// relaying   bound to the engine's connection; bytes pass in both directions, verbatim unless an
+//            editor changes them (EditedExchange)
 // answering  the answer is ours; the rest of the request is read and dropped first
 // closing    the last bytes go out, what comes in is dropped, so that no reset destroys them
 // gone       to be destroyed in this turn
@@ -34,11 +34,11 @@
 #include "io/loop.h"
 #include "paths/identity.h"
 #include "proxy/counters.h"
+#include "proxy/edited_exchange.h"
 #include "proxy/engine_connection.h"
 #include "proxy/engine_gate.h"
 #include "proxy/exchange.h"
-#include "proxy/mapped_exchange.h"
-#include "proxy/path_service.h"
+#include "proxy/request_editor.h"
 #include "proxy/session_limits.h"
 
 namespace causeway::proxy {
@@ -54,7 +54,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
     virtual const Limits& limits() const = 0;
     virtual Counters& tally() = 0;
     virtual IdleEngineConnections& idle_engines() = 0;
-    virtual PathService* paths() = 0;  // null: nothing is mapped
+    virtual const std::vector<RequestEditor*>& editors() const = 0;
     // A deadline may now be earlier than any the host knows of.
     virtual void deadline_set(std::uint64_t at_ms) = 0;
     // The session is gone: destroy it, not within this call.
@@ -88,7 +88,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
  private:
   enum class Phase { reading, waiting, collecting, asking, relaying, answering, closing, gone };
 
-  // client
+  // session.cpp: the client's bytes
   void on_data(std::string_view bytes) override;
   void on_eof() override;
   void on_drained() override;
@@ -97,52 +97,57 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   std::size_t consume(std::string_view in);
   void hold(std::string_view bytes);
   void take_held();
+  void client_ended();
+  void pass_client_eof();
+  bool client_satisfied() const;
   void set_deadline(std::uint64_t after_ms);
   void watch_request();
 
-  // engine
-  void engine_data(std::string_view bytes) override;
-  void engine_ended() override;
-  void engine_drained() override;
-  void engine_write_failed() override;
-
+  // session.cpp: from one exchange to the next, and the end
   void begin_exchange();
-  void proceed();
   void to_engine();
-  void bind_engine();
-  void release_engine();
+  void finish_exchange();
+  void next_request();
+  void close();
+  void end();
+
+  // session_edits.cpp: a request that may be edited
+  void proceed();
+  void begin_body();
+  void collect(std::string_view content);
+  void ask_editors();
+  void editors_answered(EditedExchange::Refusal refusal);
+  bool refused(EditedExchange::Refusal refusal);
+  void pass_prepared();
+
+  // session_engine.cpp: waiting for the engine
   void wait_for_engine(std::uint64_t limit_ms, std::string why);
   void leave_waiting();
   void watch_engine();
   void retry_engine();
   void go_on();
+
+  // session_engine.cpp: its connection
+  void bind_engine();
+  void release_engine();
   void pass_to_engine(std::string_view bytes);
-  void pass_to_client(std::string_view bytes);
-  bool pass_answer(std::string_view* bytes);
-  void bad_answer(const std::string& why);
-  void client_ended();
-  void pass_client_eof();
-  bool keeps_alive() const;
-  void finish_exchange();
-  void next_request();
+  void engine_drained() override;
+  void engine_write_failed() override;
   void engine_lost();
+
+  // session_engine.cpp: its answer
+  void engine_data(std::string_view bytes) override;
+  void engine_ended() override;
+  bool pass_answer(std::string_view* bytes);
+  bool pass_changed_answer(std::string_view* bytes);
+  void pass_to_client(std::string_view bytes);
+  void bad_answer(const std::string& why);
   void switch_to_raw(std::string_view behind_head);
 
-  // a call with paths
-  void prepare();
-  void collect(std::string_view content);
-  void ask_paths();
-  void paths_answered(MappedExchange::Refusal refusal);
-  void pass_prepared();
-  bool pass_rewritten(std::string_view* bytes);
-  bool refused(MappedExchange::Refusal refusal);
-
+  // session_answers.cpp: our own answers
   void answer(int status, std::string message);
   void send_answer();
   void refuse(int status, std::string_view message);
-  void close();
-  bool client_satisfied() const;
-  void end();
 
   Host& host_;
   const std::uint64_t id_;
@@ -154,15 +159,20 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   bool engine_reused_ = false;  // it served an earlier request: it may be stale
   bool relayed_ = false;        // something of the response went to the client
   std::uint64_t deadline_ = 0;
-  std::uint64_t wait_until_ = 0;
   std::uint64_t idle_since_ = 0;
   std::size_t discarded_ = 0;
-  int answer_status_ = 0;
-  std::string reason_;  // waiting: why; answering: the message
+  struct {
+    std::uint64_t until = 0;
+    std::string refused;  // why, of an engine that is called ready
+  } wait_;                // for the engine
+  struct {
+    int status = 0;
+    std::string message;
+  } answer_;            // of our own
   std::string held_;    // client's bytes behind the present request, or while waiting
   std::string unsent_;  // the first piece of a body whose head could not be sent yet
   Exchange exchange_;
-  std::unique_ptr<MappedExchange> mapped_;  // the present exchange's, if its call has paths
+  EditedExchange edited_;
   Lifetime lifetime_;
   std::unique_ptr<EngineConnection> engine_;
   std::unique_ptr<io::ByteStream> client_;  // last: stops first; none after a switch

@@ -13,10 +13,9 @@ using io::Stream;
 // that waits for "100 Continue", or has much to send, is told at once.
 void Session::answer(int status, std::string message) {
   ++(status < 500 ? host_.tally().refused : host_.tally().unavailable);
-  mapped_.reset();
+  edited_.reset();
   phase_ = Phase::answering;
-  answer_status_ = status;
-  reason_ = std::move(message);
+  answer_ = {status, std::move(message)};
   client_->resume(Stream::backlog);
   if (exchange_.request_complete() || client_eof_ || exchange_.expects_continue() ||
       exchange_.request_length() > host_.limits().discard) {
@@ -28,8 +27,8 @@ void Session::send_answer() {
   const bool keep = exchange_.request_complete() && exchange_.client_keeps_alive() && !draining_ &&
                     !(client_eof_ && held_.empty());
   client_->write(
-      engine_api::error_response(answer_status_, reason_, !keep, exchange_.head_request()));
-  reason_.clear();
+      engine_api::error_response(answer_.status, answer_.message, !keep, exchange_.head_request()));
+  answer_ = {};
   unsent_.clear();
   if (keep) return next_request();
   close();

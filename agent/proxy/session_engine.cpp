@@ -53,9 +53,8 @@ void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
   }
   ++counters.waiting;
   phase_ = Phase::waiting;
-  reason_ = std::move(why);
+  wait_ = {host_.loop().now_ms() + limit_ms, std::move(why)};
   client_->pause(Stream::waiting);
-  wait_until_ = host_.loop().now_ms() + limit_ms;
   watch_engine();
 }
 
@@ -63,14 +62,13 @@ void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
 // backlog may be full, and nothing tells when that ends: then it is tried again.
 void Session::watch_engine() {
   const std::uint64_t now = host_.loop().now_ms();
-  const std::uint64_t left = wait_until_ > now ? wait_until_ - now : 0;
+  const std::uint64_t left = wait_.until > now ? wait_.until - now : 0;
   const bool retry = host_.gate().state() == EngineGate::State::ready;
   set_deadline(std::max<std::uint64_t>(1, retry ? std::min(left, kReconnectEveryMs) : left));
 }
 
 void Session::leave_waiting() {
   --host_.tally().waiting;
-  phase_ = Phase::reading;
   deadline_ = 0;
   client_->resume(Stream::waiting);
 }
@@ -84,8 +82,7 @@ void Session::engine_changed() {
     case EngineGate::Admission::wait:
       // It was ready and has died, or has just fallen asleep: from here on it is a start like any
       // other.
-      wait_until_ = host_.loop().now_ms() + host_.limits().engine_wait_ms;
-      reason_.clear();
+      wait_ = {host_.loop().now_ms() + host_.limits().engine_wait_ms, {}};
       return watch_engine();
     case EngineGate::Admission::refuse:
       leave_waiting();
@@ -99,12 +96,12 @@ void Session::engine_changed() {
 }
 
 void Session::retry_engine() {
-  const std::uint64_t wait_until = wait_until_;
+  const std::uint64_t wait_until = wait_.until;
   leave_waiting();
   proceed();
   if (phase_ == Phase::waiting) {
     // As before: trying does not prolong the wait.
-    wait_until_ = std::min(wait_until, wait_until_);
+    wait_.until = std::min(wait_until, wait_.until);
     return watch_engine();
   }
   go_on();
@@ -127,7 +124,7 @@ void Session::pass_to_engine(std::string_view bytes) {
   if (!engine_) return;
   Stream& engine = engine_->stream();
   if (!head_sent_) {
-    engine.write(mapped_ ? mapped_->head() : exchange_.request().raw, bytes);
+    engine.write(edited_.head(), bytes);
     if (engine.write_ended() && engine_reused_) {
       // Stale: the engine closed it while it was idle, and has taken nothing of this request. So
       // any request may go to a new one.
@@ -165,8 +162,7 @@ void Session::engine_data(std::string_view bytes) {
     if (phase_ == Phase::relaying) engine_lost();
     return;
   }
-  const bool rewritten = mapped_ && mapped_->response() != nullptr;
-  if (!(rewritten ? pass_rewritten(&bytes) : pass_answer(&bytes))) return;
+  if (!(edited_.changes_answer() ? pass_changed_answer(&bytes) : pass_answer(&bytes))) return;
   if (exchange_.switched()) return switch_to_raw(bytes);
   if (client_->queued() > host_.limits().queue) engine_->stream().pause(Stream::backlog);
   if (!exchange_.response_complete()) return;
@@ -202,6 +198,15 @@ bool Session::pass_answer(std::string_view* in) {
   return true;
 }
 
+// The same, for an answer that changes on its way.
+bool Session::pass_changed_answer(std::string_view* in) {
+  std::string out;
+  const Status passed = edited_.pass_answer(in, out);
+  pass_to_client(out);
+  if (!passed.ok()) bad_answer(passed.error().message);
+  return passed.ok();
+}
+
 void Session::bad_answer(const std::string& why) {
   log::warning("engine.bad_response", {{"session", id_}, {"reason", why}});
   engine_.reset();
@@ -229,10 +234,7 @@ void Session::engine_lost() {
     // Complete now if its end is the connection's end. Otherwise the client learns by an early end:
     // nothing may be made up.
     const bool complete = exchange_.engine_ended();
-    if (RewrittenResponse* const response = mapped_ ? mapped_->response() : nullptr) {
-      response->end(complete);
-      pass_to_client(response->take());
-    }
+    pass_to_client(edited_.end_answer(complete));
     if (!complete) log::warning("engine.truncated_response", {{"session", id_}});
     return close();
   }

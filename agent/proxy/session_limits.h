@@ -28,13 +28,11 @@ struct Limits {
   // sent a small one keeps its connection. More, and the answer is followed by a close.
   std::size_t discard = std::size_t{64} * 1024;
 
-  // Of the body of a request with paths, which is read to its end before the engine gets it; more
-  // goes to an unnamed file in `body_directory`. A create with 50 mounts has 10 KiB, one with
-  // environment and labels of a large compose file 100 KiB.
+  // Of the body of a request that may be edited, which is read to its end before the engine gets
+  // it; more goes to an unnamed file in `body_directory`. A create with 50 mounts has 10 KiB, one
+  // with environment and labels of a large compose file 100 KiB.
   std::size_t body_in_memory = std::size_t{256} * 1024;
   std::string body_directory = "/tmp";
-  // Whether services may have host paths: only without live-restore, which excludes swarm.
-  bool swarm_paths = false;
 
   // From the first byte of a head to its end. Clients send a head in one write.
   std::uint64_t head_ms = 30'000;

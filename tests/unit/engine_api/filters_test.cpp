@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine_api/filters.h"
+#include "engine_api/request_edits.h"
 
 using namespace causeway;
 
@@ -17,7 +18,8 @@ std::string mapped(std::string_view target) {
   for (const std::string& path : found->paths) {
     paths.push_back(path.starts_with("/same") ? path : "/m" + path);
   }
-  return engine_api::with_filters(target, *found, paths);
+  const auto edit = engine_api::filters_edit(*found, paths);
+  return edit ? engine_api::edited(target, {*edit}) : std::string(target);
 }
 
 }  // namespace

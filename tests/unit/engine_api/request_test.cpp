@@ -1,28 +1,37 @@
 // RequestScanner by pairs of files in cases/: <case>.in.json is the client's body, <case>.out.json
-// what the engine gets, or {"refused": a part of the reason}. A case is named after its call.
+// what the engine gets, or {"refused": a part of the reason}. A case is named after its call; in
+// one named add_… all kinds of findings of a create are wanted, and each list gets an entry.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "engine_api/path_edits.h"
 #include "engine_api/request_scanner.h"
 #include "samples.h"
 
 using namespace causeway;
 using engine_api::Call;
+using engine_api::EntryList;
+using engine_api::FindingKinds;
+using engine_api::Findings;
 using engine_api::PathValue;
 using engine_api::RequestScanner;
 
 namespace {
 
+constexpr FindingKinds kPaths{.paths = true};
+constexpr FindingKinds kAll{.paths = true, .environment = true, .labels = true, .hosts = true};
+
 struct Outcome {
   std::string refused;
-  std::vector<PathValue> values;
+  Findings found;
 };
 
-Outcome scan(Call call, const std::vector<std::string_view>& pieces) {
-  RequestScanner scanner(call);
+Outcome scan(Call call, const std::vector<std::string_view>& pieces, FindingKinds kinds = kPaths) {
+  RequestScanner scanner(call, kinds);
   Status status = Ok{};
   for (const std::string_view piece : pieces) {
     status = scanner.feed(piece);
@@ -32,33 +41,49 @@ Outcome scan(Call call, const std::vector<std::string_view>& pieces) {
   if (status.ok()) status = end;
   CHECK(end.ok() == status.ok());  // an error is final
   if (!status.ok()) return {status.error().message, {}};
-  return {"", scanner.values()};
+  return {"", scanner.take()};
 }
 
-Outcome scan(Call call, std::string_view body) {
-  return scan(call, std::vector<std::string_view>{body});
+Outcome scan(Call call, std::string_view body, FindingKinds kinds = kPaths) {
+  return scan(call, std::vector<std::string_view>{body}, kinds);
 }
 
-std::string mapped(std::string_view body, const std::vector<PathValue>& values) {
-  std::string out;
-  std::size_t at = 0;
-  for (const PathValue& value : values) {
-    REQUIRE(value.begin >= at);
-    REQUIRE(value.end <= body.size());
-    REQUIRE(body[value.begin] == '"');
-    REQUIRE(body[value.end - 1] == '"');
-    const std::string path = samples::map(value.source);
-    if (path == value.source) continue;
-    CHECK(engine_api::can_replace(value, path).ok());
-    out.append(body.substr(at, value.begin - at));
-    out += engine_api::replacement(value, path);
-    at = value.end;
+bool same(const EntryList& a, const EntryList& b) {
+  return a.state == b.state && a.at == b.at && a.alone == b.alone &&
+         std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(),
+                    [](const auto& x, const auto& y) {
+                      return x.begin == y.begin && x.end == y.end && x.key == y.key &&
+                             x.text == y.text;
+                    });
+}
+
+bool same(const Findings& a, const Findings& b) {
+  return same(a.environment, b.environment) && same(a.labels, b.labels) && same(a.hosts, b.hosts) &&
+         std::equal(a.paths.begin(), a.paths.end(), b.paths.begin(), b.paths.end(),
+                    [](const auto& x, const auto& y) {
+                      return x.kind == y.kind && x.begin == y.begin && x.end == y.end &&
+                             x.source == y.source && x.rest == y.rest;
+                    });
+}
+
+// With the paths mapped; with `kAll` an entry more in each list, if there can be one.
+std::string edited(std::string_view body, const Findings& found, FindingKinds kinds) {
+  std::vector<std::string> mapped;
+  for (const std::string& source : engine_api::sources(found)) {
+    mapped.push_back(samples::map(source));
   }
-  return out.append(body.substr(at));
+  auto edits = engine_api::path_edits(found, mapped);
+  REQUIRE(edits.ok());
+  if (kinds.environment) edits->add(found.environment, "ADDED=1");
+  if (kinds.labels) edits->add(found.labels, "added", "1");
+  if (kinds.hosts) edits->add(found.hosts, "added:10.0.0.1");
+  const auto ordered = edits->of_body();
+  REQUIRE(ordered.ok());
+  return engine_api::edited(body, *ordered);
 }
 
 Call call_of(const std::string& name) {
-  if (name.starts_with("create_")) return Call::container_create;
+  if (name.starts_with("create_") || name.starts_with("add_")) return Call::container_create;
   if (name.starts_with("start_")) return Call::container_start_with_config;
   if (name.starts_with("volume_")) return Call::volume_create;
   if (name.starts_with("service_")) return Call::service_create;
@@ -78,28 +103,22 @@ TEST_CASE("engine_api/request_scanner: pairs of files, however they are cut") {
     const std::string expected = samples::read(name + ".out.json");
     const auto json = nlohmann::json::parse(expected, nullptr, false);
     const bool refused = json.is_object() && json.contains("refused");
-    const Outcome whole = scan(call, in);
+    const FindingKinds kinds = name.starts_with("add_") ? kAll : kPaths;
+    const Outcome whole = scan(call, in, kinds);
     if (refused) {
       CAPTURE(whole.refused);
       CHECK(whole.refused.find(json["refused"].get<std::string>()) != std::string::npos);
     } else {
       CHECK(whole.refused == "");
-      CHECK(mapped(in, whole.values) == expected);
+      CHECK(edited(in, whole.found, kinds) == expected);
     }
     samples::for_each_cut(in, [&](const auto& pieces) {
-      const Outcome cut = scan(call, pieces);
+      const Outcome cut = scan(call, pieces, kinds);
       REQUIRE(cut.refused == whole.refused);
-      REQUIRE(cut.values.size() == whole.values.size());
-      for (std::size_t i = 0; i < cut.values.size(); ++i) {
-        REQUIRE(cut.values[i].kind == whole.values[i].kind);
-        REQUIRE(cut.values[i].begin == whole.values[i].begin);
-        REQUIRE(cut.values[i].end == whole.values[i].end);
-        REQUIRE(cut.values[i].source == whole.values[i].source);
-        REQUIRE(cut.values[i].rest == whole.values[i].rest);
-      }
+      REQUIRE(same(cut.found, whole.found));
     });
   }
-  CHECK(count >= 70);
+  CHECK(count >= 95);
 }
 
 TEST_CASE("engine_api/request_scanner: bytes that no text file should hold") {
@@ -168,7 +187,7 @@ TEST_CASE("engine_api/request_scanner: depth as Go bounds it") {
     return out + "}";
   };
   for (const bool objects : {true, false}) {
-    CHECK(scan(Call::container_create, deep(10000, objects)).values.size() == 1);
+    CHECK(scan(Call::container_create, deep(10000, objects)).found.paths.size() == 1);
     CHECK(scan(Call::container_create, deep(10001, objects)).refused.find("10000 levels") !=
           std::string::npos);
     CHECK(scan(Call::container_create, deep(1000000, objects)).refused != "");
@@ -208,11 +227,11 @@ TEST_CASE("engine_api/request_scanner: strings as Go reads them") {
     samples::for_each_cut(body, [&](const auto& pieces) {
       const Outcome outcome = scan(Call::container_create, pieces);
       REQUIRE(outcome.refused == "");
-      REQUIRE(outcome.values.size() == 1);
-      REQUIRE(outcome.values[0].source == c.source);
-      REQUIRE(
-          body.substr(outcome.values[0].begin, outcome.values[0].end - outcome.values[0].begin) ==
-          "\"" + c.token + "\"");
+      REQUIRE(outcome.found.paths.size() == 1);
+      REQUIRE(outcome.found.paths[0].source == c.source);
+      REQUIRE(body.substr(outcome.found.paths[0].begin,
+                          outcome.found.paths[0].end - outcome.found.paths[0].begin) ==
+              "\"" + c.token + "\"");
     });
   }
 }
@@ -238,17 +257,17 @@ TEST_CASE("engine_api/request_scanner: binds are taken apart at the source's end
     CAPTURE(c.bind);
     const std::string body = R"({"HostConfig":{"Binds":[")" + std::string(c.bind) + "\"]}}";
     const Outcome outcome = scan(Call::container_create, body);
-    REQUIRE(outcome.values.size() == 1);
-    CHECK(outcome.values[0].kind == PathValue::Kind::bind);
-    CHECK(outcome.values[0].source == c.source);
-    CHECK(outcome.values[0].rest == c.rest);
+    REQUIRE(outcome.found.paths.size() == 1);
+    CHECK(outcome.found.paths[0].kind == PathValue::Kind::bind);
+    CHECK(outcome.found.paths[0].source == c.source);
+    CHECK(outcome.found.paths[0].rest == c.rest);
   }
   for (const char* none : {"/a", "", ":/b", R"(C:\\x)"}) {
     CAPTURE(none);
     const std::string body = R"({"HostConfig":{"Binds":[")" + std::string(none) + "\"]}}";
     const Outcome outcome = scan(Call::container_create, body);
     CHECK(outcome.refused == "");
-    CHECK(outcome.values.empty());
+    CHECK(outcome.found.paths.empty());
   }
 }
 
@@ -260,27 +279,27 @@ TEST_CASE("engine_api/request_scanner: bounds what one request makes us hold") {
     }
     return out + "]}}";
   };
-  CHECK(scan(Call::container_create, with_binds(4096, 100)).values.size() == 4096);
+  CHECK(scan(Call::container_create, with_binds(4096, 100)).found.paths.size() == 4096);
   CHECK(scan(Call::container_create, with_binds(4097, 100)).refused.find("4096") !=
         std::string::npos);
-  CHECK(scan(Call::container_create, with_binds(1, 64 * 1024)).values.size() == 1);
+  CHECK(scan(Call::container_create, with_binds(1, 64 * 1024)).found.paths.size() == 1);
   CHECK(scan(Call::container_create, with_binds(1, 64 * 1024 + 1)).refused.find("64 KiB") !=
         std::string::npos);
-  CHECK(scan(Call::container_create, with_binds(64, 64 * 1024)).values.size() == 64);
+  CHECK(scan(Call::container_create, with_binds(64, 64 * 1024)).found.paths.size() == 64);
   CHECK(scan(Call::container_create, with_binds(65, 64 * 1024)).refused.find("4 MiB") !=
         std::string::npos);
   // A long string of another kind, and a long key, are nobody's business.
   const std::string longest(200000, 'x');
   const std::string around =
       R"({"Image":")" + longest + "\",\"" + longest + R"(":1,"HostConfig":{"Binds":["/a:/a"]}})";
-  CHECK(scan(Call::container_create, around).values.size() == 1);
+  CHECK(scan(Call::container_create, around).found.paths.size() == 1);
   const std::string type =
       R"({"HostConfig":{"Mounts":[{"Type":")" + longest + R"(","Source":"/a"}]}})";
-  CHECK(scan(Call::container_create, type).values.empty());
+  CHECK(scan(Call::container_create, type).found.paths.empty());
 }
 
 TEST_CASE("engine_api/request_scanner: an error is final, even if the rest would be fine") {
-  RequestScanner scanner(Call::container_create);
+  RequestScanner scanner(Call::container_create, kPaths);
   CHECK(scanner.feed("{]").ok() == false);
   CHECK(scanner.feed("{}").ok() == false);
   CHECK(scanner.finish().ok() == false);

@@ -80,8 +80,8 @@ struct FileSizeLimit {
 
 struct Fixture : causeway::test::LoopFixture {
   explicit Fixture(Limits limits = {}, bool ready = true, const paths::Identity& identity = {},
-                   PathService* paths = nullptr)
-      : gate(path + "/engine.sock"), server(loop, gate, std::move(limits), paths) {
+                   std::vector<RequestEditor*> editors = {})
+      : gate(path + "/engine.sock"), server(loop, gate, std::move(limits), std::move(editors)) {
     start_engine();
     auto listening = io::listen_unix(path + "/proxy.sock", 0600);
     REQUIRE(listening.ok());

@@ -142,7 +142,7 @@ TEST_CASE("proxy/prepared_request: ranges are replaced, all else is the client's
   const std::string text = "0123456789";
   struct Case {
     const char* name;
-    std::vector<PreparedRequest::Change> changes;
+    std::vector<engine_api::Edit> changes;
     std::string expected;
   };
   const std::vector<Case> cases = {

@@ -1,6 +1,6 @@
 // Answers with paths: given back in the client's terms, whatever their form.
 #include "answer.h"
-#include "mapped_fixture.h"
+#include "edited_fixture.h"
 
 using namespace causeway;
 using namespace causeway::proxy;
@@ -63,7 +63,7 @@ TEST_CASE("proxy/session: paths of an answer are the client's, whatever its fram
     for (std::size_t split = 0; split < c.answer.size(); split += 7) {
       CAPTURE(c.name);
       CAPTURE(split);
-      MappedFixture m;
+      EditedFixture m;
       Fixture& f = m.f;
       Peer client = f.client();
       client.send(kInspect);
@@ -98,7 +98,7 @@ TEST_CASE("proxy/session: paths of an answer are the client's, whatever its fram
 
 TEST_CASE("proxy/session: a client of HTTP/1.0 gets its paths until close") {
   for (const bool keep : {false, true}) {
-    MappedFixture m;
+    EditedFixture m;
     Fixture& f = m.f;
     Peer client = f.client();
     const std::string request = std::string("GET /containers/a/json HTTP/1.0\r\n") +
@@ -131,7 +131,7 @@ TEST_CASE("proxy/session: answers without a body stay as they are") {
            Case{kInspect, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
        }) {
     CAPTURE(c.answer);
-    MappedFixture m;
+    EditedFixture m;
     Fixture& f = m.f;
     Peer client = f.client();
     client.send(c.request);
@@ -145,7 +145,7 @@ TEST_CASE("proxy/session: answers without a body stay as they are") {
 }
 
 TEST_CASE("proxy/session: interim answers pass in front of one with paths") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kInspect);
@@ -161,7 +161,7 @@ TEST_CASE("proxy/session: interim answers pass in front of one with paths") {
 TEST_CASE("proxy/session: an error's text names the client's path") {
   const std::string error =
       R"({"message":"bind source path does not exist: /mnt/distro/Ubuntu/w"})";
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(create(kBody));
@@ -183,7 +183,7 @@ TEST_CASE("proxy/session: an error's text names the client's path") {
 }
 
 TEST_CASE("proxy/session: for the engine's own identity answers are as they are") {
-  MappedFixture m({}, true, paths::Identity{});
+  EditedFixture m({}, true, paths::Identity{});
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kInspect);
@@ -194,7 +194,7 @@ TEST_CASE("proxy/session: for the engine's own identity answers are as they are"
 }
 
 TEST_CASE("proxy/session: an encoded answer is not ours to read") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kInspect);
@@ -208,7 +208,7 @@ TEST_CASE("proxy/session: an encoded answer is not ours to read") {
 
 TEST_CASE("proxy/session: an answer with paths that breaks off, breaks off") {
   for (const bool chunked : {false, true}) {
-    MappedFixture m;
+    EditedFixture m;
     Fixture& f = m.f;
     Peer client = f.client();
     client.send(kInspect);
@@ -227,7 +227,7 @@ TEST_CASE("proxy/session: an answer with paths that breaks off, breaks off") {
 }
 
 TEST_CASE("proxy/session: a malformed answer with paths: 502, or an end when it has begun") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kInspect);
@@ -245,7 +245,7 @@ TEST_CASE("proxy/session: a malformed answer with paths: 502, or an end when it 
 }
 
 TEST_CASE("proxy/session: a call with paths is not switched to a raw stream") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(
@@ -260,7 +260,7 @@ TEST_CASE("proxy/session: a call with paths is not switched to a raw stream") {
 }
 
 TEST_CASE("proxy/session: more than one answer to a request with paths ends the connection") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kInspect);
@@ -274,7 +274,7 @@ TEST_CASE("proxy/session: more than one answer to a request with paths ends the 
 }
 
 TEST_CASE("proxy/session: a slow client holds back a long answer with paths") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send("GET /containers/json HTTP/1.1\r\nHost: d\r\n\r\n");
@@ -308,7 +308,7 @@ TEST_CASE("proxy/session: a slow client holds back a long answer with paths") {
 }
 
 TEST_CASE("proxy/session: a client that leaves within an answer with paths cancels the engine") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kInspect);

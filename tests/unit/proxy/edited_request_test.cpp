@@ -1,5 +1,5 @@
 // Requests with paths: collected, mapped, and sent in their new form.
-#include "mapped_fixture.h"
+#include "edited_fixture.h"
 
 using namespace causeway;
 using namespace causeway::proxy;
@@ -12,7 +12,7 @@ const std::string kNoContent = "HTTP/1.1 204 No Content\r\n\r\n";
 }  // namespace
 
 TEST_CASE("proxy/session: paths are mapped, every other byte of the request stays") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(create(kBody));
@@ -59,7 +59,7 @@ TEST_CASE("proxy/session: a request with paths, in any pieces and framings, is t
     CAPTURE(c.sent);
     for (std::size_t split = 0; split <= c.sent.size(); split += split == 0 ? 1 : 13) {
       CAPTURE(split);
-      MappedFixture m;
+      EditedFixture m;
       Peer client = m.f.client();
       if (split == 0) {  // byte by byte
         for (const char byte : c.sent) {
@@ -96,7 +96,7 @@ TEST_CASE("proxy/session: what has no paths passes unasked") {
   };
   for (const Case& c : cases) {
     CAPTURE(c.name);
-    MappedFixture m;
+    EditedFixture m;
     Peer client = m.f.client();
     client.send(c.request);
     Peer engine = m.f.accept();
@@ -106,11 +106,11 @@ TEST_CASE("proxy/session: what has no paths passes unasked") {
   }
 }
 
-TEST_CASE("proxy/session: for the engine's own identity, or without a service, bytes just pass") {
-  for (const bool with_service : {true, false}) {
+TEST_CASE("proxy/session: for the engine's own identity, or without an editor, bytes just pass") {
+  for (const bool with_editor : {true, false}) {
     FakePaths paths;
-    Fixture f({}, true, with_service ? paths::Identity{} : kUbuntu,
-              with_service ? &paths : nullptr);
+    Fixture f({}, true, with_editor ? paths::Identity{} : kUbuntu,
+              with_editor ? std::vector<RequestEditor*>{&paths} : std::vector<RequestEditor*>{});
     Peer client = f.client();
     const std::string request = create(kBody, "Expect: 100-continue\r\n");
     client.send(request.substr(0, request.size() - 20));
@@ -125,7 +125,7 @@ TEST_CASE("proxy/session: for the engine's own identity, or without a service, b
 }
 
 TEST_CASE("proxy/session: a client that waits for 100 Continue gets it from us") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   const std::string request = create(kBody, "Expect: 100-continue\r\n");
@@ -141,7 +141,7 @@ TEST_CASE("proxy/session: a client that waits for 100 Continue gets it from us")
 }
 
 TEST_CASE("proxy/session: a pipelined request waits behind one that is mapped") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(create(kBody) + kPing);
@@ -163,7 +163,7 @@ TEST_CASE("proxy/session: a pipelined request waits behind one that is mapped") 
 TEST_CASE("proxy/session: what a client sends ahead of a mapping is bounded") {
   Limits limits;
   limits.held = 4096;
-  MappedFixture m(limits);
+  EditedFixture m(limits);
   Peer client = m.f.client();
   client.send(create(kBody));
   m.f.settle();
@@ -185,7 +185,7 @@ TEST_CASE("proxy/session: before a container starts it is checked, for every ide
                       "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")}) {
       CAPTURE(identity.name);
       CAPTURE(request);
-      MappedFixture m({}, true, identity);
+      EditedFixture m({}, true, identity);
       Fixture& f = m.f;
       Peer client = f.client();
       client.send(request + kPing);
@@ -203,18 +203,15 @@ TEST_CASE("proxy/session: before a container starts it is checked, for every ide
   }
 }
 
-TEST_CASE("proxy/session: an old start with a body: checked, and its paths mapped") {
+TEST_CASE("proxy/session: an old start with a body: its container and its paths in one question") {
   const std::string head = "POST /v1.23/containers/abc/start HTTP/1.1\r\nHost: d\r\n";
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(head + "Content-Length: 21\r\n\r\n{\"Binds\":[\"/w:/dst\"]}");
-  f.settle();
-  REQUIRE(m.paths.asked.size() == 1);
-  CHECK(m.paths.asked[0].container == "abc");
-  m.paths.answer();
   CHECK_FALSE(f.accept().open());
   REQUIRE(m.paths.asked.size() == 1);
+  CHECK(m.paths.asked[0].container == "abc");
   CHECK(m.paths.asked[0].sources == std::vector<std::string>{"/w"});
   m.paths.answer();
   Peer engine = f.accept();
@@ -235,7 +232,7 @@ TEST_CASE("proxy/session: an old start with a body: checked, and its paths mappe
 }
 
 TEST_CASE("proxy/session: a list's filter gets the mapped path beside the given one") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   const std::string before = "GET /containers/json?all=1&filters=%7B%22volume%22%3A%5B%22%2Fw%22";
@@ -258,27 +255,24 @@ TEST_CASE("proxy/session: a list's filter gets the mapped path beside the given 
   CHECK(f.at(engine) == kPing);
 }
 
-TEST_CASE("proxy/session: services may have paths where swarm can run") {
-  Limits limits;
-  limits.swarm_paths = true;
-  MappedFixture m(limits);
+TEST_CASE("proxy/session: a service's paths are mapped, but for the engine's own identity") {
+  EditedFixture m;
   Peer client = m.f.client();
   client.send(service(kService));
   m.f.settle();
   m.paths.answer();
   Peer engine = m.f.accept();
   CHECK(m.f.at(engine).find(R"("Source":"/mnt/distro/Ubuntu/w")") != std::string::npos);
-  // For the engine's own identity they are dockerd's business, always.
-  Fixture own;
-  Peer plain = own.client();
+  EditedFixture own({}, true, paths::Identity{});
+  Peer plain = own.f.client();
   plain.send(service(kService));
-  Peer sees = own.accept();
-  CHECK(own.at(sees) == service(kService));
+  Peer sees = own.f.accept();
+  CHECK(own.f.at(sees) == service(kService));
 }
 
 TEST_CASE(
     "proxy/session: a filtered list goes to a new connection when the old one dies unanswered") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kPing);

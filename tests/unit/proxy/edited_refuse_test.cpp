@@ -1,6 +1,6 @@
 // Requests with paths that are refused: the engine sees nothing of them.
 #include "answer.h"
-#include "mapped_fixture.h"
+#include "edited_fixture.h"
 
 using namespace causeway;
 using namespace causeway::proxy;
@@ -10,7 +10,7 @@ TEST_CASE("proxy/session: what can't be mapped is refused, and the engine sees n
   struct Case {
     const char* name;
     std::string request;
-    int status;        // what the service says; 0: it isn't asked
+    int status;        // what the editor says; 0: it isn't asked
     int expected;      // what the client gets
     const char* text;  // in the message
   };
@@ -25,15 +25,10 @@ TEST_CASE("proxy/session: what can't be mapped is refused, and the engine sees n
       {"percent-encoded",
        "POST /v1.41/containers/%63reate HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\n\r\n[]", 0, 400,
        ""},
-      {"a service", service(kService), 0, 400, "live-restore"},
-      {"a service's update",
-       "POST /services/s/update?version=1 HTTP/1.1\r\nHost: d\r\nContent-Length: " +
-           std::to_string(kService.size()) + "\r\n\r\n" + kService,
-       0, 400, "live-restore"},
       {"a filter twice",
        "GET /containers/json?filters=%7B%7D&filters=%7B%7D HTTP/1.1\r\nHost: d\r\n\r\n", 0, 400,
        ""},
-      {"the service says no", create(kBody), 400, 400, "because"},
+      {"the editor says no", create(kBody), 400, 400, "because"},
       {"a share isn't there", create(kBody), 503, 503, "because"},
       {"a filter that can't be mapped",
        "GET /containers/json?filters=%7B%22volume%22%3A%5B%22%2Fw%22%5D%7D HTTP/1.1\r\nHost: "
@@ -50,7 +45,7 @@ TEST_CASE("proxy/session: what can't be mapped is refused, and the engine sees n
     for (const bool after_another : {false, true}) {
       CAPTURE(c.name);
       CAPTURE(after_another);
-      MappedFixture m;
+      EditedFixture m;
       Fixture& f = m.f;
       Peer client = f.client();
       Peer engine;
@@ -84,7 +79,7 @@ TEST_CASE("proxy/session: what can't be mapped is refused, and the engine sees n
 }
 
 TEST_CASE("proxy/session: a body that is refused early is read to its end, within bounds") {
-  MappedFixture m;
+  EditedFixture m;
   Peer client = m.f.client();
   client.send("POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 20\r\n\r\nnonsense");
   m.f.settle();
@@ -104,7 +99,7 @@ TEST_CASE("proxy/session: a body that is refused early is read to its end, withi
 TEST_CASE("proxy/session: a body with paths that ends early is refused, not passed on") {
   for (const char* framing :
        {"Content-Length: 80\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n20\r\n"}) {
-    MappedFixture m;
+    EditedFixture m;
     Peer client = m.f.client();
     client.send(std::string("POST /containers/create HTTP/1.1\r\nHost: d\r\n") + framing +
                 kBody.substr(0, 20));
@@ -118,7 +113,7 @@ TEST_CASE("proxy/session: a body with paths that ends early is refused, not pass
 }
 
 TEST_CASE("proxy/session: a bad chunk in a body with paths is refused unseen") {
-  MappedFixture m;
+  EditedFixture m;
   Peer client = m.f.client();
   client.send(
       "POST /containers/create HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -128,33 +123,10 @@ TEST_CASE("proxy/session: a bad chunk in a body with paths is refused unseen") {
   CHECK_FALSE(m.f.accept().open());
 }
 
-TEST_CASE(
-    "proxy/session: a service that answers with too few paths: 500, the engine sees nothing") {
-  MappedFixture m;
-  Peer client = m.f.client();
-  client.send(create(kBody));
-  m.f.settle();
-  m.paths.refuse(0, "");
-  CHECK(parse(m.f.at(client)).status == 500);
-  CHECK_FALSE(m.f.accept().open());
-}
-
-TEST_CASE("proxy/session: a path that no bind can say is refused") {
-  MappedFixture m;
-  Peer client = m.f.client();
-  client.send(create(kBody));
-  m.f.settle();
-  auto asked = std::move(m.paths.asked[0]);
-  m.paths.asked.clear();
-  asked.done({0, "", {"/mnt/distro/Ubuntu/a:b", "vol"}});
-  CHECK(parse(m.f.at(client)).status == 400);
-  CHECK_FALSE(m.f.accept().open());
-}
-
 TEST_CASE("proxy/session: a full disk under a long body: 500 with the reason") {
   Limits limits;
   limits.body_in_memory = 1000;
-  MappedFixture m(limits);
+  EditedFixture m(limits);
   Fixture& f = m.f;
   const FileSizeLimit full(50'000);
   Peer client = f.client();
@@ -174,7 +146,7 @@ TEST_CASE("proxy/session: a body with paths that stalls: 408, a mapping has no l
   limits.stall_ms = 20;
   limits.head_ms = 20;
   limits.idle_ms = 60;
-  MappedFixture m(limits);
+  EditedFixture m(limits);
   Fixture& f = m.f;
   Peer stalled = f.client();
   Peer asking = f.client();

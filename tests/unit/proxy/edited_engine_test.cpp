@@ -2,7 +2,7 @@
 #include <fstream>
 
 #include "answer.h"
-#include "mapped_fixture.h"
+#include "edited_fixture.h"
 
 using namespace causeway;
 using namespace causeway::proxy;
@@ -20,7 +20,7 @@ std::size_t resident_bytes() {
 }  // namespace
 
 TEST_CASE("proxy/session: a client that leaves during the mapping is forgotten") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   // With an engine connection that is clean, for the next client.
   Peer client = f.client();
@@ -45,10 +45,10 @@ TEST_CASE("proxy/session: a client that leaves during the mapping is forgotten")
   CHECK_FALSE(f.accept().open());
 }
 
-TEST_CASE("proxy/session: an answer of the service that comes after the server's end is dropped") {
+TEST_CASE("proxy/session: an answer of the editor that comes after the server's end is dropped") {
   FakePaths paths;
   {
-    Fixture f({}, true, kUbuntu, &paths);
+    Fixture f({}, true, kUbuntu, {&paths});
     Peer client = f.client();
     client.send(create(kBody));
     f.settle();
@@ -58,7 +58,7 @@ TEST_CASE("proxy/session: an answer of the service that comes after the server's
 }
 
 TEST_CASE("proxy/session: a half-close behind a request with paths, which is answered") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(create(kBody));
@@ -77,7 +77,7 @@ TEST_CASE("proxy/session: a half-close behind a request with paths, which is ans
 }
 
 TEST_CASE("proxy/session: an engine that goes during the mapping: the request waits again") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kPing);
@@ -108,7 +108,7 @@ TEST_CASE("proxy/session: an engine that goes during the mapping: the request wa
 }
 
 TEST_CASE("proxy/session: an engine that is given up during the mapping: 503") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(create(kBody));
@@ -122,7 +122,7 @@ TEST_CASE("proxy/session: an engine that is given up during the mapping: 503") {
 }
 
 TEST_CASE("proxy/session: while the engine isn't ready nothing is collected or asked") {
-  MappedFixture m({}, false);
+  EditedFixture m({}, false);
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(create(kBody, "Expect: 100-continue\r\n"));
@@ -145,7 +145,7 @@ TEST_CASE("proxy/session: while the engine isn't ready nothing is collected or a
 }
 
 TEST_CASE("proxy/session: a stale engine connection is replaced under a request with paths") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kPing);
@@ -165,7 +165,7 @@ TEST_CASE("proxy/session: a stale engine connection is replaced under a request 
 }
 
 TEST_CASE("proxy/session: an engine that dies over a mapped request: 502, never sent twice") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(create(kBody));
@@ -182,7 +182,7 @@ TEST_CASE("proxy/session: a body of 100 MB is collected in a file, mapped, and p
   const Fixture owner;  // of a directory
   Limits limits;
   limits.body_directory = owner.path;
-  MappedFixture m(limits);
+  EditedFixture m(limits);
   Fixture& f = m.f;
   const std::string begin = R"({"HostConfig":{"Binds":[")";
   std::string block;
@@ -242,7 +242,7 @@ TEST_CASE("proxy/session: a body of 100 MB is collected in a file, mapped, and p
 }
 
 TEST_CASE("proxy/session: an early answer to a long body: the client's connection goes on") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   std::string body = R"({"HostConfig":{"Binds":["/w:/a"]},"Env":[")" + std::string(3'000'000, 'x');
@@ -267,7 +267,7 @@ TEST_CASE("proxy/session: an early answer to a long body: the client's connectio
 }
 
 TEST_CASE("proxy/session: an engine that stops reading a long body and closes: no hang, no loss") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   std::string body = R"({"HostConfig":{"Binds":["/w:/a"]},"Env":[")" + std::string(3'000'000, 'x');
@@ -293,7 +293,7 @@ TEST_CASE("proxy/session: an engine that stops reading a long body and closes: n
 }
 
 TEST_CASE("proxy/session: draining lets a mapping end") {
-  MappedFixture m;
+  EditedFixture m;
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(create(kBody));

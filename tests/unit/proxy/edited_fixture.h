@@ -1,4 +1,5 @@
-// The fixture with a path service that the test plays, and a client with the identity of a distro.
+// The fixture with an editor of paths that the test plays, and a client with the identity of a
+// distro.
 #pragma once
 
 #include <dirent.h>
@@ -12,36 +13,50 @@
 #include <utility>
 #include <vector>
 
+#include "engine_api/path_edits.h"
 #include "fixture.h"
-#include "proxy/path_service.h"
+#include "proxy/request_editor.h"
 
 namespace causeway::proxy::test {
 
 // The distro's `/x` is the engine's `/mnt/distro/Ubuntu/x`.
 inline const std::string kShare = "/mnt/distro/Ubuntu";
 
-class FakePaths : public PathService {
+// Interested in what the agent's own editor of paths is interested in.
+class FakePaths : public RequestEditor {
  public:
   struct Asked {
     std::string identity;
     engine_api::Call call = engine_api::Call::other;
-    std::vector<std::string> sources;  // map()
-    std::string container;             // check()
+    std::vector<std::string> sources;
+    std::string container;  // of a call that starts one
+    engine_api::Findings findings;
     Done done;
   };
 
-  void map(const paths::Identity& identity, const engine_api::Route& route,
-           std::vector<std::string> sources, Done done) override {
-    asked.push_back({identity.name, route.call, std::move(sources), {}, std::move(done)});
+  Interest interest(const paths::Identity& identity,
+                    const engine_api::Route& route) const override {
+    Interest out;
+    out.always = engine_api::starts_container(route.call);
+    if (identity.kind == paths::Identity::Kind::engine) return out;
+    out.body.paths = engine_api::request_has_paths(route.call);
+    out.filters = route.call == engine_api::Call::container_list;
+    out.answer = engine_api::response_has_paths(route.call);
+    return out;
   }
-  void check(const paths::Identity& identity, std::string container, Done done) override {
-    asked.push_back({identity.name, {}, {}, std::move(container), std::move(done)});
+  // Answers at once when there is nothing to map or to check.
+  void edit(const Request& request, Done done) override {
+    auto sources = engine_api::sources(request.findings);
+    const bool starts = engine_api::starts_container(request.route.call);
+    if (sources.empty() && !starts) return done({});
+    asked.push_back({request.identity.name, request.route.call, std::move(sources),
+                     starts ? request.route.id : "", request.findings, std::move(done)});
   }
-  std::string unmap(const paths::Identity&, std::string_view engine_path) override {
+  std::string client_path(const paths::Identity&, std::string_view engine_path) override {
     return std::string(engine_path.starts_with(kShare) ? engine_path.substr(kShare.size())
                                                        : engine_path);
   }
-  std::string unmap_text(const paths::Identity&, std::string_view text) override {
+  std::string client_text(const paths::Identity&, std::string_view text) override {
     std::string out(text);
     for (std::size_t at = out.find(kShare); at != std::string::npos; at = out.find(kShare)) {
       out.erase(at, kShare.size());
@@ -51,11 +66,13 @@ class FakePaths : public PathService {
 
   // Answers the only question there is, as a distro with that share would; names stay.
   void answer() {
-    Answer answer;
+    std::vector<std::string> mapped;
     for (const std::string& source : asked.at(0).sources) {
-      answer.paths.push_back(source.starts_with('/') ? kShare + source : source);
+      mapped.push_back(source.starts_with('/') ? kShare + source : source);
     }
-    finish(std::move(answer));
+    auto edits = engine_api::path_edits(asked.at(0).findings, mapped);
+    REQUIRE(edits.ok());
+    finish({0, "", std::move(*edits)});
   }
   void refuse(int status, std::string message) { finish({status, std::move(message), {}}); }
 
@@ -72,10 +89,10 @@ class FakePaths : public PathService {
 
 inline const paths::Identity kUbuntu{paths::Identity::Kind::distro, "Ubuntu"};
 
-struct MappedFixture {
-  explicit MappedFixture(Limits limits = {}, bool ready = true,
+struct EditedFixture {
+  explicit EditedFixture(Limits limits = {}, bool ready = true,
                          const paths::Identity& identity = kUbuntu)
-      : f(std::move(limits), ready, identity, &paths) {}
+      : f(std::move(limits), ready, identity, {&paths}) {}
 
   FakePaths paths;  // outlives the server
   Fixture f;
