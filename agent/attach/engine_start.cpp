@@ -20,9 +20,7 @@
 #include "base/unique_fd.h"
 #include "control_client/agent_contact.h"
 #include "io/loop.h"
-#include "io/path_watch.h"
 #include "io/poll.h"
-#include "io/timer.h"
 #include "mounts/mount_watch.h"
 
 namespace causeway::attach {
@@ -32,8 +30,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uintmax_t kLogLimit = 1 << 20;
 constexpr std::size_t kLogTail = 1500;  // of a failed start, for the error's text
-// Between bind and listen of init's socket there is no event.
-constexpr std::uint64_t kListenRetryMs = 20;
 
 std::string log_file(const AttachOptions& options) { return options.data + "/log/init.log"; }
 
@@ -165,7 +161,8 @@ Result<control_client::ControlClient> bring_up(const AttachOptions& options,
   if (auto client = control_client::ControlClient::connect(socket)) return client;
   io::Loop loop;
   // Init mounts a new file system on RUN: what was watched there before is hidden then.
-  auto mounts = mounts::MountWatch::start(loop, [&] { loop.stop(); });
+  auto mounts =
+      mounts::MountWatch::start(loop, mounts::MountWatch::kCollectMs, [&] { loop.stop(); });
   if (!mounts) return std::move(mounts).error();
   std::optional<Init> init;
   std::unique_ptr<io::Poll> end;
@@ -179,29 +176,18 @@ Result<control_client::ControlClient> bring_up(const AttachOptions& options,
     end = std::make_unique<io::Poll>(loop, init->watch_fd(), [&](unsigned) { loop.stop(); });
     end->watch(io::Poll::readable);
   }
-  io::Timer timer(loop);
-  for (;;) {
-    // The watch first, then a look: so nothing slips in between.
-    auto watch = io::PathWatch::start(loop, socket, [&] { loop.stop(); });
-    if (!watch) return std::move(watch).error();
-    auto client = control_client::ControlClient::connect(socket);
-    if (client) return client;
-    const int code = client.error().code;
-    if (code != ENOENT && code != ECONNREFUSED && code != EAGAIN) return client;
-    if (const auto ended = init ? init->ended() : std::nullopt) {
-      end.reset();
-      init.reset();
-      // Another one was faster: that one's socket is waited for.
-      if (*ended != kOtherRuns) return start_failed(*ended, options);
-    }
-    const auto now = control_client::steady_ms();
-    if (now >= deadline_ms)
-      return Error{"the agent does not answer on " + socket + " in time; see " + log_file(options),
-                   ETIMEDOUT};
-    const auto left = deadline_ms - now;
-    timer.start(code == ENOENT ? left : std::min(left, kListenRetryMs), [&] { loop.stop(); });
-    loop.run();
-  }
+  auto client = control_client::connect_when_there(loop, socket, deadline_ms, [&]() -> Status {
+    const auto ended = init ? init->ended() : std::nullopt;
+    if (!ended) return Ok{};
+    end.reset();
+    init.reset();
+    // Another one was faster: that one's socket is waited for.
+    return *ended == kOtherRuns ? Status(Ok{}) : start_failed(*ended, options);
+  });
+  if (!client && client.error().code == ETIMEDOUT)
+    return Error{"the agent does not answer on " + socket + " in time; see " + log_file(options),
+                 ETIMEDOUT};
+  return client;
 }
 
 }  // namespace causeway::attach

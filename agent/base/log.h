@@ -12,6 +12,9 @@ namespace causeway::log {
 
 enum class Level { debug, info, warning, error };
 
+// As a command line names it; what is no level means info.
+Level level_named(std::string_view name);
+
 // One key=value of a line.
 struct Field {
   std::string_view key;

@@ -5,6 +5,16 @@
 #include <cstdio>
 
 namespace causeway::text {
+namespace {
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
 
 std::vector<std::string_view> split(std::string_view s, char separator) {
   std::vector<std::string_view> out;
@@ -65,6 +75,22 @@ std::string percent_encoded(std::string_view s) {
     out += '%';
     out += kHex[byte >> 4U];
     out += kHex[byte & 0xfU];
+  }
+  return out;
+}
+
+std::string percent_decoded(std::string_view s, bool* malformed) {
+  std::string out;
+  out.reserve(s.size());
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const bool escape = s[i] == '%';
+    if (escape && i + 2 < s.size() && hex_digit(s[i + 1]) >= 0 && hex_digit(s[i + 2]) >= 0) {
+      out += static_cast<char>(hex_digit(s[i + 1]) * 16 + hex_digit(s[i + 2]));
+      i += 2;
+    } else {
+      if (escape && malformed != nullptr) *malformed = true;
+      out += s[i];
+    }
   }
   return out;
 }

@@ -26,6 +26,9 @@ bool iequals(std::string_view a, std::string_view b);  // ASCII case folding onl
 
 // For a path segment or a query value: all but RFC 3986's unreserved characters as %XX.
 std::string percent_encoded(std::string_view s);
+// The bytes that %XX stand for. A % without two hex digits behind it stays as it is; `malformed`
+// tells of it.
+std::string percent_decoded(std::string_view s, bool* malformed = nullptr);
 
 // "1.5 MiB", "312 B": for people, never for machines.
 std::string human_bytes(std::uint64_t bytes);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "containers/container_records.h"
 #include "json/json.h"
+#include "paths/engine_places.h"
 
 namespace causeway::binds {
 namespace {
@@ -25,23 +26,18 @@ struct BindCheck::Job {
 };
 
 BindCheck::BindCheck(Distros& distros, http_client::HttpClient& engine, std::string docker_root,
-                     std::string mnt, Limits limits)
-    : distros_(distros),
-      engine_(engine),
-      docker_root_(std::move(docker_root)),
-      mnt_(std::move(mnt)),
-      limits_(limits) {}
+                     Limits limits)
+    : distros_(distros), engine_(engine), docker_root_(std::move(docker_root)), limits_(limits) {}
 
 void BindCheck::check(const std::string& container, Done done) {
   auto job = std::make_shared<Job>();
   job->container = container;
   job->done = std::move(done);
   engine_.call("GET", "/containers/" + text::percent_encoded(container) + "/json", kInspectMs,
-               [this, job, alive = std::weak_ptr<int>(lifetime_)](const auto& reply) {
-                 if (alive.expired()) return;
+               lifetime_.guard([this, job](const auto& reply) {
                  if (!reply || reply->status != 200) return job->finish();
                  inspected(job, reply->body);
-               });
+               }));
 }
 
 void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& body) {
@@ -55,47 +51,30 @@ void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& bo
     std::string source = mount["Source"].string_or("");
     if (mount["Type"].string_or("") == "volume")
       source = containers::volume_device(docker_root_, mount["Name"].string_or(""));
-    const auto distro = containers::distro_of(source, mnt_);
-    if (distro.empty()) continue;
-    std::string path =
-        source.substr(mnt_.size() + std::string_view("/distro/").size() + distro.size());
-    job->paths[distro].push_back(path.empty() ? "/" : std::move(path));
+    if (const auto share = paths::split_share_place(source))
+      job->paths[std::string(share->distro)].emplace_back(share->rest);
   }
   if (job->paths.empty()) return job->finish();
   // First the shares, then the links: a distro may need a start.
   std::set<std::string> absent;
-  for (const auto& [distro, paths] : job->paths) {
-    const auto& known = distros_.world().distros;
-    const auto found = known.find(distro);
-    if (found != known.end() && found->second.attached) continue;
-    job->problem = distros_.obstacle(distro);
-    if (!job->problem.empty()) return job->finish();
-    absent.insert(distro);
-  }
-  if (absent.empty()) return look(job);
-  job->open = absent.size();
-  for (const auto& distro : absent) {
-    distros_.request(distro);
-    distros_.when_attached(distro, limits_.distro_ms,
-                           [this, job, distro, alive = std::weak_ptr<int>(lifetime_)](bool there) {
-                             if (alive.expired()) return;
-                             if (!there)
-                               job->problem = not_running(distro, distros_.not_started(distro));
-                             if (--job->open > 0) return;
-                             if (!job->problem.empty()) return job->finish();
-                             look(job);
-                           });
-  }
+  for (const auto& [distro, paths] : job->paths)
+    if (!is_attached(distros_, distro)) absent.insert(distro);
+  await_distros(distros_, absent, limits_.distro_ms,
+                lifetime_.guard([this, job](const Awaited& awaited) {
+                  job->problem = awaited.obstacle;
+                  if (!awaited.missing.empty())
+                    job->problem = not_running(distros_, *awaited.missing.begin());
+                  if (!job->problem.empty()) return job->finish();
+                  look(job);
+                }));
 }
 
 void BindCheck::look(const std::shared_ptr<Job>& job) {
   job->open = job->paths.size();
   for (const auto& [distro, paths] : job->paths)
-    distros_.resolve(
-        distro, paths,
-        [this, job, distro = distro, alive = std::weak_ptr<int>(lifetime_)](auto found) {
-          if (!alive.expired()) resolved(job, distro, found);
-        });
+    distros_.resolve(distro, paths, lifetime_.guard([this, job, distro = distro](auto found) {
+      resolved(job, distro, found);
+    }));
 }
 
 void BindCheck::resolved(const std::shared_ptr<Job>& job, const std::string& distro,

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "binds/source_mapper.h"
 #include "http_client/http_client.h"
 
@@ -19,7 +20,7 @@ class BindCheck {
  public:
   // All outlive it. `docker_root`: dockerd's data, for the devices of volumes.
   BindCheck(Distros& distros, http_client::HttpClient& engine, std::string docker_root,
-            std::string mnt, Limits limits = {});
+            Limits limits = {});
 
   // `container`: an id, a part of one, or a name. `done` is called once, later: status 0, or 409
   // and why. What dockerd doesn't know is fine here: dockerd says so itself.
@@ -36,9 +37,8 @@ class BindCheck {
   Distros& distros_;
   http_client::HttpClient& engine_;
   const std::string docker_root_;
-  const std::string mnt_;
   const Limits limits_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::binds

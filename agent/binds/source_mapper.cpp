@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "base/text.h"
+#include "paths/engine_places.h"
 
 namespace causeway::binds {
 
@@ -21,15 +21,6 @@ struct SourceMapper::Job {
   bool waited = false;
   bool later = false;  // map() has returned: its caller may be called
 };
-
-std::string not_running(const std::string& distro, const std::string& not_started) {
-  if (!not_started.empty())
-    return "the WSL distro " + text::printable(distro) +
-           " is not running, and Windows did not start it: " + text::printable(not_started);
-  return "the WSL distro " + text::printable(distro) +
-         " is not running, and it was not started in time: open it once (wsl -d " +
-         text::printable(distro) + "), and try again";
-}
 
 SourceMapper::SourceMapper(io::Loop& loop, Distros& distros, Limits limits)
     : loop_(loop), distros_(distros), limits_(limits) {}
@@ -59,23 +50,16 @@ void SourceMapper::classify(const std::shared_ptr<Job>& job) {
   }
   if (absent.empty()) return resolve(job);
   if (job->waited) {
-    job->result = {400, not_running(*absent.begin(), distros_.not_started(*absent.begin())), {}};
+    job->result = {400, not_running(distros_, *absent.begin()), {}};
     return finish(job);
   }
-  for (const auto& distro : absent)
-    if (auto why = distros_.obstacle(distro); !why.empty()) {
-      job->result = {400, std::move(why), {}};
-      return finish(job);
-    }
   job->waited = true;
-  job->open = absent.size();
-  for (const auto& distro : absent) {
-    distros_.request(distro);
-    distros_.when_attached(distro, limits_.distro_ms,
-                           [this, job, alive = std::weak_ptr<int>(lifetime_)](bool) {
-                             if (!alive.expired() && --job->open == 0) classify(job);
-                           });
-  }
+  await_distros(distros_, absent, limits_.distro_ms,
+                lifetime_.guard([this, job](const Awaited& awaited) {
+                  if (awaited.obstacle.empty()) return classify(job);
+                  job->result = {400, awaited.obstacle, {}};
+                  finish(job);
+                }));
 }
 
 void SourceMapper::resolve(const std::shared_ptr<Job>& job) {
@@ -98,10 +82,9 @@ void SourceMapper::resolve(const std::shared_ptr<Job>& job) {
     asked.reserve(which.size());
     for (const auto i : which) asked.push_back(job->targets[i].path);
     distros_.resolve(distro, std::move(asked),
-                     [this, job, distro = distro, which = which,
-                      alive = std::weak_ptr<int>(lifetime_)](auto resolved) {
-                       if (!alive.expired()) placed(job, distro, which, std::move(resolved));
-                     });
+                     lifetime_.guard([this, job, distro = distro, which = which](auto resolved) {
+                       placed(job, distro, which, std::move(resolved));
+                     }));
   }
 }
 
@@ -133,16 +116,13 @@ void SourceMapper::placed(const std::shared_ptr<Job>& job, const std::string& di
 
 void SourceMapper::finish(const std::shared_ptr<Job>& job) {
   if (job->later) return tell(*job);
-  loop_.defer([this, job, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) tell(*job);
-  });
+  loop_.defer(lifetime_.guard([this, job] { tell(*job); }));
 }
 
 void SourceMapper::tell(Job& job) {
   if (job.result.status == 0 && on_windows_files) {
     for (std::size_t i = 0; i < job.sources.size(); ++i)
-      if (job.result.paths[i].find("/host/") != std::string::npos &&
-          job.result.paths[i] != job.sources[i])
+      if (paths::split_drive_place(job.result.paths[i]) && job.result.paths[i] != job.sources[i])
         on_windows_files(job.asker, job.sources[i]);
   }
   const auto done = std::move(job.done);

@@ -12,30 +12,13 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
+#include "binds/distros.h"
 #include "io/loop.h"
 #include "paths/identity.h"
-#include "paths/path_mapper.h"
 
 namespace causeway::binds {
-
-// What it needs of the shares.
-class Distros {
- public:
-  using Attached = std::function<void(bool attached)>;
-  using Resolved = std::function<void(std::vector<Result<std::string>>)>;
-  virtual ~Distros() = default;
-  virtual const paths::World& world() const = 0;
-  // Why it makes no sense to wait for this distro; empty when it does.
-  virtual std::string obstacle(const std::string& distro) const = 0;
-  virtual void request(const std::string& distro) = 0;
-  // Why Windows did not start it when it was asked for last; empty: no answer, or it wasn't asked.
-  virtual std::string not_started(const std::string& distro) const = 0;
-  // Both answer once, never within the call, and within a bounded time.
-  virtual void when_attached(const std::string& distro, std::uint64_t limit_ms, Attached done) = 0;
-  virtual void resolve(const std::string& distro, std::vector<std::string> paths,
-                       Resolved done) = 0;
-};
 
 // For the client, as it is; status 0 is success.
 struct Mapped {
@@ -73,10 +56,7 @@ class SourceMapper {
   io::Loop& loop_;
   Distros& distros_;
   const Limits limits_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
-
-// "the distro Ubuntu is not running"; for those that don't come within the time too.
-std::string not_running(const std::string& distro, const std::string& not_started);
 
 }  // namespace causeway::binds

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "json/json.h"
+#include "paths/engine_places.h"
 
 namespace causeway::containers {
 namespace {
@@ -99,17 +100,10 @@ bool starts_by_itself(const ContainerRecord& record) {
   return false;
 }
 
-std::string distro_of(std::string_view engine_path, std::string_view mnt) {
-  const std::string prefix = std::string(mnt) + "/distro/";
-  if (!engine_path.starts_with(prefix)) return {};
-  engine_path.remove_prefix(prefix.size());
-  return std::string(engine_path.substr(0, engine_path.find('/')));
-}
-
-std::set<std::string> distros_of(const ContainerRecord& record, std::string_view mnt) {
+std::set<std::string> distros_of(const ContainerRecord& record) {
   std::set<std::string> out;
   for (const auto& source : record.sources)
-    if (auto distro = distro_of(source, mnt); !distro.empty()) out.insert(std::move(distro));
+    if (const auto share = paths::split_share_place(source)) out.emplace(share->distro);
   return out;
 }
 

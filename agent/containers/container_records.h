@@ -41,8 +41,7 @@ std::string volume_device(const std::string& docker_root, const std::string& vol
 // Whether dockerd starts it when dockerd itself starts (moby, restartmanager.ShouldRestart).
 bool starts_by_itself(const ContainerRecord& record);
 
-// "/mnt/distro/Ubuntu/home" is of "Ubuntu"; empty for what lies elsewhere. `mnt` is "/mnt".
-std::string distro_of(std::string_view engine_path, std::string_view mnt);
-std::set<std::string> distros_of(const ContainerRecord& record, std::string_view mnt);
+// The distros whose shares it binds from.
+std::set<std::string> distros_of(const ContainerRecord& record);
 
 }  // namespace causeway::containers

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "json/json.h"
+#include "paths/engine_places.h"
 
 namespace causeway::containers {
 namespace {
@@ -34,6 +35,8 @@ ShareGuard::ShareGuard(io::Loop& loop, http_client::HttpClient& engine, Attached
       attached_(std::move(attached)),
       check_(std::move(check)),
       options_(std::move(options)) {}
+
+ShareGuard::~ShareGuard() { engine_.unfollow(watch_); }
 
 Status ShareGuard::load() {
   auto content = file::read(options_.state_file);
@@ -66,7 +69,8 @@ Status ShareGuard::save() const {
 // The containers that run now, each with the distros it binds from.
 void ShareGuard::list_running(Listed done) {
   engine_.call(
-      "GET", "/containers/json", kListMs, [this, done = std::move(done)](Result<Reply> reply) {
+      "GET", "/containers/json", kListMs,
+      lifetime_.guard([this, done = std::move(done)](Result<Reply> reply) {
         std::vector<std::pair<std::string, std::set<std::string>>> out;
         auto list = reply && reply->status == 200
                         ? Json::parse(reply->body)
@@ -79,13 +83,12 @@ void ShareGuard::list_running(Listed done) {
             std::string source = mount["Source"].string_or("");
             if (mount["Type"].string_or("") == "volume")
               source = volume_device(options_.docker_root, mount["Name"].string_or(""));
-            if (auto distro = distro_of(source, options_.mnt); !distro.empty())
-              distros.insert(std::move(distro));
+            if (const auto share = paths::split_share_place(source)) distros.emplace(share->distro);
           }
           if (!distros.empty()) out.emplace_back(item["Id"].string_or(""), std::move(distros));
         }
         done(std::move(out));
-      });
+      }));
 }
 
 void ShareGuard::engine_ready(bool ready) {
@@ -111,12 +114,12 @@ void ShareGuard::engine_ready(bool ready) {
 // again: after the look at what to start. dockerd tells of the first by "start", of the second by
 // taking the container off its network, when its error is on the disk already (20.10).
 void ShareGuard::watch_starts() {
-  watch_ = engine_.follow(
-      kEvents, [this](std::string_view line) { on_event(line); },
-      [this](const Error& why) {
-        watch_ = 0;
-        if (ready_) log::warning("guard.events_ended", {{"error", why.message}});
-      });
+  watch_ =
+      engine_.follow(kEvents, lifetime_.guard([this](std::string_view line) { on_event(line); }),
+                     lifetime_.guard([this](const Error& why) {
+                       watch_ = 0;
+                       if (ready_) log::warning("guard.events_ended", {{"error", why.message}});
+                     }));
 }
 
 void ShareGuard::on_event(std::string_view event) {
@@ -132,7 +135,7 @@ void ShareGuard::on_event(std::string_view event) {
       start(record->id, "its files were missing");
     return;
   }
-  for (const auto& distro : distros_of(*record, options_.mnt))
+  for (const auto& distro : distros_of(*record))
     if (!attached_(distro)) return stop_all({record->id}, distro, [] {});
 }
 
@@ -197,7 +200,7 @@ void ShareGuard::start_waiting() {
 
 // Whether all shares are there that it binds from.
 bool ShareGuard::complete(const ContainerRecord& record) const {
-  const auto distros = distros_of(record, options_.mnt);
+  const auto distros = distros_of(record);
   return std::all_of(distros.begin(), distros.end(),
                      [&](const std::string& distro) { return attached_(distro); });
 }
@@ -206,29 +209,30 @@ bool ShareGuard::complete(const ContainerRecord& record) const {
 bool ShareGuard::gave_up(const ContainerRecord& record) const {
   if (record.running || record.restart_policy == "no") return false;
   if (record.stopped_by_user && record.restart_policy != "always") return false;
-  return record.error.find(options_.mnt + "/distro/") != std::string::npos;
+  return paths::mentions_share(record.error);
 }
 
 void ShareGuard::start(const std::string& id, const std::string& why) {
   if (!starting_.insert(id).second) return;
-  check_(id, [this, id, why, alive = std::weak_ptr<int>(lifetime_)](const std::string& problem) {
-    if (alive.expired()) return;
+  check_(id, lifetime_.guard([this, id, why](const std::string& problem) {
     if (problem.empty()) return send_start(id, why);
     starting_.erase(id);
     log::warning("guard.not_started", {{"container", id.substr(0, 12)}, {"error", problem}});
-  });
+  }));
 }
 
 void ShareGuard::send_start(const std::string& id, const std::string& why) {
   log::info("guard.start", {{"container", id.substr(0, 12)}, {"reason", why}});
-  engine_.call("POST", "/containers/" + id + "/start", kStartMs, [this, id](Result<Reply> reply) {
-    starting_.erase(id);
-    if (reply && (reply->status == 204 || reply->status == 304 || reply->status == 404))
-      return forget(id);
-    // It stays remembered: the next share, or the next start of the engine, tries again.
-    log::warning("guard.not_started", {{"container", id.substr(0, 12)},
-                                       {"error", reply ? reply->body : reply.error().message}});
-  });
+  engine_.call(
+      "POST", "/containers/" + id + "/start", kStartMs,
+      lifetime_.guard([this, id](Result<Reply> reply) {
+        starting_.erase(id);
+        if (reply && (reply->status == 204 || reply->status == 304 || reply->status == 404))
+          return forget(id);
+        // It stays remembered: the next share, or the next start of the engine, tries again.
+        log::warning("guard.not_started", {{"container", id.substr(0, 12)},
+                                           {"error", reply ? reply->body : reply.error().message}});
+      }));
 }
 
 void ShareGuard::forget(const std::string& id) {

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "containers/container_records.h"
 #include "http_client/http_client.h"
@@ -30,7 +31,6 @@ class ShareGuard {
   struct Options {
     std::string docker_root = "/data/docker";
     std::string state_file = "/data/causeway/stopped_containers.json";
-    std::string mnt = "/mnt";
   };
   // Whether a distro's share is there now.
   using Attached = std::function<bool(std::string_view distro)>;
@@ -40,6 +40,10 @@ class ShareGuard {
   // `loop` and `engine` outlive the guard.
   ShareGuard(io::Loop& loop, http_client::HttpClient& engine, Attached attached, Check check,
              Options options);
+
+  ~ShareGuard();
+  ShareGuard(const ShareGuard&) = delete;
+  ShareGuard& operator=(const ShareGuard&) = delete;
 
   // Reads the list. One that can't be read is an error for the log, and an empty list.
   Status load();
@@ -79,7 +83,7 @@ class ShareGuard {
   std::map<std::string, std::set<std::string>> remembered_;
   std::set<std::string> starting_;
   std::set<std::string> retried_;  // after an event, since the last start_waiting()
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::containers

@@ -34,7 +34,6 @@ ControlServer::ControlServer(io::Loop& loop, UniqueFd listening, ControlBackend&
       backend_(backend),
       limits_(limits),
       allowed_uid_(allowed_uid),
-      lifetime_(std::make_shared<int>(0)),
       listener_(loop, std::move(listening), [this](UniqueFd fd) { accepted(std::move(fd)); }) {}
 
 ControlServer::~ControlServer() = default;
@@ -67,16 +66,12 @@ void ControlServer::begin(std::unique_ptr<io::ByteStream> client) {
 
 // It is in the middle of a call of its own, or of a walk over all sessions.
 void ControlServer::retire(Session& session) {
-  loop_.defer([this, key = &session, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) sessions_.erase(key);
-  });
+  loop_.defer(lifetime_.guard([this, key = &session] { sessions_.erase(key); }));
 }
 
 void ControlServer::status_changed() {
   if (std::exchange(change_pending_, true)) return;
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) tell_status();
-  });
+  loop_.defer(lifetime_.guard([this] { tell_status(); }));
 }
 
 void ControlServer::tell_status() {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string_view>
 
+#include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "control/backend.h"
 #include "control/session.h"
@@ -48,7 +49,7 @@ class ControlServer final : private Session::Owner {
   ControlBackend& backend_;
   const Limits limits_;
   const uid_t allowed_uid_;
-  std::shared_ptr<int> lifetime_;  // guards deferred work
+  Lifetime lifetime_;  // guards deferred work
   bool change_pending_ = false;
   std::map<Session*, std::unique_ptr<Session>> sessions_;
   io::Listener listener_;  // last: nobody is accepted while the rest goes

@@ -81,7 +81,7 @@ void Session::consume() {
       return refuse(413, "the body is larger than any request needs");
     if (parser_.complete()) handle();
   }
-  if (phase_ != Phase::request) stream_->pause(io::ByteStream::exchange);
+  if (phase_ != Phase::request) stream_->pause(io::ByteStream::ahead);
   if (phase_ == Phase::request && stream_->queued() > 0) {
     // Whoever doesn't take its answers gets no further ones.
     stream_->pause(io::ByteStream::backlog);
@@ -280,7 +280,7 @@ void Session::next_request() {
   parser_.reset();
   body_.clear();
   deadline_.start(owner_.limits().idle_ms, [this] { retire(); });
-  stream_->resume(io::ByteStream::exchange);
+  stream_->resume(io::ByteStream::ahead);
 }
 
 void Session::leave() {
@@ -310,7 +310,7 @@ void Session::on_write_error(const Error&) { retire(); }
 void Session::retire() {
   if (std::exchange(retired_, true)) return;
   deadline_.stop();
-  stream_->pause(io::ByteStream::user);
+  stream_->pause(io::ByteStream::finished);
   owner_.retire(*this);
 }
 

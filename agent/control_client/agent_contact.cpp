@@ -1,5 +1,6 @@
 #include "control_client/agent_contact.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -14,7 +15,7 @@ namespace causeway::control_client {
 namespace {
 
 // A socket file is there an instant before somebody listens on it, and no event tells about that.
-constexpr std::uint64_t kListenRetryMs = 50;
+constexpr std::uint64_t kListenRetryMs = 20;
 
 }  // namespace
 
@@ -76,15 +77,23 @@ int report(const Failure& failure) {
 Result<ControlClient> connect_when_there(const std::string& socket, std::uint64_t deadline_ms) {
   if (auto client = ControlClient::connect(socket); client) return client;
   io::Loop loop;
-  // The watch first, then a look: so nothing slips in between.
-  auto watch = io::PathWatch::start(loop, socket, [&] { loop.stop(); });
-  if (!watch) return std::move(watch).error();
+  return connect_when_there(loop, socket, deadline_ms, [] { return Status(Ok{}); });
+}
+
+Result<ControlClient> connect_when_there(io::Loop& loop, const std::string& socket,
+                                         std::uint64_t deadline_ms,
+                                         const std::function<Status()>& given_up) {
   io::Timer timer(loop);
   for (;;) {
+    // The watch first, then a look: so nothing slips in between. Anew each time, since a mount may
+    // have covered what was watched.
+    auto watch = io::PathWatch::start(loop, socket, [&] { loop.stop(); });
+    if (!watch) return std::move(watch).error();
     auto client = ControlClient::connect(socket);
     if (client) return client;
     const int code = client.error().code;
-    if (code != ENOENT && code != ECONNREFUSED && code != EAGAIN) return std::move(client).error();
+    if (code != ENOENT && code != ECONNREFUSED && code != EAGAIN) return client;
+    if (auto going_on = given_up(); !going_on) return std::move(going_on).error();
     const auto now = steady_ms();
     if (now >= deadline_ms) return Error{std::move(client).error().message, ETIMEDOUT};
     const auto left = deadline_ms - now;

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/result.h"
 #include "control_client/control_client.h"
+#include "io/loop.h"
 
 namespace causeway::control_client {
 
@@ -27,5 +29,11 @@ int report(const Failure& failure);
 // Connects; when nobody listens yet, waits for the socket until `deadline_ms` (as steady_ms()
 // counts), which gives ETIMEDOUT.
 Result<ControlClient> connect_when_there(const std::string& socket, std::uint64_t deadline_ms);
+
+// The same on a loop of the caller's, who watches there what else matters: stopping the loop makes
+// this look again. `given_up` is asked after each look that found nobody; its error ends the wait.
+Result<ControlClient> connect_when_there(io::Loop& loop, const std::string& socket,
+                                         std::uint64_t deadline_ms,
+                                         const std::function<Status()>& given_up);
 
 }  // namespace causeway::control_client

@@ -19,7 +19,6 @@ namespace {
 constexpr const char* kEngineService = "dockerd";
 constexpr const char* kEngineSocket = "/dockerd.sock";
 constexpr const char* kEngineRoot = "/docker";  // its --data-root, below DATA
-constexpr const char* kMnt = "/mnt";
 // After the services are off, for the last answers to reach their clients.
 constexpr std::uint64_t kDrainMs = 1000;
 
@@ -36,7 +35,6 @@ shares::Options share_options(const AgentOptions& options) {
   shares::Options out;
   out.run = options.run;
   out.data = options.data;
-  out.mnt = kMnt;
   return out;
 }
 
@@ -44,7 +42,6 @@ containers::ShareGuard::Options guard_options(const AgentOptions& options) {
   containers::ShareGuard::Options out;
   out.docker_root = options.data + kEngineRoot;
   out.state_file = options.data + "/causeway/stopped_containers.json";
-  out.mnt = kMnt;
   return out;
 }
 
@@ -93,7 +90,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
       gate_(options_.run + kEngineSocket),
       engine_client_(loop, options_.run + kEngineSocket),
       shares_(loop, store_, share_options(options_), share_events()),
-      paths_(loop, shares_, engine_client_, options_.data + kEngineRoot, kMnt),
+      paths_(loop, shares_, engine_client_, options_.data + kEngineRoot),
       guard_(
           loop, engine_client_,
           [this](std::string_view distro) { return shares_.attached(distro); },
@@ -102,7 +99,12 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
           },
           guard_options(options_)),
       proxy_(loop, gate_, proxy_limits(options_, settings_), &paths_),
-      link_(loop, shares_, proxy_, [this] { return control_.get(); }) {}
+      link_(loop, shares_, proxy_, [this] { return control_.get(); }) {
+  gate_.on_wake([this] {
+    if (auto woken = supervisor_.wake_service(kEngineService); !woken)
+      log::error("engine.not_woken", {{"error", woken.error().message}});
+  });
+}
 
 Agent::~Agent() = default;
 
@@ -145,7 +147,7 @@ Status Agent::start() {
   };
   // Before dockerd: what containers mount is there when it starts them.
   shares_.start();
-  wait_ = std::make_unique<SharesWait>(shares_, options_.run, options_.data + kEngineRoot, kMnt,
+  wait_ = std::make_unique<SharesWait>(paths_.distros(), options_.run, options_.data + kEngineRoot,
                                        [this] { changed(); });
   supervisor_.on_change([this] { changed(); });
   if (auto started = supervisor_.start(); !started) {
@@ -239,9 +241,7 @@ void Agent::stop(std::function<void()> stopped) {
 
 // Something about a service.
 void Agent::changed() {
-  std::vector<control_api::ServiceStatus> services;
-  for (const auto& service : supervisor_.snapshot()) services.push_back(describe(service, 0));
-  auto view = engine_view(services, kEngineService, stopping_);
+  auto view = engine_view(supervisor_.states(), kEngineService, stopping_);
   if (view.state != engine_.state) engine_since_ms_ = loop_.now_ms();
   engine_ = std::move(view);
   gate_.set(gate_state(engine_.state), engine_.state == control_api::EngineState::absent

@@ -7,8 +7,8 @@
 namespace causeway::daemon {
 
 AgentPaths::AgentPaths(io::Loop& loop, shares::Shares& shares, http_client::HttpClient& engine,
-                       const std::string& docker_root, const std::string& mnt)
-    : shares_(shares), mapper_(loop, *this), check_(*this, engine, docker_root, mnt) {
+                       const std::string& docker_root)
+    : shares_(shares), mapper_(loop, *this), check_(*this, engine, docker_root) {
   mapper_.on_windows_files = [this](const paths::Identity& asker, const std::string& source) {
     if (std::exchange(hinted_, true) || !on_hint) return;
     const std::string who = asker.kind == paths::Identity::Kind::distro ? asker.name : "Windows";
@@ -28,14 +28,14 @@ std::string AgentPaths::obstacle(const std::string& distro) const {
   return {};
 }
 
-void AgentPaths::map(const proxy::Identity& identity, const engine_api::Route&,
+void AgentPaths::map(const paths::Identity& identity, const engine_api::Route&,
                      std::vector<std::string> sources, Done done) {
   mapper_.map(identity, std::move(sources), [done = std::move(done)](binds::Mapped mapped) {
     done({mapped.status, std::move(mapped.message), std::move(mapped.paths)});
   });
 }
 
-void AgentPaths::check(const proxy::Identity& identity, std::string container, Done done) {
+void AgentPaths::check(const paths::Identity& identity, std::string container, Done done) {
   check_.check(container,
                [this, identity, done = std::move(done)](int status, std::string message) {
                  done({status, unmap_text(identity, message), {}});
@@ -48,11 +48,11 @@ void AgentPaths::check(const std::string& container,
                [done = std::move(done)](int, const std::string& problem) { done(problem); });
 }
 
-std::string AgentPaths::unmap(const proxy::Identity& identity, std::string_view engine_path) {
+std::string AgentPaths::unmap(const paths::Identity& identity, std::string_view engine_path) {
   return paths::unmap(identity, engine_path, shares_.world());
 }
 
-std::string AgentPaths::unmap_text(const proxy::Identity& identity, std::string_view text) {
+std::string AgentPaths::unmap_text(const paths::Identity& identity, std::string_view text) {
   return paths::unmap_text(identity, text, shares_.world());
 }
 

@@ -18,13 +18,15 @@ class AgentPaths final : public proxy::PathService, private binds::Distros {
  public:
   // All outlive it. `docker_root` is dockerd's data.
   AgentPaths(io::Loop& loop, shares::Shares& shares, http_client::HttpClient& engine,
-             const std::string& docker_root, const std::string& mnt);
+             const std::string& docker_root);
 
-  void map(const proxy::Identity& identity, const engine_api::Route& route,
+  void map(const paths::Identity& identity, const engine_api::Route& route,
            std::vector<std::string> sources, Done done) override;
-  void check(const proxy::Identity& identity, std::string container, Done done) override;
-  std::string unmap(const proxy::Identity& identity, std::string_view engine_path) override;
-  std::string unmap_text(const proxy::Identity& identity, std::string_view text) override;
+  void check(const paths::Identity& identity, std::string container, Done done) override;
+  std::string unmap(const paths::Identity& identity, std::string_view engine_path) override;
+  std::string unmap_text(const paths::Identity& identity, std::string_view text) override;
+
+  binds::Distros& distros() { return *this; }
 
   // The same check, for starts of the agent's own: an empty text, or why not.
   void check(const std::string& container, std::function<void(const std::string& problem)> done);

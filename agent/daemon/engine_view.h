@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "control_api/status.h"
+#include "supervise/service_status.h"
 
 namespace causeway::daemon {
 
@@ -17,7 +18,7 @@ struct EngineView {
 
 // `stopping`: the agent stops everything. A service that comes back by itself counts as starting:
 // requests wait for it, bounded by the proxy.
-EngineView engine_view(const std::vector<control_api::ServiceStatus>& services,
+EngineView engine_view(const std::vector<supervise::ServiceSummary>& services,
                        const std::string& engine_service, bool stopping);
 
 }  // namespace causeway::daemon

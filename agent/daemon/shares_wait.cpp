@@ -11,33 +11,36 @@
 
 namespace causeway::daemon {
 
-SharesWait::SharesWait(shares::Shares& shares, std::string run, const std::string& docker_root,
-                       const std::string& mnt, std::function<void()> over)
-    : run_(std::move(run)), over_(std::move(over)) {
+SharesWait::SharesWait(binds::Distros& distros, std::string run, const std::string& docker_root,
+                       std::function<void()> over)
+    : distros_(distros), run_(std::move(run)), over_(std::move(over)) {
   if (::access((run_ + engine_setup::kSharesReady).c_str(), F_OK) == 0) return;
   for (const auto& record : containers::read_records(docker_root)) {
     if (!containers::starts_by_itself(record)) continue;
-    for (const auto& distro : containers::distros_of(record, mnt))
-      if (shares.known(distro) && !shares.attached(distro)) waiting_.insert(distro);
+    for (const auto& distro : containers::distros_of(record))
+      if (!binds::is_attached(distros_, distro) && distros_.obstacle(distro).empty())
+        waiting_.insert(distro);
   }
-  if (waiting_.empty()) finish();
-  for (const auto& distro : waiting_) {
+  if (waiting_.empty()) {
+    finish();
+    return;
+  }
+  for (const auto& distro : waiting_)
     log::info("shares.wait", {{"distro", distro}, {"limit_ms", kLimitMs}});
-    shares.request(distro);
-    shares.when_attached(
-        distro, kLimitMs,
-        [this, distro = distro, alive = std::weak_ptr<int>(lifetime_)](bool there) {
-          if (!alive.expired()) ended(distro, there);
-        });
-  }
+  binds::await_distros(distros_, waiting_, kLimitMs,
+                       lifetime_.guard([this](const binds::Awaited& awaited) {
+                         for (const auto& distro : awaited.missing)
+                           log::warning("shares.late", {{"distro", distro}});
+                         waiting_.clear();
+                         finish();
+                         if (over_) over_();
+                       }));
 }
 
-void SharesWait::ended(const std::string& distro, bool attached) {
-  if (!attached) log::warning("shares.late", {{"distro", distro}});
-  waiting_.erase(distro);
-  if (!waiting_.empty()) return;
-  finish();
-  if (over_) over_();
+std::set<std::string> SharesWait::distros() const {
+  auto out = waiting_;
+  std::erase_if(out, [&](const auto& distro) { return binds::is_attached(distros_, distro); });
+  return out;
 }
 
 void SharesWait::finish() {

@@ -10,7 +10,8 @@
 #include <set>
 #include <string>
 
-#include "shares/shares.h"
+#include "base/lifetime.h"
+#include "binds/distros.h"
 
 namespace causeway::daemon {
 
@@ -19,21 +20,21 @@ class SharesWait {
   // Windows starts a distro in 1 to 3 s; a container that came too early is started again anyway.
   static constexpr std::uint64_t kLimitMs = 8'000;
 
-  // `shares` outlives it. `over` is called once when it ends, if it had to wait.
-  SharesWait(shares::Shares& shares, std::string run, const std::string& docker_root,
-             const std::string& mnt, std::function<void()> over);
+  // `distros` outlives it. `over` is called once when it ends, if it had to wait.
+  SharesWait(binds::Distros& distros, std::string run, const std::string& docker_root,
+             std::function<void()> over);
 
   // The distros that are waited for; empty when it is over.
-  const std::set<std::string>& distros() const { return waiting_; }
+  std::set<std::string> distros() const;
 
  private:
-  void ended(const std::string& distro, bool attached);
   void finish();
 
+  binds::Distros& distros_;
   const std::string run_;
   std::function<void()> over_;
   std::set<std::string> waiting_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::daemon

@@ -31,7 +31,7 @@ WindowsLink::WindowsLink(io::Loop& loop, shares::Shares& shares, proxy::ProxySer
       shares_(shares),
       proxy_(proxy),
       control_(std::move(control)),
-      endpoint_(proxy.open({proxy::Identity::Kind::windows, "windows"})) {}
+      endpoint_(proxy.open({paths::Identity::Kind::windows, "windows"})) {}
 
 Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
                           const settings::Settings& settings) {

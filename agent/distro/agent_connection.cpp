@@ -128,7 +128,7 @@ void AgentConnection::finish(std::function<void()> ended) {
   if (channel_) {
     channel_->close_when_sent();
   } else {
-    loop_.defer([this] { ended_(); });
+    loop_.defer(lifetime_.guard([this] { ended_(); }));
   }
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "handover/channel.h"
@@ -70,6 +71,7 @@ class AgentConnection {
   io::Timer rest_timer_;
   std::unique_ptr<io::PathWatch> watch_;
   std::unique_ptr<handover::Channel> channel_;
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::distro

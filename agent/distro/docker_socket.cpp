@@ -143,9 +143,7 @@ void DockerSocket::settle(State state, std::string reason) {
   if (item == item_ && told_generation_ == generation_) return;
   item_ = std::move(item);
   told_generation_ = generation_;
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) changed_();
-  });
+  loop_.defer(lifetime_.guard([this] { changed_(); }));
 }
 
 // By directory and inode: what is mounted over the directory later is watched anew.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "distro/manifest.h"
 #include "distro/root_files.h"
@@ -67,7 +68,7 @@ class DockerSocket {
   ino_t stale_inode_ = 0;  // somebody else's that nobody listens on, looked at again in a while
   io::Timer stale_timer_;
   io::Timer rest_timer_;  // after a failure, whose own events must not bring the next try
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   std::string watched_;  // directory and its identity
   std::unique_ptr<io::PathWatch> watch_;
 };

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "distro/docker_context.h"
@@ -20,6 +19,7 @@
 #include "distro/undo.h"
 #include "handover/message.h"
 #include "handover/resolve.h"
+#include "mounts/mount_calls.h"
 
 namespace causeway::distro {
 namespace {
@@ -27,8 +27,6 @@ namespace {
 using handover::DistroReport;
 using State = DistroReport::State;
 
-constexpr const char* kMountinfo = "/proc/self/mountinfo";
-constexpr std::size_t kMaxMountinfo = 16 * 1024 * 1024;
 // Each is a descriptor on its way to the agent. Parents come first, so none is without its own.
 constexpr std::size_t kMaxMounts = 512;
 // How long an undo waits for another program's lock on the accounts; an editor may hold it for
@@ -98,31 +96,27 @@ Status IntegratedDistro::start() {
     manifest_error_ = manifest.error().message;
     log::error("manifest.unreadable", {{"error", manifest_error_}});
   }
-  mountinfo_.reset(::open(kMountinfo, O_RDONLY | O_CLOEXEC));
-  if (!mountinfo_) return errno_error(std::string("open ") + kMountinfo);
-  mountinfo_poll_ = std::make_unique<io::Poll>(loop_, mountinfo_.get(),
-                                               [this](unsigned) { on_mounts_changed(); });
-  mountinfo_poll_->watch(io::Poll::priority);
-  // The loop begins to watch in its first turn; what happened before is seen then.
-  loop_.defer([this] { on_mounts_changed(); });
+  // At once: a path on a new mount may be in somebody's next request.
+  auto watch = mounts::MountWatch::start(loop_, 0, [this] { on_mounts_changed(); });
+  if (!watch) return std::move(watch).error();
+  mount_watch_ = *std::move(watch);
   return Ok{};
 }
 
 // --- The share.
 
 void IntegratedDistro::read_mounts() {
-  const auto text = file::read(kMountinfo, kMaxMountinfo);
-  if (!text) {
-    log::error("mounts.unreadable", {{"error", text.error().message}});
+  const auto mounts = mounts::own_mounts();
+  if (!mounts) {
+    log::error("mounts.unreadable", {{"error", mounts.error().message}});
     return;
   }
-  const auto mounts = paths::parse_mountinfo(*text);
-  mounts_ = paths::plan_share(mounts);
+  mounts_ = paths::plan_share(*mounts);
   if (mounts_.size() > kMaxMounts) {
     log::warning("mounts.too_many", {{"mounts", mounts_.size()}, {"shared", kMaxMounts}});
     mounts_.resize(kMaxMounts);
   }
-  table_ = paths::summarize(mounts);
+  table_ = paths::summarize(*mounts);
   if (!options_.wsl.empty()) table_.wsl = options_.wsl;
 }
 

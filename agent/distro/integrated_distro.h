@@ -26,8 +26,8 @@
 #include "distro/run.h"
 #include "io/loop.h"
 #include "io/path_watch.h"
-#include "io/poll.h"
 #include "io/timer.h"
+#include "mounts/mount_watch.h"
 #include "paths/mount_table.h"
 
 namespace causeway::distro {
@@ -79,7 +79,6 @@ class IntegratedDistro : private AgentConnection::Host {
   std::optional<Account> user_;
 
   // The share.
-  UniqueFd mountinfo_;
   std::vector<paths::ShareMount> mounts_;
   paths::MountTable table_;
   paths::MountTable told_table_;         // in the hello
@@ -109,7 +108,7 @@ class IntegratedDistro : private AgentConnection::Host {
   io::Timer undo_timer_;
   Resolver resolver_;
   AgentConnection link_;
-  std::unique_ptr<io::Poll> mountinfo_poll_;
+  std::unique_ptr<mounts::MountWatch> mount_watch_;  // goes first
 };
 
 }  // namespace causeway::distro

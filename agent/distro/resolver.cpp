@@ -91,10 +91,10 @@ void Resolver::on_answers() {
     const std::lock_guard lock(shared_->mutex);
     answered = std::exchange(shared_->answered, {});
   }
-  const std::weak_ptr<int> alive = lifetime_;
+  const auto alive = lifetime_.watch();
   for (auto& one : answered) {
     answer_(one.ticket, std::move(one.results));
-    if (alive.expired()) return;
+    if (alive.ended()) return;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "handover/message.h"
 #include "io/loop.h"
@@ -41,7 +42,7 @@ class Resolver {
   io::Loop& loop_;
   Answer answer_;
   std::shared_ptr<Shared> shared_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   io::Poll poll_;
 };
 

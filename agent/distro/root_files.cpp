@@ -2,9 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/fsuid.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -21,16 +19,9 @@
 namespace causeway::distro {
 namespace {
 
-constexpr int kTries = 16;  // the kernel gives up (EAGAIN) when something is renamed meanwhile
-
 // Beside the file, in a directory that others may write: opened with O_EXCL, so that nothing
 // planted is taken. What a killed helper left is removed first.
 std::string temporary_of(const std::string& name) { return "." + name + ".causeway-new"; }
-
-std::string relative(const std::string& path) {
-  const auto first = path.find_first_not_of('/');
-  return first == std::string::npos ? "." : path.substr(first);
-}
 
 // All extended attributes: SELinux labels and ACLs among them. File systems without any are fine.
 Status copy_attributes(int from, int to) {
@@ -60,41 +51,26 @@ void sync_directory(int directory) {
 Result<RootFiles> RootFiles::open(const std::string& root) {
   UniqueFd fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return errno_error("open " + root);
-  return RootFiles(std::move(fd), RESOLVE_IN_ROOT);
+  return RootFiles(std::move(fd), mounts::Lookup::in_root);
 }
 
 Result<RootFiles> RootFiles::home(const std::string& path) const {
   auto fd = open_at(path, O_PATH | O_DIRECTORY);
   if (!fd) return std::move(fd).error();
-  return RootFiles(*std::move(fd), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-}
-
-UniqueFd RootFiles::open_how_to(const std::string& path, std::uint64_t flags) const {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC;
-  how.resolve = resolve_;
-  const std::string name = relative(path);
-  long fd = -1;
-  for (int i = 0; i < kTries; ++i) {
-    fd = ::syscall(SYS_openat2, fd_.get(), name.c_str(), &how, sizeof(how));
-    if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) break;
-  }
-  return UniqueFd(static_cast<int>(fd));
+  return RootFiles(*std::move(fd), mounts::Lookup::beneath);
 }
 
 Result<UniqueFd> RootFiles::open_at(const std::string& path, int flags) const {
-  UniqueFd fd = open_how_to(path, static_cast<std::uint64_t>(flags));
-  if (!fd) return errno_error("open " + path);
-  return fd;
+  return mounts::open_in_root(fd_.get(), path, lookup_, static_cast<std::uint64_t>(flags));
 }
 
 Result<RootFiles::Place> RootFiles::place(const std::string& path) const {
   const auto slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? "" : path.substr(slash + 1);
   if (name.empty() || name == "." || name == "..") return make_error(path + ": not a file's path");
-  Place out{open_how_to(path.substr(0, slash + 1), O_PATH | O_DIRECTORY), name};
-  if (!out.directory) return errno_error("open " + path.substr(0, slash));
-  return out;
+  auto directory = open_at(path.substr(0, slash + 1), O_PATH | O_DIRECTORY);
+  if (!directory) return std::move(directory).error();
+  return Place{*std::move(directory), name};
 }
 
 Result<std::optional<struct stat>> RootFiles::look(const std::string& path) const {
@@ -133,11 +109,11 @@ Result<std::string> RootFiles::read_link(const std::string& path) const {
 }
 
 Result<std::vector<std::string>> RootFiles::list(const std::string& path) const {
-  UniqueFd fd = open_how_to(path, O_RDONLY | O_DIRECTORY);
-  if (!fd) return errno_error("open " + path);
-  DIR* stream = ::fdopendir(fd.get());
+  auto fd = open_at(path, O_RDONLY | O_DIRECTORY);
+  if (!fd) return std::move(fd).error();
+  DIR* stream = ::fdopendir(fd->get());
   if (stream == nullptr) return errno_error("list " + path);
-  fd.release();
+  fd->release();
   const ScopeExit close([&] { ::closedir(stream); });
   std::vector<std::string> out;
   while (const dirent* entry = ::readdir(stream)) {

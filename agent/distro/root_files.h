@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "mounts/open_in_root.h"
 
 namespace causeway::distro {
 
@@ -63,14 +63,13 @@ class RootFiles {
     UniqueFd directory;
     std::string name;
   };
-  RootFiles(UniqueFd fd, std::uint64_t resolve) : fd_(std::move(fd)), resolve_(resolve) {}
-  UniqueFd open_how_to(const std::string& path, std::uint64_t flags) const;
+  RootFiles(UniqueFd fd, mounts::Lookup lookup) : fd_(std::move(fd)), lookup_(lookup) {}
   Result<Place> place(const std::string& path) const;
   Status write_temporary(const Place& place, const std::string& name, std::string_view content,
                          mode_t mode, int like) const;
 
   UniqueFd fd_;
-  std::uint64_t resolve_;  // openat2(2)
+  mounts::Lookup lookup_;
 };
 
 // While it lives this thread touches files as the user does (setfsuid(2)): what it makes is the

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/descriptor_limit.h"
 #include "base/exit_code.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -29,13 +29,6 @@ int fail(int code, const std::string& text) {
   return code;
 }
 
-log::Level level_of(const std::string& name) {
-  if (name == "debug") return log::Level::debug;
-  if (name == "warning") return log::Level::warning;
-  if (name == "error") return log::Level::error;
-  return log::Level::info;
-}
-
 // One helper in a distro: two would take each other's links and sockets for somebody else's. The
 // lock goes with the process and leaves no file.
 Result<UniqueFd> lock(const std::string& root) {
@@ -43,14 +36,6 @@ Result<UniqueFd> lock(const std::string& root) {
   if (!fd) return errno_error("open " + root);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return errno_error("lock " + root);
   return fd;
-}
-
-// Mounts on their way to the agent are descriptors.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -67,11 +52,11 @@ int run(Options options) {
   if (options.name == kEngineDistro)
     return fail(kUsage, std::string(kEngineDistro) + " is the engine's own distro");
   if (::geteuid() != 0) return fail(kNotAllowed, "it must run as root");
-  log::init("causeway-distro", level_of(options.log_level));
+  log::init("causeway-distro", log::level_named(options.log_level));
   std::signal(SIGHUP, SIG_IGN);  // the terminal that started us may go
   std::signal(SIGPIPE, SIG_IGN);
   ::umask(022);
-  raise_descriptor_limit();
+  (void)raise_descriptor_limit();
 
   const auto locked = lock(options.root);
   if (!locked && locked.error().code == EWOULDBLOCK)

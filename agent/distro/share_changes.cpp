@@ -6,7 +6,7 @@
 #include <map>
 #include <string_view>
 
-#include "distro/mount_calls.h"
+#include "mounts/mount_calls.h"
 
 namespace causeway::distro {
 namespace {
@@ -38,9 +38,10 @@ ShareChanges share_changes(const std::vector<paths::ShareMount>& before,
 Result<UniqueFd> clone_mount(const paths::ShareMount& mount) {
   const UniqueFd there(::open(mount.point.c_str(), O_PATH | O_CLOEXEC));
   if (!there) return errno_error("open " + mount.point);
-  const auto shown = mount_shown(there.get());
-  if (!shown || *shown != mount.id) return make_error(mount.point + ": another mount is there now");
-  auto clone = clone_shown(there.get());
+  const auto shown = mounts::mount_shown(there.get());
+  if (!shown) return Error(shown.error()).with(mount.point);
+  if (*shown != mount.id) return make_error(mount.point + ": another mount is there now");
+  auto clone = mounts::clone_shown(there.get());
   if (!clone) return std::move(clone).error().with(mount.point);
   return clone;
 }

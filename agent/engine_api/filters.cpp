@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "base/text.h"
 #include "engine_api/json_text.h"
 #include "engine_api/json_tokenizer.h"
 
@@ -12,44 +13,13 @@ namespace {
 
 using Token = JsonTokenizer::Token;
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char folded = static_cast<char>(c | 0x20);
-  return folded >= 'a' && folded <= 'f' ? folded - 'a' + 10 : -1;
-}
-
 // As Go's url.QueryUnescape; nothing for a bad escape, for which dockerd refuses the request.
 std::optional<std::string> unescaped(std::string_view s) {
-  std::string out;
-  out.reserve(s.size());
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    if (s[i] == '+') {
-      out += ' ';
-    } else if (s[i] != '%') {
-      out += s[i];
-    } else if (i + 2 < s.size() && hex_value(s[i + 1]) >= 0 && hex_value(s[i + 2]) >= 0) {
-      out += static_cast<char>(hex_value(s[i + 1]) * 16 + hex_value(s[i + 2]));
-      i += 2;
-    } else {
-      return std::nullopt;
-    }
-  }
-  return out;
-}
-
-void append_escaped(std::string& out, std::string_view s) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  for (const char c : s) {
-    const auto value = static_cast<unsigned char>(c);
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (letter || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[value >> 4U];
-      out += kHex[value & 0xfU];
-    }
-  }
+  std::string blanks(s);
+  std::replace(blanks.begin(), blanks.end(), '+', ' ');
+  bool malformed = false;
+  std::string out = text::percent_decoded(blanks, &malformed);
+  return malformed ? std::nullopt : std::optional(std::move(out));
 }
 
 bool looks_like_path(std::string_view s) {
@@ -138,8 +108,8 @@ std::string with_filters(std::string_view target, const FilterPaths& found,
   }
   if (added.empty()) return std::string(target);
   std::string out(target.substr(0, found.begin));
-  append_escaped(
-      out, found.json.substr(0, found.insert_at) + added + found.json.substr(found.insert_at));
+  out += text::percent_encoded(found.json.substr(0, found.insert_at) + added +
+                               found.json.substr(found.insert_at));
   return out.append(target.substr(found.end));
 }
 

@@ -2,19 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 #include "base/text.h"
+#include "paths/unix_path.h"
 
 namespace causeway::engine_api {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // dockerd's router takes /v{version:[0-9.]+} (moby, api/server/server.go).
 bool is_version(std::string_view segment) {
@@ -54,21 +47,6 @@ Segments split(std::string_view path) {
       out.at[out.count++] = segment;
     }
   }
-  return out;
-}
-
-// As Go's path.Clean: without empty segments, "." and "..", and the slash at the end.
-std::string clean(std::string_view path) {
-  std::vector<std::string_view> kept;
-  for (const std::string_view segment : text::split(path, '/')) {
-    if (segment == "..") {
-      if (!kept.empty()) kept.pop_back();
-    } else if (!segment.empty() && segment != ".") {
-      kept.push_back(segment);
-    }
-  }
-  std::string out;
-  for (const std::string_view segment : kept) out.append("/").append(segment);
   return out;
 }
 
@@ -144,19 +122,7 @@ Call call_with_paths(bool get, const Segments& s, std::string_view& id) {
 }  // namespace
 
 std::string decoded_path(std::string_view target) {
-  const std::string_view path = target.substr(0, target.find('?'));
-  std::string out;
-  out.reserve(path.size());
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (path[i] == '%' && i + 2 < path.size() && hex_value(path[i + 1]) >= 0 &&
-        hex_value(path[i + 2]) >= 0) {
-      out += static_cast<char>(hex_value(path[i + 1]) * 16 + hex_value(path[i + 2]));
-      i += 2;
-    } else {
-      out += path[i];
-    }
-  }
-  return out;
+  return text::percent_decoded(target.substr(0, target.find('?')));
 }
 
 Route route(std::string_view method, std::string_view target) {
@@ -179,7 +145,7 @@ Route route(std::string_view method, std::string_view target) {
   if (segments.clean) {
     found.call = call_with_paths(get, segments, id);
   } else {
-    cleaned = clean(path);
+    cleaned = paths::clean(path);  // as Go's path.Clean
     const Segments of_clean = split(cleaned);
     found.call = call_with_paths(get, of_clean, id);
     if (found.call != Call::other) found.version = of_clean.version;

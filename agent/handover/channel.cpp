@@ -42,8 +42,7 @@ Channel::Channel(io::Loop& loop, UniqueFd connected, OnMessage message, OnClosed
     : loop_(loop),
       fd_(std::move(connected)),
       message_(std::make_shared<OnMessage>(std::move(message))),
-      closed_(std::move(closed)),
-      lifetime_(std::make_shared<int>(0)) {
+      closed_(std::move(closed)) {
   const int flags = ::fcntl(fd_.get(), F_GETFL);
   ::fcntl(fd_.get(), F_SETFL, flags | O_NONBLOCK);
   poll_ = std::make_unique<io::Poll>(loop, fd_.get(), [this](unsigned e) { on_events(e); });
@@ -162,13 +161,13 @@ void Channel::on_events(unsigned events) {
     if ((events & (io::Poll::disconnect | io::Poll::failed)) != 0) end(make_error("closed"));
     return;
   }
-  const std::weak_ptr<int> alive = lifetime_;
+  const auto alive = lifetime_.watch();
   const auto tell = message_;
   for (int i = 0; i < kMessagesPerTurn; ++i) {
     Message message;
     if (receive_one(message) != Receive::message) break;
     (*tell)(std::move(message));
-    if (alive.expired()) return;
+    if (alive.ended()) return;
     if (ended_ || closing_) return;
   }
   if (!ended_) update();  // libuv ends a watch that failed; there may be more to read
@@ -188,11 +187,10 @@ void Channel::end(Error error) {
   queued_bytes_ = 0;
   poll_.reset();
   fd_.reset();
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_), error = std::move(error)] {
-    if (alive.expired()) return;
+  loop_.defer(lifetime_.guard([this, error = std::move(error)] {
     const auto closed = std::move(closed_);  // it may destroy us
     closed(error);
-  });
+  }));
 }
 
 }  // namespace causeway::handover

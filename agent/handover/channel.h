@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "handover/message.h"
@@ -67,7 +68,7 @@ class Channel {
   bool closing_ = false;     // close_when_sent()
   bool write_dead_ = false;  // the peer is gone; what it had sent is still read
   bool ended_ = false;
-  std::shared_ptr<int> lifetime_;   // guards deferred calls, and tells when a callback destroyed us
+  Lifetime lifetime_;               // guards deferred calls, and tells when a callback destroyed us
   std::unique_ptr<io::Poll> poll_;  // last: stops first
 };
 

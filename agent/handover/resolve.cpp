@@ -1,9 +1,7 @@
 #include "handover/resolve.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,26 +14,18 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "handover/message.h"
+#include "mounts/open_in_root.h"
 #include "paths/unix_path.h"
 
 namespace causeway::handover {
 namespace {
 
-// The kernel gives up (EAGAIN) when something is renamed while it goes through a "..", and a file
-// may be deleted between two looks. Whoever does that all the time gets an error.
+// A file may be deleted or renamed between two looks. Whoever does that all the time gets an error.
 constexpr int kTries = 16;
 
 // `path` as a descriptor, links followed as if `root` were "/".
-UniqueFd open_in_root(int root, const std::string& path) {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT;
-  long fd = -1;
-  for (int i = 0; i < kTries; ++i) {
-    fd = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how));
-    if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) break;
-  }
-  return UniqueFd(static_cast<int>(fd));
+Result<UniqueFd> open_at(int root, const std::string& path) {
+  return mounts::open_in_root(root, path, mounts::Lookup::in_root, O_PATH);
 }
 
 std::string quoted(std::string_view path) { return "\"" + text::printable(path) + "\""; }
@@ -94,9 +84,9 @@ struct Found {
 };
 
 Result<Found> find(int root, const std::string& path) {
-  Found found{open_in_root(root, path), ""};
-  if (found.fd) return found;
-  if (!is_absent(errno)) return errno_error(quoted(path));
+  auto whole = open_at(root, path);
+  if (whole) return Found{*std::move(whole), ""};
+  if (!is_absent(whole.error().code)) return errno_error(quoted(path), whole.error().code);
   // The parts' ends; of the first `low` we know that they are there, of the first `high` that they
   // aren't.
   std::vector<std::size_t> ends{0};
@@ -104,18 +94,19 @@ Result<Found> find(int root, const std::string& path) {
     if (at == path.size() || path[at] == '/') ends.push_back(at);
   std::size_t low = 0;
   std::size_t high = ends.size() - 1;
-  found.fd = open_in_root(root, "/");
-  if (!found.fd) return errno_error("the root");
+  auto top = open_at(root, "/");
+  if (!top) return errno_error("the root", top.error().code);
+  Found found{*std::move(top), ""};
   while (high - low > 1) {
     const std::size_t middle = (low + high) / 2;
-    auto fd = open_in_root(root, path.substr(0, ends[middle]));
+    auto fd = open_at(root, path.substr(0, ends[middle]));
     if (fd) {
       low = middle;
-      found.fd = std::move(fd);
-    } else if (is_absent(errno)) {
+      found.fd = *std::move(fd);
+    } else if (is_absent(fd.error().code)) {
       high = middle;
     } else {
-      return errno_error(quoted(path.substr(0, ends[middle])));
+      return errno_error(quoted(path.substr(0, ends[middle])), fd.error().code);
     }
   }
   const std::string next = path.substr(ends[low] + 1, ends[high] - ends[low] - 1);

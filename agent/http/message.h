@@ -13,6 +13,15 @@ enum class Kind { request, response };
 // How the end of a message's body is found (RFC 9112, section 6.3).
 enum class Framing { none, length, chunked, until_close };
 
+// What a request's target is (RFC 9112, section 3.2).
+enum class TargetForm {
+  none,       // of a response
+  origin,     // "/path?query"
+  absolute,   // "http://host/path": what a client sends to a forward proxy
+  authority,  // "host:port", with CONNECT only
+  asterisk,   // "*", with OPTIONS only
+};
+
 struct Field {
   std::string_view name;   // as spelled
   std::string_view value;  // without the blanks around it
@@ -21,6 +30,7 @@ struct Field {
 struct Head {
   std::string_view method;  // requests only
   std::string_view target;  // requests only: as sent, not decoded
+  TargetForm form = TargetForm::none;
   int status = 0;           // responses only
   std::string_view reason;  // responses only
   int version = 0;          // 10 or 11

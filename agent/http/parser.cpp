@@ -130,6 +130,51 @@ bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+// "host:port" (RFC 9112, section 3.2.3), the host a name or an address, IPv6 in brackets.
+bool is_authority(std::string_view target) {
+  const std::size_t colon = target.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  if (target.find_first_of("/?#@") != std::string_view::npos) return false;
+  const std::string_view host = target.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (!bracketed && host.find_first_of(":[]") != std::string_view::npos) return false;
+  const auto port = text::to_u64(target.substr(colon + 1));
+  return port && *port > 0 && *port <= std::numeric_limits<std::uint16_t>::max();
+}
+
+// "scheme://" and something behind it (RFC 3986, section 3).
+bool is_absolute(std::string_view target) {
+  const std::size_t colon = target.find("://");
+  if (colon == std::string_view::npos || colon == 0 || colon + 3 == target.size()) return false;
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const std::string_view scheme = target.substr(0, colon);
+  return is_letter(scheme.front()) && std::all_of(scheme.begin(), scheme.end(), [&](char c) {
+           return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+         });
+}
+
+// Which form the target has. What the endpoint doesn't serve, or what is no target, has a reason.
+const char* target_form(Head& head, const Noted& noted, const Forms& forms) {
+  if (head.method == "CONNECT") {
+    // Its answer is a tunnel.
+    if (!forms.connect) return "CONNECT is not served here";
+    if (!is_authority(head.target)) return "the target of CONNECT is not a host and a port";
+    // RFC 9110, section 9.3.6: no content. What stands behind the head is the tunnel's.
+    if (noted.lengths + noted.codings > 0) return "CONNECT with a body";
+    head.form = TargetForm::authority;
+  } else if (head.target.front() == '/') {
+    if (!forms.origin) return "the target is only a path";
+    head.form = TargetForm::origin;
+  } else if (forms.absolute && is_absolute(head.target)) {
+    head.form = TargetForm::absolute;
+  } else if (forms.asterisk && head.target == "*" && head.method == "OPTIONS") {
+    head.form = TargetForm::asterisk;
+  } else {
+    return forms.absolute ? "the target is neither a path nor a URL" : "the target is not a path";
+  }
+  return nullptr;
+}
+
 // What to say about a head that Beast took but that could be read in two ways. Sets the length.
 const char* ambiguity(const Head& head, const Noted& noted, Kind kind,
                       std::optional<std::uint64_t>* length) {
@@ -147,10 +192,6 @@ const char* ambiguity(const Head& head, const Noted& noted, Kind kind,
   // Old docker clients send odd hosts ("/var/run/docker.sock"): its value is the engine's business.
   if (noted.hosts > 1) return "Host is given twice";
   if (noted.hosts == 0 && head.version >= 11) return "no Host";
-  // The answer to CONNECT is a tunnel, and other forms of target could name a call in a way that a
-  // look at the path misses.
-  if (head.method == "CONNECT") return "CONNECT is not served here";
-  if (head.target.front() != '/') return "the target is not a path";
   return nullptr;
 }
 
@@ -313,6 +354,9 @@ Status Parser::Impl::head_complete() {
   if (head.fields.size() > limits.fields) return fail("too many fields");
   if (head.target.size() > limits.target) return fail("a target that is too long");
   if (const char* what = ambiguity(head, noted, kind, &length)) return fail(what);
+  if (kind == Kind::request) {
+    if (const char* what = target_form(head, noted, limits.forms)) return fail(what);
+  }
 
   const bool without_body = kind == Kind::response && (head_request || head.status < 200 ||
                                                        head.status == 204 || head.status == 304);
@@ -342,6 +386,7 @@ void Parser::Impl::forget() {
   head.fields.clear();
   if (head.fields.capacity() > kKeptFields) head.fields.shrink_to_fit();
   head.method = head.target = head.reason = head.raw = {};
+  head.form = TargetForm::none;
   head.status = head.version = 0;
   noted = {};
   framing = Framing::none;

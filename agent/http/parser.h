@@ -8,8 +8,8 @@
 //
 // Refused, beside what is no HTTP: bare CR or LF, NUL, line folding, blanks before a colon,
 // Content-Length twice or together with Transfer-Encoding, any transfer coding but exactly
-// "chunked" (or on HTTP/1.0), no Host or two on HTTP/1.1, CONNECT, a target that is no path,
-// HTTP/0.9 and HTTP/2.
+// "chunked" (or on HTTP/1.0), no Host or two on HTTP/1.1, a form of target that the endpoint does
+// not serve (Limits::forms), HTTP/0.9 and HTTP/2.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +23,15 @@
 
 namespace causeway::http {
 
+// Which requests an endpoint serves, by the form of their target. Paths only, unless it says more:
+// a look at the path must not miss what another form names.
+struct Forms {
+  bool origin = true;
+  bool absolute = false;
+  bool connect = false;  // the method, with a target "host:port"
+  bool asterisk = false;
+};
+
 struct Limits {
   // Go, and so dockerd, takes heads of 1 MiB. X-Registry-Config carries all of a user's registry
   // tokens in base64, 4 KiB each: 256 KiB are more than 40 of them and bound what one client holds.
@@ -32,6 +41,7 @@ struct Limits {
   std::size_t fields = 512;
   std::size_t chunk_line = 1024;  // 16 digits, and extensions, which nobody sends
   std::size_t trailers = std::size_t{16} * 1024;
+  Forms forms;
 };
 
 class Parser {

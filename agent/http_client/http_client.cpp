@@ -21,7 +21,7 @@ class HttpClient::Call final : private io::Stream::Handler {
         stream_(client.loop_, std::move(connection), this) {}
 
   void begin(const std::string& request, std::uint64_t limit_ms) {
-    limit_.start(limit_ms, [this] { fail("no answer in time"); });
+    if (limit_ms > 0) limit_.start(limit_ms, [this] { fail("no answer in time"); });
     stream_.write(request);
     stream_.resume(io::Stream::not_started);
   }
@@ -40,7 +40,7 @@ class HttpClient::Call final : private io::Stream::Handler {
   }
   void on_eof() override {
     if (parser_.finish().ok() && parser_.complete()) return complete();
-    fail("the engine closed the connection without a whole answer");
+    fail("the connection was closed without a whole answer");
   }
   void on_drained() override {}
   void on_read_error(const Error& error) override { fail(error.message); }
@@ -68,12 +68,13 @@ class HttpClient::Call final : private io::Stream::Handler {
 class HttpClient::Follower final : private io::Stream::Handler {
  public:
   Follower(HttpClient& client, std::uint64_t id, std::string what, UniqueFd connection,
-           OnLine on_line, Ended at_end)
+           OnLine on_line, Ended at_end, Begun begun)
       : ended(std::move(at_end)),
         client_(client),
         id_(id),
         what_(std::move(what)),
         on_line_(std::move(on_line)),
+        begun_(std::move(begun)),
         stream_(client.loop_, std::move(connection), this) {}
 
   void begin(const std::string& request) {
@@ -89,6 +90,7 @@ class HttpClient::Follower final : private io::Stream::Handler {
       if (!taken) return end(taken.error().message);
       if (parser_.head_done() && parser_.head().status != 200)
         return end("status " + std::to_string(parser_.head().status));
+      if (parser_.head_done() && !tell_begun()) return;
       rest_ += parser_.body();
       if (rest_.size() > kMostLine && rest_.find('\n') == std::string::npos)
         return end("a line is too long");
@@ -97,19 +99,26 @@ class HttpClient::Follower final : private io::Stream::Handler {
     }
     if (parser_.complete()) end("it ended");
   }
-  // False when a line's taker has ended this.
+  // Both: false when the one who was told has ended this.
+  bool tell_begun() {
+    const auto begun = std::exchange(begun_, nullptr);
+    if (!begun) return true;
+    const auto alive = lifetime_.watch();
+    begun();
+    return !alive.ended();
+  }
   bool give_lines() {
     for (auto at = rest_.find('\n'); at != std::string::npos; at = rest_.find('\n')) {
       const std::string line = rest_.substr(0, at);
       rest_.erase(0, at + 1);
-      const std::weak_ptr<int> alive = lifetime_;
+      const auto alive = lifetime_.watch();
       const auto on_line = on_line_;  // it may end this, and itself
       on_line(line);
-      if (alive.expired()) return false;
+      if (alive.ended()) return false;
     }
     return true;
   }
-  void on_eof() override { end("the engine closed the connection"); }
+  void on_eof() override { end("the connection was closed"); }
   void on_drained() override {}
   void on_read_error(const Error& error) override { end(error.message); }
   void on_write_error(const Error& error) override { end(error.message); }
@@ -121,9 +130,10 @@ class HttpClient::Follower final : private io::Stream::Handler {
   const std::uint64_t id_;
   const std::string what_;
   OnLine on_line_;
+  Begun begun_;
   std::string rest_;
   http::Parser parser_{http::Kind::response};
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   io::Stream stream_;  // last: stops first
 };
 
@@ -137,10 +147,10 @@ void HttpClient::call(std::string_view method, std::string target, std::uint64_t
   std::string what = std::string(method) + " " + target;
   auto connection = io::connect_unix(socket_path_);
   if (!connection) {
-    loop_.defer([alive = std::weak_ptr<int>(lifetime_), done = std::move(done),
-                 error = std::move(connection).error().with(what)]() mutable {
-      if (!alive.expired()) done(std::move(error));
-    });
+    loop_.defer(lifetime_.guard(
+        [done = std::move(done), error = std::move(connection).error().with(what)]() mutable {
+          done(std::move(error));
+        }));
     return;
   }
   http::Request request;
@@ -153,22 +163,21 @@ void HttpClient::call(std::string_view method, std::string target, std::uint64_t
   call->begin(http::write(request), limit_ms);
 }
 
-std::uint64_t HttpClient::follow(std::string target, OnLine on_line, Ended ended) {
+std::uint64_t HttpClient::follow(std::string target, OnLine on_line, Ended ended, Begun begun) {
   std::string what = "GET " + target;
   const std::uint64_t id = next_++;
   auto connection = io::connect_unix(socket_path_);
   if (!connection) {
-    loop_.defer([alive = std::weak_ptr<int>(lifetime_), ended = std::move(ended),
-                 error = std::move(connection).error().with(what)] {
-      if (!alive.expired()) ended(error);
-    });
+    loop_.defer(
+        lifetime_.guard([ended = std::move(ended),
+                         error = std::move(connection).error().with(what)] { ended(error); }));
     return id;
   }
   http::Request request;
   request.target = target;
   auto& follower = followers_[id];
   follower = std::make_unique<Follower>(*this, id, std::move(what), *std::move(connection),
-                                        std::move(on_line), std::move(ended));
+                                        std::move(on_line), std::move(ended), std::move(begun));
   follower->begin(http::write(request));
   return id;
 }

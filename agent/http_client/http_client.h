@@ -1,5 +1,6 @@
-// HttpClient asks the engine itself, as the agent: over dockerd's own socket, one connection for
-// a call, never blocking the loop. Answers are small documents; they are bounded in size and time.
+// HttpClient asks a server on a unix socket, such as dockerd on its own one: one connection for a
+// call, never blocking the loop. Answers are small documents; they are bounded in size, and in time
+// unless the caller waits for as long as it takes.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "io/loop.h"
 
@@ -23,22 +25,25 @@ class HttpClient {
  public:
   using Done = std::function<void(Result<Reply>)>;
 
-  // `loop` must outlive it. Calls under way when it goes are dropped without their `done`.
+  // `loop` must outlive it. Calls under way when it goes are dropped without their `done`; a `done`
+  // may destroy it.
   HttpClient(io::Loop& loop, std::string socket_path);
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // `target` with its query, percent-encoded by the caller. An error: no connection, no whole
-  // answer within `limit_ms`, or one larger than kMostBody. `done` is never called within the call.
+  // `target` with its query, percent-encoded by the caller. An error: no connection (with the code
+  // of connect(2)), no whole answer within `limit_ms` (0: no limit), or one larger than kMostBody.
+  // `done` is never called within the call.
   void call(std::string_view method, std::string target, std::uint64_t limit_ms, Done done);
 
-  // A GET whose answer comes line by line, without an end in time: /events. `on_line` gets each
-  // line of a 200 answer; `ended` is called once, when nothing more comes or nothing came. Both may
-  // end it: unfollow().
+  // A GET whose answer comes line by line, without an end in time: /events. `begun` is called once
+  // when the head of a 200 answer is there; `on_line` gets each line of it; `ended` is called once,
+  // when nothing more comes or nothing came. Each may end it: unfollow().
+  using Begun = std::function<void()>;
   using OnLine = std::function<void(std::string_view line)>;
   using Ended = std::function<void(const Error& why)>;
-  std::uint64_t follow(std::string target, OnLine on_line, Ended ended);
+  std::uint64_t follow(std::string target, OnLine on_line, Ended ended, Begun begun = {});
   void unfollow(std::uint64_t id);
 
   // The list of ten thousand containers has 20 MiB.
@@ -55,7 +60,7 @@ class HttpClient {
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Call>> calls_;
   std::map<std::uint64_t, std::unique_ptr<Follower>> followers_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::http_client

@@ -41,10 +41,20 @@ class ByteStream {
   ByteStream(const ByteStream&) = delete;
   ByteStream& operator=(const ByteStream&) = delete;
 
-  // Reading starts with resume() of the reason `not_started`.
-  enum Pause : unsigned { not_started = 1, backlog = 2, exchange = 4, engine_state = 8, user = 16 };
+  // Why it is not read. Reading starts with resume() of the reason `not_started`.
+  enum Pause : unsigned {
+    not_started = 1,
+    backlog = 2,   // what was read is not taken as fast as it comes
+    ahead = 4,     // the peer has sent enough beyond what it is the turn of
+    waiting = 8,   // nothing can be done with more before something else has happened
+    finished = 16  // nothing more is wanted
+  };
   virtual void pause(Pause reason) = 0;
   virtual void resume(Pause reason) = 0;
+  // Whatever the reasons were: for a new owner.
+  void resume_all() {
+    for (const Pause reason : {not_started, backlog, ahead, waiting, finished}) resume(reason);
+  }
   bool paused() const { return pauses_ != 0; }
 
   // Who is told: not owned, outlives the stream or is replaced, as an upgrade does.

@@ -20,7 +20,6 @@ Listener::Listener(Loop& loop, UniqueFd listening, std::function<void(UniqueFd)>
     : fd_(std::move(listening)),
       accepted_(std::move(accepted)),
       died_(std::move(died)),
-      lifetime_(std::make_shared<int>(0)),
       retry_(loop),
       poll_(loop, fd_.get(), [this](unsigned) { on_readable(); }) {
   // An inherited descriptor may be blocking; accept must never wait.
@@ -41,12 +40,12 @@ bool Listener::hung_up() const {
 }
 
 void Listener::on_readable() {
-  const std::weak_ptr<int> alive = lifetime_;
+  const auto alive = lifetime_.watch();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
       accepted_(std::move(fd));
-      if (alive.expired() || poll_.watched() == 0) return;
+      if (alive.ended() || poll_.watched() == 0) return;
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "io/loop.h"
@@ -34,7 +35,7 @@ class Listener {
   UniqueFd fd_;
   std::function<void(UniqueFd)> accepted_;
   std::function<void(const Error&)> died_;
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   Timer retry_;  // only when accept failed for want of resources: no event tells when that ends
   Poll poll_;
 };

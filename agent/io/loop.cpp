@@ -1,5 +1,6 @@
 #include "io/loop.h"
 
+#include <poll.h>
 #include <uv.h>
 
 #include <cstdio>
@@ -72,6 +73,13 @@ Loop::~Loop() {
 void Loop::run() { uv_run(&state_->loop, UV_RUN_DEFAULT); }
 void Loop::stop() { uv_stop(&state_->loop); }
 bool Loop::turn() { return uv_run(&state_->loop, UV_RUN_NOWAIT) != 0; }
+
+bool Loop::at_rest() const {
+  pollfd events{uv_backend_fd(&state_->loop), POLLIN, 0};
+  // A loop without anything to wait for has the timeout 0, too.
+  const bool due = uv_loop_alive(&state_->loop) != 0 && uv_backend_timeout(&state_->loop) == 0;
+  return state_->tasks.empty() && !due && ::poll(&events, 1, 0) == 0;
+}
 
 void Loop::defer(std::function<void()> task) {
   state_->tasks.push_back(std::move(task));

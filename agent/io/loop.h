@@ -23,6 +23,8 @@ class Loop {
   void stop();  // run() returns after the callbacks of this turn
   // One turn without blocking, for tests.
   bool turn();
+  // Whether the next turn has nothing to do: no event waits, no task, no timer is due. For tests.
+  bool at_rest() const;
 
   // Runs `task` after the callbacks of this turn, in order. The way to destroy an object from
   // inside its own callback.

@@ -7,7 +7,7 @@ namespace causeway::io {
 
 Relay::Relay(Loop& loop, std::unique_ptr<ByteStream> a, std::unique_ptr<ByteStream> b,
              std::function<void()> ended, std::size_t limit)
-    : limit_(limit), ended_(std::move(ended)), lifetime_(std::make_shared<int>(0)) {
+    : limit_(limit), ended_(std::move(ended)) {
   sides_[0].stream = std::move(a);
   sides_[1].stream = std::move(b);
   for (Side& side : sides_) {
@@ -17,9 +17,7 @@ Relay::Relay(Loop& loop, std::unique_ptr<ByteStream> a, std::unique_ptr<ByteStre
     side.stream->set_handler(&side);
   }
   // What has happened before is met in a turn of its own: `ended` isn't called from in here.
-  loop.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) begin();
-  });
+  loop.defer(lifetime_.guard([this] { begin(); }));
 }
 
 Relay::~Relay() = default;
@@ -33,16 +31,11 @@ void Relay::begin() {
       eof(side);
       if (!ended_) return;
     }
-    if (to.queued() > limit_) {
-      side.stream->pause(ByteStream::backlog);
-    } else {
-      side.stream->resume(ByteStream::backlog);
-    }
   }
   if (end_if_finished()) return;
-  for (const auto reason : {ByteStream::exchange, ByteStream::engine_state, ByteStream::user,
-                            ByteStream::not_started}) {
-    for (Side& side : sides_) side.stream->resume(reason);
+  for (Side& side : sides_) {
+    side.stream->resume_all();
+    if (side.other->stream->queued() > limit_) side.stream->pause(ByteStream::backlog);
   }
 }
 
@@ -100,7 +93,7 @@ void Relay::deaf(Side& to) {
 bool Relay::end_if_finished() {
   if (!ended_) return true;
   if (!sides_[0].finished || !sides_[1].finished) return false;
-  for (Side& side : sides_) side.stream->pause(ByteStream::user);
+  for (Side& side : sides_) side.stream->pause(ByteStream::finished);
   // Moved out: the callback may destroy us, and with us itself.
   const auto ended = std::exchange(ended_, nullptr);
   ended();

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string_view>
 
+#include "base/lifetime.h"
 #include "io/byte_stream.h"
 #include "io/loop.h"
 
@@ -55,7 +56,7 @@ class Relay {
 
   const std::size_t limit_;
   std::function<void()> ended_;
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   std::array<Side, 2> sides_;
 };
 

@@ -21,7 +21,6 @@ Stream::Stream(Loop& loop, UniqueFd fd, Handler* handler)
     : ByteStream(handler),
       loop_(loop),
       fd_(std::move(fd)),
-      lifetime_(std::make_shared<int>(0)),
       poll_(
           std::make_unique<Poll>(loop, fd_.get(), [this](unsigned events) { on_events(events); })) {
   const int flags = ::fcntl(fd_.get(), F_GETFL);
@@ -43,9 +42,9 @@ void Stream::resume(Pause reason) {
   update();
   if (pauses_ == 0 && poll_dead_ && !read_dead_) {
     // No poll will tell any more (EPOLLERR ended it), yet bytes may wait in the socket.
-    loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-      if (!alive.expired() && pauses_ == 0) read_ready(true);
-    });
+    loop_.defer(lifetime_.guard([this] {
+      if (pauses_ == 0) read_ready(true);
+    }));
   }
 }
 
@@ -160,9 +159,8 @@ void Stream::write(std::string_view first, std::string_view second) {
       // Told in the next turn: the owner is in the middle of something.
       write_error_ = errno;
       write_dead_ = true;
-      loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-        if (!alive.expired()) handler_->on_write_error(errno_error("write", write_error_));
-      });
+      loop_.defer(lifetime_.guard(
+          [this] { handler_->on_write_error(errno_error("write", write_error_)); }));
       return;
     }
     auto sent = static_cast<std::size_t>(n < 0 ? 0 : n);

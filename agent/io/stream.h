@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "io/byte_stream.h"
@@ -58,10 +59,10 @@ class Stream final : public ByteStream {
   bool fin_wanted_ = false;
   bool fin_sent_ = false;
   bool drain_wanted_ = false;
-  int write_error_ = 0;            // to be told in the next turn
-  bool* destroyed_ = nullptr;      // set while a callback runs
-  std::shared_ptr<int> lifetime_;  // expires with the Stream: guards deferred work
-  std::unique_ptr<Poll> poll_;     // last: stops first
+  int write_error_ = 0;         // to be told in the next turn
+  bool* destroyed_ = nullptr;   // set while a callback runs
+  Lifetime lifetime_;           // expires with the Stream: guards deferred work
+  std::unique_ptr<Poll> poll_;  // last: stops first
 };
 
 }  // namespace causeway::io

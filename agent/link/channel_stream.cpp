@@ -11,11 +11,7 @@ constexpr std::size_t kPiece = std::size_t{64} * 1024;
 }  // namespace
 
 ChannelStream::ChannelStream(Carrier& carrier, Id id)
-    : ByteStream(nullptr),
-      carrier_(&carrier),
-      id_(id),
-      loop_(carrier.loop()),
-      lifetime_(std::make_shared<int>(0)) {}
+    : ByteStream(nullptr), carrier_(&carrier), id_(id), loop_(carrier.loop()) {}
 
 ChannelStream::~ChannelStream() {
   if (destroyed_ != nullptr) *destroyed_ = true;
@@ -156,16 +152,12 @@ void ChannelStream::deliver() {
 }
 
 void ChannelStream::deliver_soon() {
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) deliver();
-  });
+  loop_.defer(lifetime_.guard([this] { deliver(); }));
 }
 
 void ChannelStream::fail_write_soon() {
   write_dead_ = true;
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) handler_->on_write_error(errno_error("write", EPIPE));
-  });
+  loop_.defer(lifetime_.guard([this] { handler_->on_write_error(errno_error("write", EPIPE)); }));
 }
 
 }  // namespace causeway::link

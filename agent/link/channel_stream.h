@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/lifetime.h"
 #include "io/byte_stream.h"
 #include "io/loop.h"
 #include "wire/yamux.h"
@@ -76,7 +77,7 @@ class ChannelStream final : public io::ByteStream {
   bool end_told_ = false;      // by on_read_error
   bool* destroyed_ = nullptr;  // set while a callback runs
   io::Loop& loop_;
-  std::shared_ptr<int> lifetime_;  // expires with the stream: guards deferred work
+  Lifetime lifetime_;  // expires with the stream: guards deferred work
 };
 
 }  // namespace causeway::link

@@ -64,11 +64,7 @@ class DistroStarts::Question final : private io::ByteStream::Handler {
 DistroStarts::DistroStarts(io::Loop& loop, std::function<std::unique_ptr<io::ByteStream>()> open,
                            std::function<void(const std::string&, const std::string&)> refused,
                            std::uint64_t answer_ms)
-    : loop_(loop),
-      open_(std::move(open)),
-      refused_(std::move(refused)),
-      answer_ms_(answer_ms),
-      lifetime_(std::make_shared<int>(0)) {}
+    : loop_(loop), open_(std::move(open)), refused_(std::move(refused)), answer_ms_(answer_ms) {}
 
 DistroStarts::~DistroStarts() = default;
 
@@ -82,13 +78,12 @@ void DistroStarts::ask(const std::string& distro) {
 
 // By a question's own call: it is destroyed in a turn of its own.
 void DistroStarts::ended(const std::string& distro, const std::string& reason) {
-  loop_.defer([this, distro, reason, alive = std::weak_ptr<int>(lifetime_)] {
-    if (alive.expired()) return;
+  loop_.defer(lifetime_.guard([this, distro, reason] {
     questions_.erase(distro);
     if (reason.empty()) return;
     log::warning("link.distro_not_started", {{"distro", distro}, {"reason", reason}});
     refused_(distro, reason);
-  });
+  }));
 }
 
 }  // namespace causeway::link

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "base/lifetime.h"
 #include "io/byte_stream.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -40,7 +41,7 @@ class DistroStarts {
   const std::function<std::unique_ptr<io::ByteStream>()> open_;
   const std::function<void(const std::string&, const std::string&)> refused_;
   const std::uint64_t answer_ms_;
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   std::map<std::string, std::unique_ptr<Question>> questions_;
 };
 

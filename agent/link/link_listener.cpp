@@ -13,7 +13,6 @@ LinkListener::LinkListener(io::Loop& loop, Endpoint endpoint, Events events, Del
       events_(std::move(events)),
       delays_(delays),
       delay_ms_(delays.first_ms),
-      lifetime_(std::make_shared<int>(0)),
       retry_(loop) {
   begin();
 }
@@ -45,9 +44,7 @@ void LinkListener::failed(const Error& error) {
     if (listener_) events_.changed();
   });
   delay_ms_ = std::min(delay_ms_ * 2, delays_.longest_ms);
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) events_.changed();
-  });
+  loop_.defer(lifetime_.guard([this] { events_.changed(); }));
 }
 
 void LinkListener::accepted(UniqueFd fd) {

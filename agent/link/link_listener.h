@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/lifetime.h"
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -48,7 +49,7 @@ class LinkListener {
   std::string reason_;
   std::uint64_t delay_ms_;
   std::uint64_t since_ms_ = 0;
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   std::unique_ptr<io::Listener> listener_;
   io::Timer retry_;
 };

@@ -17,8 +17,7 @@ LinkServer::LinkServer(io::Loop& loop, Options options, Events events)
     : loop_(loop),
       options_(std::move(options)),
       events_(std::move(events)),
-      alone_since_ms_(loop.now_ms()),
-      lifetime_(std::make_shared<int>(0)) {}
+      alone_since_ms_(loop.now_ms()) {}
 
 LinkServer::~LinkServer() = default;
 
@@ -85,8 +84,7 @@ void LinkServer::note_refusal(const std::string& reason) {
 
 void LinkServer::over(LinkSession& session, const std::string& reason) {
   log::info("link.over", {{"carrier", session.carrier()}, {"reason", reason}});
-  loop_.defer([this, gone = &session, alive = std::weak_ptr<int>(lifetime_)] {
-    if (alive.expired()) return;
+  loop_.defer(lifetime_.guard([this, gone = &session] {
     sessions_.remove_if([gone](const auto& other) { return other.get() == gone; });
     if (count_open() == 0) alone_since_ms_ = loop_.now_ms();
     if (sessions_.empty()) {
@@ -94,7 +92,7 @@ void LinkServer::over(LinkSession& session, const std::string& reason) {
       std::vector<char>().swap(output_);
     }
     events_.changed();
-  });
+  }));
 }
 
 std::span<char> LinkServer::output() {

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "io/byte_stream.h"
 #include "io/loop.h"
 #include "link/endpoints.h"
@@ -90,7 +91,7 @@ class LinkServer : private LinkSession::Owner {
   std::uint64_t refusal_logged_ms_ = 0;
   std::optional<Refusal> refusal_;
   bool had_streams_ = false;  // since the last tick
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   std::vector<char> output_;                          // while there are sessions
   std::unique_ptr<Heartbeat> heartbeat_;              // while there are sessions
   std::list<std::unique_ptr<LinkSession>> sessions_;  // in the order they were opened

@@ -21,7 +21,6 @@ LinkSession::LinkSession(io::Loop& loop, UniqueFd fd, std::string carrier, bool 
       silent_(may_be_silent),
       since_ms_(loop.now_ms()),
       hello_(wire::Role::shim),
-      lifetime_(std::make_shared<int>(0)),
       yamux_(wire::Yamux::Side::server, options.limits, *this),
       deadline_(loop),
       stream_(loop, std::move(fd), this) {
@@ -123,7 +122,7 @@ void LinkSession::drop(const std::string& reason) {
 void LinkSession::end(const std::string& reason) {
   if (std::exchange(state_, State::over) == State::over) return;
   deadline_.stop();
-  stream_.pause(io::ByteStream::user);
+  stream_.pause(io::ByteStream::finished);
   stream_.shutdown_write();
   lose_streams();
   owner_.over(*this, reason);
@@ -237,11 +236,10 @@ std::unique_ptr<io::ByteStream> LinkSession::open(wire::Channel channel) {
 
 void LinkSession::flush_soon() {
   if (std::exchange(flushing_, true)) return;
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (alive.expired()) return;
+  loop_.defer(lifetime_.guard([this] {
     flushing_ = false;
     flush();
-  });
+  }));
 }
 
 void LinkSession::flush() {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "io/byte_stream.h"
 #include "io/loop.h"
@@ -124,7 +125,7 @@ class LinkSession : private io::ByteStream::Handler,
   int silent_ticks_ = 0;
   wire::HelloReader hello_;
   std::unordered_map<Id, ChannelStream*> streams_;  // null: the channel isn't known yet
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   wire::Yamux yamux_;
   io::Timer deadline_;  // hello, refusing
   io::Stream stream_;   // last: stops first

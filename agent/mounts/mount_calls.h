@@ -1,9 +1,10 @@
-// The kernel's mount calls that shares are made with. Paths inside a distro are walked by
-// descriptor, never by name: a link in a user's files must not lead a mount, or an unmount, to
-// another place.
+// The kernel's mount calls that shares, drives and tools are attached with. Paths inside a distro
+// are walked by descriptor, never by name: a link in a user's files must not lead a mount, or an
+// unmount, to another place.
 #pragma once
 
-#include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,31 +19,38 @@ Result<std::vector<paths::MountEntry>> own_mounts();
 
 // A detached copy of the mount at `path`, showing `path`; with `below` of all mounts below it too.
 Result<UniqueFd> clone_mount(const std::string& path, bool below);
+// A detached copy of the mount that `fd` shows, without what is mounted on it.
+Result<UniqueFd> clone_shown(int fd);
+// A new small tmpfs, detached: without set-uid programs, devices and programs. `source` tells
+// whose it is.
+Result<UniqueFd> detached_tmpfs(const char* source, const char* mode, bool read_only);
 
 // The mounts of a detached tree become slaves of those they were copied from, then shared among
 // ourselves: what is mounted there appears here and never the other way, and containers may ask for
 // rslave or rshared.
 Status receive_only(int tree, bool below);
+// Of the one mount that `mount` is the root of: nothing propagates to it or from it.
+Status make_private(int mount);
+// Private, read-only, without set-uid programs and devices.
+Status protect(int tree);
+// Private and writable.
+Status make_writable(int tree);
 
 // Attaches a detached tree on what `target` (O_PATH) shows.
 Status attach_tree(int tree, int target);
 
-// Where an O_PATH descriptor points in the mount tree.
-struct MountPlace {
-  int id = 0;            // as in mountinfo
-  bool is_root = false;  // it is the root of that mount: something is mounted right here
-};
-Result<MountPlace> place_of(int fd);
+// The number (as in mountinfo) of the mount whose root `fd` shows; nothing when it shows another
+// file of a mount. An error on kernels that don't tell (before 5.8).
+Result<std::optional<int>> mount_shown(int fd);
 
-// `path` (absolute, clean) below `root` as an O_PATH descriptor; no link is followed. A path
-// through one has no mount of ours.
-Result<UniqueFd> open_below(int root, const std::string& path, bool directory = false);
-
-// Lazily takes away the mount that `fd` shows, and everything on it. In slaves only: nothing
-// propagates to where it came from.
+// Lazily takes away the mount that `fd` shows, and everything on it. In slaves and private mounts
+// only: nothing propagates to where it came from.
 Status detach_shown(int fd);
 
-// The same for all mounts stacked on `path`, a place of our own.
+// The same for all mounts stacked on one another where `open` leads; it is called again for each,
+// and the end is its first descriptor that shows no mount's root. Code ENOENT of it is fine.
+Status detach_all(const std::function<Result<UniqueFd>()>& open);
+// At a path of our own.
 Status detach_all(const std::string& path);
 
 }  // namespace causeway::mounts

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,23 +16,6 @@ namespace {
 
 // The mounts' source, by which we know our own.
 constexpr const char* kSource = "causeway";
-constexpr unsigned kSafe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-
-// A tmpfs of a few directories as a detached mount.
-Result<UniqueFd> make_tmpfs(const char* mode, unsigned attributes) {
-  const UniqueFd context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
-  if (!context) return errno_error("fsopen tmpfs");
-  const std::pair<const char*, const char*> options[] = {
-      {"source", kSource}, {"mode", mode}, {"size", "64k"}};
-  for (const auto& [key, value] : options)
-    if (::fsconfig(context.get(), FSCONFIG_SET_STRING, key, value, 0) != 0)
-      return errno_error(std::string("tmpfs option ") + key);
-  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
-    return errno_error("make a tmpfs");
-  UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, attributes));
-  if (!mount) return errno_error("fsmount");
-  return mount;
-}
 
 Status attach_at(int tree, const std::string& path) {
   const UniqueFd target(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -60,7 +42,7 @@ Result<Placeholder> Placeholder::at(std::string path) {
   if (*there == There::other) return make_error(path + ": something else is mounted there");
   if (*there == There::none) {
     if (auto made = file::make_directories(path); !made) return std::move(made).error();
-    auto mount = make_tmpfs("0755", kSafe | MOUNT_ATTR_RDONLY);
+    auto mount = detached_tmpfs(kSource, "0755", true);
     if (!mount) return std::move(mount).error().with(path);
     if (auto done = attach_at(mount->get(), path); !done) return std::move(done).error();
   }
@@ -70,12 +52,9 @@ Result<Placeholder> Placeholder::at(std::string path) {
 Result<UniqueFd> Placeholder::writable() const {
   auto copy = clone_mount(path_, false);
   if (!copy) return copy;
-  mount_attr attributes{};
-  attributes.attr_clr = MOUNT_ATTR_RDONLY;
-  // Else what is attached to the visible one would propagate to the copy as well.
-  attributes.propagation = MS_PRIVATE;
-  if (::mount_setattr(copy->get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0)
-    return errno_error("make a copy of " + path_ + " writable");
+  // And private: else what is attached to the visible one would propagate to the copy as well.
+  if (auto done = make_writable(copy->get()); !done)
+    return std::move(done).error().with("a copy of " + path_);
   return copy;
 }
 
@@ -115,8 +94,8 @@ Result<std::vector<std::string>> Placeholder::names() const {
 bool Placeholder::mounted(const std::string& name) const {
   const UniqueFd fd(::open(path_of(name).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return false;
-  const auto place = place_of(fd.get());
-  return place && place->is_root;
+  const auto shown = mount_shown(fd.get());
+  return shown && *shown;
 }
 
 Status make_staging(const std::string& path) {
@@ -126,14 +105,11 @@ Status make_staging(const std::string& path) {
   if (*there == There::other) return make_error(path + ": something else is mounted there");
   if (*there == There::ours)
     if (auto done = detach_all(path); !done) return done;
-  auto mount = make_tmpfs("0700", kSafe);
+  auto mount = detached_tmpfs(kSource, "0700", false);
   if (!mount) return std::move(mount).error().with(path);
   if (auto done = attach_at(mount->get(), path); !done) return done;
   // Attached to a shared mount, it became one.
-  mount_attr attributes{};
-  attributes.propagation = MS_PRIVATE;
-  if (::mount_setattr(mount->get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0)
-    return errno_error("make " + path + " private");
+  if (auto done = make_private(mount->get()); !done) return std::move(done).error().with(path);
   return Ok{};
 }
 

@@ -9,9 +9,6 @@
 namespace causeway::paths {
 namespace {
 
-constexpr std::string_view kShares = "/mnt/distro/";
-constexpr std::string_view kDrives = "/mnt/host/";
-
 constexpr std::array<std::string_view, 5> kEnginesOwn = {"/dev", "/proc", "/sys", "/lib/modules",
                                                          "/usr/lib/wsl"};
 // Where /lib is a link, resolving gives this; the engine's distro need not have that link.
@@ -21,8 +18,9 @@ constexpr std::string_view kMergedModules = "/usr/lib/modules";
 
 std::string share_place(std::string_view distro, std::string_view path) {
   std::string out;
-  out.reserve(kShares.size() + distro.size() + path.size());
+  out.reserve(kShares.size() + 1 + distro.size() + path.size());
   out += kShares;
+  out += '/';
   out += distro;
   if (path != "/") out += path;
   return out;
@@ -30,27 +28,34 @@ std::string share_place(std::string_view distro, std::string_view path) {
 
 std::string drive_place(char letter, std::string_view path) {
   std::string out;
-  out.reserve(kDrives.size() + 1 + path.size());
+  out.reserve(kDrives.size() + 2 + path.size());
   out += kDrives;
+  out += '/';
   out += letter;
   if (path != "/") out += path;
   return out;
 }
 
 std::optional<SharePlace> split_share_place(std::string_view path) {
-  if (!path.starts_with(kShares)) return std::nullopt;
-  path.remove_prefix(kShares.size());
+  if (!is_below(path, kShares)) return std::nullopt;
+  path.remove_prefix(kShares.size() + 1);
   const auto name = path.substr(0, path.find('/'));
   if (!valid_distro_name(name)) return std::nullopt;
   return SharePlace{name, rest_or_root(path, name.size())};
 }
 
 std::optional<DrivePlace> split_drive_place(std::string_view path) {
-  if (!path.starts_with(kDrives)) return std::nullopt;
-  path.remove_prefix(kDrives.size());
+  if (!is_below(path, kDrives)) return std::nullopt;
+  path.remove_prefix(kDrives.size() + 1);
   if (path.empty() || !is_letter(path[0]) || (path.size() > 1 && path[1] != '/'))
     return std::nullopt;
   return DrivePlace{lower_letter(path[0]), rest_or_root(path, 1)};
+}
+
+bool mentions_share(std::string_view text) {
+  for (auto at = text.find(kShares); at != std::string_view::npos; at = text.find(kShares, at + 1))
+    if (is_below(text.substr(at), kShares)) return true;
+  return false;
 }
 
 bool is_docker_socket(std::string_view path) {

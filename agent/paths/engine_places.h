@@ -12,6 +12,10 @@ namespace causeway::paths {
 
 // All paths here are clean and absolute; views point into what was given.
 
+// Below these two, shares and drives are attached.
+inline constexpr std::string_view kShares = "/mnt/distro";
+inline constexpr std::string_view kDrives = "/mnt/host";
+
 // "/mnt/distro/<name>/…" and "/mnt/host/<letter>/…".
 std::string share_place(std::string_view distro, std::string_view path);
 std::string drive_place(char letter, std::string_view path);
@@ -27,6 +31,9 @@ struct DrivePlace {
 // Nothing when the path is no such place; for a share also when the name can be no distro's.
 std::optional<SharePlace> split_share_place(std::string_view path);
 std::optional<DrivePlace> split_drive_place(std::string_view path);
+
+// Whether a message (dockerd's, runc's) names a path below kShares.
+bool mentions_share(std::string_view text);
 
 // The socket of the Docker API, under both names that it goes by.
 bool is_docker_socket(std::string_view path);

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "paths/engine_places.h"
 #include "paths/unix_path.h"
 
 namespace causeway::paths {
@@ -18,7 +19,7 @@ constexpr std::array<std::string_view, 20> kKernelTypes = {
 // The engine's own, Windows' libraries, our tools, WSL's hidden mount of all drives at once, and
 // what only the engine should have.
 constexpr std::array<std::string_view, 7> kNotShared = {
-    "/proc", "/sys", "/dev", "/usr/lib/wsl", "/usr/local/lib/causeway", "/run/wsl", "/mnt/distro"};
+    "/proc", "/sys", "/dev", "/usr/lib/wsl", "/usr/local/lib/causeway", "/run/wsl", kShares};
 
 // What container engines mount for each of their containers. A disk that a user put below their
 // data is the user's, so only the types they make themselves are left out there.

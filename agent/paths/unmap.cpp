@@ -111,7 +111,7 @@ std::size_t path_length(std::string_view text, std::size_t at) {
 }
 
 bool begins_ours(std::string_view text, const World& world, bool wsl) {
-  return text.starts_with("/mnt/distro/") || text.starts_with("/mnt/host/") ||
+  return is_below(text, kShares) || is_below(text, kDrives) ||
          (!world.run.empty() && text.starts_with(world.run)) ||
          (wsl && !world.wsl.empty() && text.starts_with(world.wsl));
 }

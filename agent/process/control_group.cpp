@@ -17,9 +17,8 @@ ControlGroupMove::ControlGroupMove(
     settings.push_back({directory + "/cgroup.procs", std::to_string(pid)});
   auto helper = start_writer(settings);
   if (!helper) {
-    loop.defer([this, error = helper.error().message, alive = std::weak_ptr<int>(lifetime_)] {
-      if (!alive.expired()) std::exchange(done_, nullptr)({error});
-    });
+    loop.defer(lifetime_.guard(
+        [this, error = helper.error().message] { std::exchange(done_, nullptr)({error}); }));
     return;
   }
   helper_ = std::move(*helper);

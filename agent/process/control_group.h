@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "io/loop.h"
 #include "process/child_exec.h"
 #include "process/reaper.h"
@@ -32,7 +33,7 @@ class ControlGroupMove {
   Reaper& reaper_;
   std::function<void(const std::vector<std::string>&)> done_;
   Child helper_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 // Whether a process is in the group `suffix` ("/causeway/dockerd") of every hierarchy, by the

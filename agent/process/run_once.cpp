@@ -36,9 +36,7 @@ RunOnce::RunOnce(io::Loop& loop, Reaper& reaper, std::vector<std::string> argv,
   auto child = piped ? start_child(spec) : Result<Child>(errno_error("pipe"));
   if (!child) {
     outcome_.failure = "start " + spec.argv[0] + ": " + child.error().message;
-    loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-      if (!alive.expired()) finish(Exit::unknown());
-    });
+    loop_.defer(lifetime_.guard([this] { finish(Exit::unknown()); }));
     return;
   }
   child_ = std::move(*child);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "io/loop.h"
 #include "io/poll.h"
 #include "io/timer.h"
@@ -52,7 +53,7 @@ class RunOnce {
   UniqueFd output_;
   std::unique_ptr<io::Poll> output_poll_;
   io::Timer deadline_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::process

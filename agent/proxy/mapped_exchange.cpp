@@ -14,24 +14,23 @@ bool is_of_swarm(Call call) { return call == Call::service_create || call == Cal
 }  // namespace
 
 std::unique_ptr<MappedExchange> MappedExchange::of(const Exchange& exchange,
-                                                   const Identity& identity, PathService& service,
-                                                   const Limits& limits) {
+                                                   const paths::Identity& identity,
+                                                   PathService& service, const Limits& limits) {
   const Call call = exchange.route().call;
-  const bool maps = identity.kind != Identity::Kind::engine &&
+  const bool maps = identity.kind != paths::Identity::Kind::engine &&
                     (engine_api::request_has_paths(call) || engine_api::response_has_paths(call));
   if (!maps && !engine_api::starts_container(call)) return nullptr;
   return std::unique_ptr<MappedExchange>(new MappedExchange(exchange, identity, service, limits));
 }
 
-MappedExchange::MappedExchange(const Exchange& exchange, const Identity& identity,
+MappedExchange::MappedExchange(const Exchange& exchange, const paths::Identity& identity,
                                PathService& service, const Limits& limits)
     : exchange_(exchange),
       identity_(identity),
       service_(service),
       limits_(limits),
-      maps_(identity.kind != Identity::Kind::engine),
-      collected_(limits.body_in_memory, limits.body_directory),
-      lifetime_(std::make_shared<int>(0)) {
+      maps_(identity.kind != paths::Identity::Kind::engine),
+      collected_(limits.body_in_memory, limits.body_directory) {
   if (!maps_ || !engine_api::response_has_paths(exchange.route().call)) return;
   response_.emplace(
       exchange.route().call,
@@ -89,12 +88,10 @@ MappedExchange::Refusal MappedExchange::body_complete() {
 void MappedExchange::ask(std::function<void(Refusal)> done) {
   if (!engine_api::starts_container(exchange_.route().call)) return ask_map(std::move(done));
   service_.check(identity_, exchange_.route().id,
-                 [this, alive = std::weak_ptr<int>(lifetime_),
-                  done = std::move(done)](const PathService::Answer& answer) {
-                   if (alive.expired()) return;
+                 lifetime_.guard([this, done = std::move(done)](const PathService::Answer& answer) {
                    if (answer.status == 0 && !values_.empty()) return ask_map(done);
                    done(answered({answer.status, answer.message, {}}));
-                 });
+                 }));
 }
 
 void MappedExchange::ask_map(std::function<void(Refusal)> done) {
@@ -102,10 +99,9 @@ void MappedExchange::ask_map(std::function<void(Refusal)> done) {
   sources.reserve(sources.size() + values_.size());
   for (const auto& value : values_) sources.push_back(value.source);
   service_.map(identity_, exchange_.route(), std::move(sources),
-               [this, alive = std::weak_ptr<int>(lifetime_),
-                done = std::move(done)](const PathService::Answer& answer) {
-                 if (!alive.expired()) done(answered(answer));
-               });
+               lifetime_.guard([this, done = std::move(done)](const PathService::Answer& answer) {
+                 done(answered(answer));
+               }));
 }
 
 MappedExchange::Refusal MappedExchange::answered(const PathService::Answer& answer) {

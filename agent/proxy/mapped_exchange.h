@@ -17,12 +17,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "engine_api/filters.h"
 #include "engine_api/request_scanner.h"
+#include "paths/identity.h"
 #include "proxy/collected_body.h"
 #include "proxy/exchange.h"
-#include "proxy/identity.h"
 #include "proxy/path_service.h"
 #include "proxy/prepared_request.h"
 #include "proxy/rewritten_response.h"
@@ -33,8 +34,9 @@ namespace causeway::proxy {
 class MappedExchange {
  public:
   // Nothing when this exchange is to pass as it is. All of the arguments must outlive it.
-  static std::unique_ptr<MappedExchange> of(const Exchange& exchange, const Identity& identity,
-                                            PathService& service, const Limits& limits);
+  static std::unique_ptr<MappedExchange> of(const Exchange& exchange,
+                                            const paths::Identity& identity, PathService& service,
+                                            const Limits& limits);
 
   // The answer that the client gets from us.
   struct Refusal {
@@ -65,7 +67,7 @@ class MappedExchange {
   RewrittenResponse* response() { return response_ ? &*response_ : nullptr; }
 
  private:
-  MappedExchange(const Exchange& exchange, const Identity& identity, PathService& service,
+  MappedExchange(const Exchange& exchange, const paths::Identity& identity, PathService& service,
                  const Limits& limits);
   Refusal body_complete();
   void ask_map(std::function<void(Refusal)> done);
@@ -73,7 +75,7 @@ class MappedExchange {
   Refusal prepare_body(const std::vector<std::string>& paths);
 
   const Exchange& exchange_;
-  const Identity& identity_;
+  const paths::Identity& identity_;
   PathService& service_;
   const Limits& limits_;
   const bool maps_;
@@ -85,7 +87,7 @@ class MappedExchange {
   std::string head_;                           // with another target
   std::optional<PreparedRequest> body_;
   std::optional<RewrittenResponse> response_;
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
 };
 
 }  // namespace causeway::proxy

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine_api/route.h"
-#include "proxy/identity.h"
+#include "paths/identity.h"
 
 namespace causeway::proxy {
 
@@ -29,15 +29,15 @@ class PathService {
   // References are good for the time of the call only.
 
   // Engine paths of `sources`, one for each, in order.
-  virtual void map(const Identity& identity, const engine_api::Route& route,
+  virtual void map(const paths::Identity& identity, const engine_api::Route& route,
                    std::vector<std::string> sources, Done done) = 0;
   // Before POST /containers/{id}/start and restart: do the container's bind sources still mean what
   // they did, and are their shares there?
-  virtual void check(const Identity& identity, std::string container, Done done) = 0;
+  virtual void check(const paths::Identity& identity, std::string container, Done done) = 0;
   // What `identity` calls an engine path; a path that is none of ours comes back as it is.
-  virtual std::string unmap(const Identity& identity, std::string_view engine_path) = 0;
+  virtual std::string unmap(const paths::Identity& identity, std::string_view engine_path) = 0;
   // The same for each engine path within a message.
-  virtual std::string unmap_text(const Identity& identity, std::string_view text) = 0;
+  virtual std::string unmap_text(const paths::Identity& identity, std::string_view text) = 0;
 };
 
 }  // namespace causeway::proxy

@@ -20,13 +20,12 @@ ProxyServer::ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits, PathSe
       limits_(std::move(limits)),
       paths_(paths),
       subscription_(gate.subscribe([this] { gate_changed(); })),
-      lifetime_(std::make_shared<int>(0)),
       sweep_timer_(loop),
       drain_timer_(loop) {}
 
 ProxyServer::~ProxyServer() { gate_.unsubscribe(subscription_); }
 
-std::uint64_t ProxyServer::listen(UniqueFd listening, Identity identity) {
+std::uint64_t ProxyServer::listen(UniqueFd listening, paths::Identity identity) {
   const std::uint64_t id = next_id_++;
   Endpoint& endpoint = endpoints_[id];
   endpoint.identity = std::move(identity);
@@ -46,7 +45,7 @@ void ProxyServer::stop_listening(std::uint64_t listener) {
   left(listener);
 }
 
-std::uint64_t ProxyServer::open(Identity identity) {
+std::uint64_t ProxyServer::open(paths::Identity identity) {
   const std::uint64_t id = next_id_++;
   endpoints_[id].identity = std::move(identity);
   return id;
@@ -119,8 +118,7 @@ bool ProxyServer::make_room() {
 }
 
 void ProxyServer::session_ended(std::uint64_t id) {
-  loop_.defer([this, id, alive = std::weak_ptr<int>(lifetime_)] {
-    if (alive.expired()) return;
+  loop_.defer(lifetime_.guard([this, id] {
     if (const auto found = sessions_.find(id); found != sessions_.end()) {
       const std::uint64_t endpoint = found->second.endpoint;
       sessions_.erase(found);
@@ -130,7 +128,7 @@ void ProxyServer::session_ended(std::uint64_t id) {
     counters_.sessions = sessions_.size();
     limit_accepting();
     check_drained();
-  });
+  }));
 }
 
 void ProxyServer::session_switched(std::uint64_t id, std::unique_ptr<io::ByteStream> client,
@@ -212,9 +210,7 @@ void ProxyServer::drain(std::uint64_t limit_ms, std::function<void()> drained) {
     for (const auto& [id, served] : sessions_) served.session->drop();
     check_drained();
   });
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) check_drained();
-  });
+  loop_.defer(lifetime_.guard([this] { check_drained(); }));
 }
 
 void ProxyServer::check_drained() {

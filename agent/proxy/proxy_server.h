@@ -14,6 +14,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "io/byte_stream.h"
 #include "io/listener.h"
@@ -21,9 +22,9 @@
 #include "io/relay.h"
 #include "io/splice.h"
 #include "io/timer.h"
+#include "paths/identity.h"
 #include "proxy/counters.h"
 #include "proxy/engine_gate.h"
-#include "proxy/identity.h"
 #include "proxy/path_service.h"
 #include "proxy/session.h"
 #include "proxy/session_limits.h"
@@ -41,12 +42,12 @@ class ProxyServer : private Session::Host {
   // Accepts on `listening` from now on. The socket may be shared with another process (the fd
   // store): closing ours does not close it, and clients queue in its backlog meanwhile.
   // Returns a number for the calls below, never 0.
-  std::uint64_t listen(UniqueFd listening, Identity identity);
+  std::uint64_t listen(UniqueFd listening, paths::Identity identity);
   // Accepts no more there, and closes the socket; clients that are served stay.
   void stop_listening(std::uint64_t listener);
 
   // An endpoint without a socket, for good: a number for serve() and users().
-  std::uint64_t open(Identity identity);
+  std::uint64_t open(paths::Identity identity);
   // A client of that endpoint. False, and it isn't taken: there are too many, or it is the end.
   // Nobody waits here as in a listener's backlog.
   bool serve(std::uint64_t endpoint, std::unique_ptr<io::ByteStream>& client);
@@ -67,7 +68,7 @@ class ProxyServer : private Session::Host {
  private:
   // Stays until its last client has gone, since sessions refer to its identity.
   struct Endpoint {
-    Identity identity;
+    paths::Identity identity;
     std::unique_ptr<io::Listener> listener;  // none: of open(), or it accepts no more
     Users users;
     bool closed = false;
@@ -106,7 +107,7 @@ class ProxyServer : private Session::Host {
   std::uint64_t full_logged_ = 0;
   std::uint64_t sweep_at_ = 0;  // 0: the timer is not armed
   std::function<void()> drained_;
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   io::PipePool pipes_;
   IdleEngineConnections idle_engines_;
   io::Timer sweep_timer_;  // one for all sessions: armed for the earliest deadline

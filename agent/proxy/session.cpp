@@ -8,14 +8,13 @@ namespace causeway::proxy {
 
 using io::Stream;
 
-Session::Session(Host& host, std::uint64_t id, const Identity& identity,
+Session::Session(Host& host, std::uint64_t id, const paths::Identity& identity,
                  std::unique_ptr<io::ByteStream> client)
     : host_(host),
       id_(id),
       identity_(identity),
       idle_since_(host.loop().now_ms()),
       exchange_(host.limits().http),
-      lifetime_(std::make_shared<int>(0)),
       client_(std::move(client)) {
   if (log::enabled(log::Level::debug)) {
     log::debug("session.begin", {{"session", id_}, {"identity", identity_.name}});
@@ -81,24 +80,24 @@ std::size_t Session::consume(std::string_view in) {
 
 void Session::hold(std::string_view bytes) {
   held_.append(bytes);
-  if (held_.size() >= host_.limits().held) client_->pause(Stream::exchange);
+  if (held_.size() >= host_.limits().held) client_->pause(Stream::ahead);
 }
 
 // The bytes that waited for the end of the exchange before, or for the engine. In a turn of its
 // own: a client that sends many small requests at once shall not starve the others.
 void Session::take_held() {
   if (held_.empty()) return;
-  host_.loop().defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (alive.expired() || held_.empty() || phase_ == Phase::gone) return;
+  host_.loop().defer(lifetime_.guard([this] {
+    if (held_.empty() || phase_ == Phase::gone) return;
     const std::string bytes = std::exchange(held_, {});
     const std::size_t used = consume(bytes);
     if (phase_ == Phase::gone) return;
     held_.assign(bytes, used);
-    if (held_.size() < host_.limits().held) client_->resume(Stream::exchange);
+    if (held_.size() < host_.limits().held) client_->resume(Stream::ahead);
     watch_request();
     if (phase_ == Phase::reading && !held_.empty()) return take_held();
     if (client_eof_) client_ended();
-  });
+  }));
 }
 
 void Session::set_deadline(std::uint64_t after_ms) {
@@ -204,18 +203,17 @@ void Session::begin_exchange() {
 
 // The request is for the engine, in whatever state that is.
 void Session::to_engine() {
-  const EngineGate& gate = host_.gate();
-  switch (gate.state()) {
-    case EngineGate::State::ready:
+  switch (host_.gate().admit()) {
+    case EngineGate::Admission::go_on:
       proceed();
       break;
-    case EngineGate::State::starting:
+    case EngineGate::Admission::wait:
       engine_.reset();
       wait_for_engine(host_.limits().engine_wait_ms, {});
       break;
-    case EngineGate::State::down:
+    case EngineGate::Admission::refuse:
       engine_.reset();
-      answer(503, describe(gate));
+      answer(503, describe(host_.gate()));
       break;
   }
 }
@@ -243,7 +241,7 @@ void Session::next_request() {
   head_sent_ = false;
   idle_since_ = host_.loop().now_ms();
   set_deadline(host_.limits().idle_ms);
-  client_->resume(Stream::exchange);
+  client_->resume(Stream::ahead);
   take_held();
 }
 
@@ -291,9 +289,7 @@ void Session::close() {
   client_->shutdown_write();
   if ((client_eof_ || client_satisfied()) && client_->queued() == 0) return end();
   // All is read and dropped until the client has seen the end.
-  for (const auto reason : {Stream::backlog, Stream::exchange, Stream::engine_state}) {
-    client_->resume(reason);
-  }
+  client_->resume_all();
   set_deadline(client_->queued() > 0 ? host_.limits().stall_ms : host_.limits().linger_ms);
 }
 

@@ -28,14 +28,15 @@
 #include <string>
 #include <string_view>
 
+#include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "io/byte_stream.h"
 #include "io/loop.h"
+#include "paths/identity.h"
 #include "proxy/counters.h"
 #include "proxy/engine_connection.h"
 #include "proxy/engine_gate.h"
 #include "proxy/exchange.h"
-#include "proxy/identity.h"
 #include "proxy/mapped_exchange.h"
 #include "proxy/path_service.h"
 #include "proxy/session_limits.h"
@@ -66,7 +67,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   };
 
   // `identity` belongs to the endpoint, which outlives the session.
-  Session(Host& host, std::uint64_t id, const Identity& identity,
+  Session(Host& host, std::uint64_t id, const paths::Identity& identity,
           std::unique_ptr<io::ByteStream> client);
   ~Session() override;
 
@@ -145,7 +146,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
 
   Host& host_;
   const std::uint64_t id_;
-  const Identity& identity_;
+  const paths::Identity& identity_;
   Phase phase_ = Phase::reading;
   bool client_eof_ = false;
   bool draining_ = false;
@@ -162,7 +163,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   std::string unsent_;  // the first piece of a body whose head could not be sent yet
   Exchange exchange_;
   std::unique_ptr<MappedExchange> mapped_;  // the present exchange's, if its call has paths
-  std::shared_ptr<int> lifetime_;
+  Lifetime lifetime_;
   std::unique_ptr<EngineConnection> engine_;
   std::unique_ptr<io::ByteStream> client_;  // last: stops first; none after a switch
 };

@@ -54,7 +54,7 @@ void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
   ++counters.waiting;
   phase_ = Phase::waiting;
   reason_ = std::move(why);
-  client_->pause(Stream::engine_state);
+  client_->pause(Stream::waiting);
   wait_until_ = host_.loop().now_ms() + limit_ms;
   watch_engine();
 }
@@ -72,23 +72,26 @@ void Session::leave_waiting() {
   --host_.tally().waiting;
   phase_ = Phase::reading;
   deadline_ = 0;
-  client_->resume(Stream::engine_state);
+  client_->resume(Stream::waiting);
 }
 
 void Session::engine_changed() {
   if (phase_ != Phase::waiting) return;
-  const EngineGate& gate = host_.gate();
-  switch (gate.state()) {
-    case EngineGate::State::starting:
-      // It was ready and has died: from here on it is a start like any other.
+  const auto admission = host_.gate().admit();
+  // An engine that was asleep may be awake within that call, which tells this session first.
+  if (phase_ != Phase::waiting) return;
+  switch (admission) {
+    case EngineGate::Admission::wait:
+      // It was ready and has died, or has just fallen asleep: from here on it is a start like any
+      // other.
       wait_until_ = host_.loop().now_ms() + host_.limits().engine_wait_ms;
       reason_.clear();
       return watch_engine();
-    case EngineGate::State::down:
+    case EngineGate::Admission::refuse:
       leave_waiting();
-      answer(503, describe(gate));
+      answer(503, describe(host_.gate()));
       break;
-    case EngineGate::State::ready:
+    case EngineGate::Admission::go_on:
       return retry_engine();
   }
   watch_request();

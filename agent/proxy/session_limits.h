@@ -16,7 +16,7 @@ struct Limits {
   // four times what Docker Desktop's users report for busy build machines. Beyond it the longest
   // idle session is closed, else connects wait in the backlog.
   std::size_t sessions = 4096;
-  // Requests that may wait while the engine starts; the rest is told at once.
+  // Requests that may wait while the engine starts; further requests are refused at once.
   std::size_t waiting = 256;
 
   // A queue above this pauses the side that fills it. With one read (64 KiB) more on top, a session
@@ -48,7 +48,7 @@ struct Limits {
   std::uint64_t stall_ms = 1'800'000;
   // A request's wait for a starting engine: a cold start takes 2 s, a slow disk 30 s.
   std::uint64_t engine_wait_ms = 60'000;
-  // The engine is called ready but refuses connections: the news of its death are on their way.
+  // The engine is called ready but refuses connections: its exit has not been reported yet.
   std::uint64_t reconnect_ms = 5'000;
   // After the last answer was sent, for the client to take notice: so that no reset destroys it.
   std::uint64_t linger_ms = 5'000;

@@ -51,14 +51,14 @@ void Session::collect(std::string_view content) {
 void Session::ask_paths() {
   phase_ = Phase::asking;
   deadline_ = 0;
-  client_->pause(Stream::engine_state);
+  client_->pause(Stream::waiting);
   mapped_->ask([this](MappedExchange::Refusal refusal) { paths_answered(std::move(refusal)); });
 }
 
 // The engine may have gone meanwhile: then the request waits, or is refused, as any other.
 void Session::paths_answered(MappedExchange::Refusal refusal) {
   phase_ = Phase::reading;
-  client_->resume(Stream::engine_state);
+  client_->resume(Stream::waiting);
   if (!refused(std::move(refusal))) to_engine();
   go_on();
 }
@@ -85,9 +85,7 @@ void Session::pass_prepared() {
   while (phase_ == Phase::relaying && engine_ && !engine_->stream().write_ended() &&
          engine_->stream().queued() <= host_.limits().queue && !body->sent()) {
     if (++pieces > kPiecesPerTurn) {
-      host_.loop().defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-        if (!alive.expired()) pass_prepared();
-      });
+      host_.loop().defer(lifetime_.guard([this] { pass_prepared(); }));
       return;
     }
     const auto piece = body->next();

@@ -171,23 +171,19 @@ void AttachedShares::stop(const std::string& name) {
   // Its clients are gone, and the socket keeps a file system of the distro busy.
   close_listener(name, *share);
   const auto generation = share->generation;
-  const std::weak_ptr<int> alive = lifetime_;
-  const auto finish_later = [this, alive, name, generation] {
-    loop_.defer([this, alive, name, generation] {
-      if (!alive.expired()) finish(name, generation);
-    });
-  };
+  const auto finish_later = lifetime_.guard([this, name, generation] {
+    loop_.defer(lifetime_.guard([this, name, generation] { finish(name, generation); }));
+  });
   share->guard.start(places_.detach_ms, [this, name, generation] {
     log::warning("share.detach_overdue", {{"distro", name}, {"action", "detach it now"}});
     finish(name, generation);
   });
-  loop_.defer([this, alive, name, finish_later] {
-    if (alive.expired()) return;
+  loop_.defer(lifetime_.guard([this, name, finish_later]() mutable {
     if (events_.detaching)
       events_.detaching(name, finish_later);
     else
       finish_later();
-  });
+  }));
   events_.changed();
 }
 
@@ -205,10 +201,7 @@ void AttachedShares::finish(const std::string& name, std::uint64_t generation) {
   shares_.erase(name);
   if (auto done = save(); !done) log::error("shares.not_saved", {{"error", done.error().message}});
   events_.changed();
-  const std::weak_ptr<int> alive = lifetime_;
-  loop_.defer([this, alive, name] {
-    if (!alive.expired()) events_.detached(name);
-  });
+  loop_.defer(lifetime_.guard([this, name] { events_.detached(name); }));
 }
 
 void AttachedShares::listen_on(const std::string& name, Share& share, DistroSocket socket) {

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "fd_store/store_client.h"
@@ -132,7 +133,7 @@ class AttachedShares {
   std::uint64_t generations_ = 0;
   std::uint64_t listeners_ = 0;
   std::vector<std::string> problems_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   std::map<std::string, std::unique_ptr<Share>, std::less<>> shares_;
 };
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "handover/channel.h"
@@ -70,7 +71,7 @@ class HelperConnection {
   bool closed_ = false;
   std::int64_t next_ticket_ = 1;
   std::map<std::int64_t, Question> questions_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   io::Timer hello_timer_;
   std::unique_ptr<handover::Channel> channel_;  // goes first: it calls us
 };

@@ -1,7 +1,6 @@
 #include "shares/helper_sessions.h"
 
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,11 +31,7 @@ constexpr const char* kDisabled =
 Result<UniqueFd> clone_tools(const std::string& path) {
   auto tree = mounts::clone_mount(path, false);
   if (!tree) return tree;
-  mount_attr attributes{};
-  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  attributes.propagation = MS_PRIVATE;
-  if (::mount_setattr(tree->get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0)
-    return errno_error("make a read-only copy of " + path);
+  if (auto done = mounts::protect(tree->get()); !done) return std::move(done).error().with(path);
   return tree;
 }
 

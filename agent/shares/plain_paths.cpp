@@ -1,24 +1,21 @@
 #include "shares/plain_paths.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 
 #include "base/unique_fd.h"
+#include "mounts/open_in_root.h"
 
 namespace causeway::shares {
 namespace {
 
 UniqueFd open_plain(int root, const std::string& path) {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_CACHED;
-  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how))));
+  auto fd = mounts::open_in_root(root, path, mounts::Lookup::cached, O_PATH);
+  return fd ? *std::move(fd) : UniqueFd();
 }
 
 // Whether it lies on that disk, without asking the file system.

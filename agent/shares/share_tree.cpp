@@ -3,13 +3,24 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "base/log.h"
 #include "mounts/mount_calls.h"
+#include "mounts/open_in_root.h"
 #include "paths/unix_path.h"
 
 namespace causeway::shares {
+namespace {
+
+// No link is followed: a path through one has no mount of ours.
+Result<UniqueFd> open_point(int root, const std::string& point, int flags = 0) {
+  return mounts::open_in_root(root, point, mounts::Lookup::no_links,
+                              static_cast<std::uint64_t>(O_PATH | flags));
+}
+
+}  // namespace
 
 ShareTree::ShareTree(std::string base, SharedMounts mounts)
     : base_(std::move(base)), mounts_(std::move(mounts)) {}
@@ -40,12 +51,12 @@ const paths::MountEntry* ShareTree::entry_of(int mount_id, bool read_again) {
 // take most of the time of attaching them, so what was read last is good while it says what is
 // expected.
 std::optional<SharedMount> ShareTree::shown_by(int fd, const SharedMount* expected) {
-  const auto place = mounts::place_of(fd);
-  if (!place || !place->is_root) return std::nullopt;
-  const auto* entry = entry_of(place->id, false);
+  const auto mount = mounts::mount_shown(fd);
+  if (!mount || !*mount) return std::nullopt;
+  const auto* entry = entry_of(**mount, false);
   if (entry == nullptr || expected == nullptr ||
       SharedMount{entry->device, entry->root} != *expected)
-    entry = entry_of(place->id, true);
+    entry = entry_of(**mount, true);
   if (entry == nullptr) return std::nullopt;
   return SharedMount{entry->device, entry->root};
 }
@@ -58,7 +69,7 @@ Result<bool> ShareTree::add(const std::string& point, const SharedMount& what, i
   if (point == "/") {
     target = std::move(*base);
   } else {
-    auto opened = mounts::open_below(base->get(), point);
+    auto opened = open_point(base->get(), point);
     if (!opened) return std::move(opened).error();
     target = std::move(*opened);
   }
@@ -71,7 +82,7 @@ Result<bool> ShareTree::add(const std::string& point, const SharedMount& what, i
     if (point == "/") return make_error("another root is shared already");
     if (known != mounts_.end() && *shown == known->second) {
       if (auto done = remove(point); !done) return std::move(done).error();
-      auto opened = mounts::open_below(base->get(), point);
+      auto opened = open_point(base->get(), point);
       if (!opened) return std::move(opened).error();
       target = std::move(*opened);
     }
@@ -98,7 +109,7 @@ Status ShareTree::remove(const std::string& point) {
                 [&](const auto& item) { return paths::is_at_or_below(item.first, point); });
   auto base = open_root();
   if (!base) return std::move(base).error();
-  const auto target = mounts::open_below(base->get(), point);
+  const auto target = open_point(base->get(), point);
   // Not to be reached: something is in its place, or its directory is gone with it.
   if (!target) return Ok{};
   if (shown_by(target->get(), nullptr) != ours) return Ok{};
@@ -127,10 +138,10 @@ std::vector<Error> ShareTree::add_engine_mounts(const std::string& engine_wsl,
   auto base = open_root();
   if (!base) return {std::move(base).error()};
   for (const auto& [from, point] : wanted) {
-    const auto target = mounts::open_below(base->get(), point, true);
+    const auto target = open_point(base->get(), point, O_DIRECTORY);
     if (!target) continue;  // this distro has no such directory
-    const auto place = mounts::place_of(target->get());
-    if (place && place->is_root) continue;
+    const auto mount = mounts::mount_shown(target->get());
+    if (mount && *mount) continue;
     auto tree = mounts::clone_mount(from, true);
     // Received only: a lazy unmount of the share takes this tree along, and from mounts shared with
     // the others it would take theirs, in every distro.

@@ -8,11 +8,13 @@
 #include <set>
 #include <utility>
 
+#include "base/lifetime.h"
 #include "base/log.h"
 #include "handover/resolve.h"
 #include "io/timer.h"
 #include "mounts/mount_calls.h"
 #include "mounts/mount_watch.h"
+#include "paths/engine_places.h"
 #include "paths/mount_table.h"
 #include "paths/unix_path.h"
 #include "shares/api_sockets.h"
@@ -95,7 +97,7 @@ struct Shares::Parts {
   std::vector<std::function<void(const std::string&)>> subscribers;
   std::map<std::uint64_t, Waiter> waiters;
   std::uint64_t next_waiter = 1;
-  std::shared_ptr<int> lifetime = std::make_shared<int>(0);
+  Lifetime lifetime;
 
   KnownDistros known;
   ApiSockets api;
@@ -115,7 +117,7 @@ Shares::Parts::Parts(io::Loop& event_loop, fd_store::StoreClient& init_store,
       known(options.data + "/causeway/distros.json"),
       api(store, options.run),
       attached(loop, store,
-               {options.run + "/shares.json", options.mnt + "/distro", options.detach_ms},
+               {options.run + "/shares.json", std::string(paths::kShares), options.detach_ms},
                {.detaching =
                     [this](const std::string& name, std::function<void()> done) {
                       if (events.detaching)
@@ -147,9 +149,7 @@ Shares::Parts::Parts(io::Loop& event_loop, fd_store::StoreClient& init_store,
 
 // Calls out of the callers' calls, and never after our end.
 void Shares::Parts::tell(std::function<void()> what) {
-  loop.defer([alive = std::weak_ptr<int>(lifetime), what = std::move(what)] {
-    if (!alive.expired()) what();
-  });
+  loop.defer(lifetime.guard([what = std::move(what)] { what(); }));
 }
 
 void Shares::Parts::start() {
@@ -164,13 +164,14 @@ void Shares::Parts::start() {
   if (done) done = table.start();
   if (!done) problems.push_back("no shares: " + done.error().message);
   drop_orphans();
-  auto host = Drives::at(options.mnt + "/host");
+  auto host = Drives::at(std::string(paths::kDrives));
   if (host)
     drives = std::move(*host);
   else
     problems.push_back("no drives of Windows: " + host.error().message);
   find_mounts();
-  auto watching = mounts::MountWatch::start(loop, [this] { find_mounts(); });
+  auto watching =
+      mounts::MountWatch::start(loop, mounts::MountWatch::kCollectMs, [this] { find_mounts(); });
   if (watching)
     watch = std::move(*watching);
   else
@@ -203,7 +204,7 @@ void Shares::Parts::open_api(const Identity& identity) {
 }
 
 std::vector<std::string> Shares::Parts::own_places() const {
-  return {options.mnt + "/distro", options.mnt + "/host", options.run};
+  return {std::string(paths::kShares), std::string(paths::kDrives), options.run};
 }
 
 // After a change in our mount namespace: WSL's shared tmpfs, Windows' drives.
@@ -474,9 +475,7 @@ void Shares::Parts::ask_helper(const std::string& name, std::vector<std::string>
   auto asked = paths;
   helper->resolve(
       std::move(asked), kResolveMs,
-      [this, alive = std::weak_ptr<int>(lifetime), name, paths = std::move(paths),
-       done = std::move(done)](auto results) {
-        if (alive.expired()) return;
+      lifetime.guard([this, name, paths = std::move(paths), done = std::move(done)](auto results) {
         if (!results) {
           log::warning("share.resolved_here", {{"distro", name}, {"why", results.error().message}});
           return tell([this, name, paths, done] { done(resolve_here(name, paths)); });
@@ -484,7 +483,7 @@ void Shares::Parts::ask_helper(const std::string& name, std::vector<std::string>
         Answers out;
         for (const auto& result : *results) out.push_back(from(result));
         done(std::move(out));
-      });
+      }));
 }
 
 Status Shares::enable(std::string_view distro) {

@@ -32,7 +32,6 @@ namespace causeway::shares {
 struct Options {
   std::string run = "/run/causeway";
   std::string data = "/data";  // DATA/causeway/distros.json: the known distros
-  std::string mnt = "/mnt";    // holds distro/ and host/
   // Copied to <wsl>/docker-desktop/bin/causeway, for the helpers.
   std::string program = "/proc/self/exe";
   // A directory in the engine's root, handed read-only to the helpers; empty or missing: none.

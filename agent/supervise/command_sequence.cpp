@@ -29,9 +29,7 @@ CommandSequence::CommandSequence(io::Loop& loop, process::Reaper& reaper,
     next();
     return;
   }
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) next();
-  });
+  loop_.defer(lifetime_.guard([this] { next(); }));
 }
 
 void CommandSequence::next() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "io/loop.h"
 #include "process/reaper.h"
@@ -35,7 +36,7 @@ class CommandSequence {
   Done done_;
   std::size_t at_ = 0;
   std::vector<std::string> notes_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   std::unique_ptr<process::RunOnce> running_;
 };
 

@@ -3,12 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
-#include "http/parser.h"
-#include "http/writer.h"
 #include "io/endpoint.h"
-#include "io/stream.h"
 
 namespace causeway::supervise {
 namespace {
@@ -16,48 +14,6 @@ constexpr std::uint64_t kFirstPauseMs = 5;  // bind to listen takes microseconds
 constexpr std::uint64_t kMostPauseMs = 1000;
 constexpr std::uint64_t kCommandTimeoutMs = 30000;  // a hung one must not stand for the whole start
 }  // namespace
-
-// One GET on one connection. It waits for as long as the service takes to answer.
-class Probe::HttpGet : public io::Stream::Handler {
- public:
-  using Done = std::function<void(bool ok, std::string finding)>;
-
-  HttpGet(io::Loop& loop, UniqueFd connection, const std::string& target, Done done)
-      : done_(std::move(done)), stream_(loop, std::move(connection), this) {
-    http::Request request;
-    request.target = target;
-    stream_.write(http::write(request));
-    stream_.resume(io::Stream::not_started);
-  }
-
-  void on_data(std::string_view bytes) override {
-    while (!bytes.empty() && !parser_.head_done()) {
-      const auto taken = parser_.feed(bytes);
-      if (!taken) return tell(false, taken.error().message);
-      bytes.remove_prefix(*taken);
-      if (parser_.head_done()) {
-        const int status = parser_.head().status;
-        return tell(status == 200, "answered " + std::to_string(status));
-      }
-      if (*taken == 0) return;
-    }
-  }
-  void on_eof() override { tell(false, "closed without an answer"); }
-  void on_drained() override {}
-  void on_read_error(const Error& error) override { tell(false, error.message); }
-  void on_write_error(const Error& error) override { tell(false, error.message); }
-
- private:
-  // Last in every caller: it destroys this.
-  void tell(bool ok, std::string finding) {
-    const auto done = std::exchange(done_, nullptr);
-    if (done) done(ok, std::move(finding));
-  }
-
-  Done done_;
-  http::Parser parser_{http::Kind::response};
-  io::Stream stream_;
-};
 
 Probe::Probe(io::Loop& loop, process::Reaper& reaper, const ReadyRule& rule,
              std::vector<std::string> environment, std::function<void()> answered)
@@ -67,11 +23,13 @@ Probe::Probe(io::Loop& loop, process::Reaper& reaper, const ReadyRule& rule,
       environment_(std::move(environment)),
       answered_(std::move(answered)),
       pause_ms_(kFirstPauseMs),
-      retry_(loop) {
+      retry_(loop),
+      client_(loop, rule_.path) {
   if (!rule_.path.empty()) {
     auto watch = io::PathWatch::start(loop_, rule_.path, [this] {
       pause_ms_ = kFirstPauseMs;  // bound now, and listening in a moment: don't wait long for that
-      if (!get_) look();
+      appeared_ = true;
+      if (!asking_) look();
     });
     if (watch) {
       watch_ = std::move(*watch);
@@ -79,9 +37,7 @@ Probe::Probe(io::Loop& loop, process::Reaper& reaper, const ReadyRule& rule,
       finding_ = watch.error().message;  // the pauses must do
     }
   }
-  loop_.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (!alive.expired()) look();
-  });
+  loop_.defer(lifetime_.guard([this] { look(); }));
 }
 
 Probe::~Probe() = default;
@@ -96,30 +52,40 @@ void Probe::look() {
       if (!watch_) again_later(finding_);
       return;
     case ReadyRule::Kind::socket:
-      return look_at_socket(false);
+      return look_at_socket();
     case ReadyRule::Kind::http:
-      return look_at_socket(true);
+      return ask();
     case ReadyRule::Kind::command:
       return run_command();
   }
 }
 
-void Probe::look_at_socket(bool http) {
-  auto connection = io::connect_unix(rule_.path);
-  if (!connection) {
-    finding_ = connection.error().message;
-    // Missing: the watch tells when it comes. Anything else has no event.
-    if (connection.error().code != ENOENT || !watch_) again_later(finding_);
-    return;
-  }
-  if (!http) return done();
-  finding_ = "GET " + rule_.target + ": no answer yet";
-  get_ = std::make_unique<HttpGet>(loop_, std::move(*connection), rule_.target,
-                                   [this](bool ok, const std::string& finding) {
-                                     if (ok) return done();
-                                     get_.reset();
-                                     again_later("GET " + rule_.target + ": " + finding);
-                                   });
+void Probe::look_at_socket() {
+  if (const auto connection = io::connect_unix(rule_.path); !connection)
+    return not_connected(connection.error());
+  done();
+}
+
+// It waits for as long as the service takes to answer.
+void Probe::ask() {
+  const std::string what = "GET " + rule_.target + ": ";
+  asking_ = true;
+  appeared_ = false;
+  finding_ = what + "no answer yet";
+  client_.call("GET", rule_.target, 0, [this, what](const Result<http_client::Reply>& reply) {
+    asking_ = false;
+    // A refusal is told a moment later: what appeared meanwhile gives no second event.
+    if (!reply && appeared_) return again_later(reply.error().message);
+    if (!reply) return not_connected(reply.error());
+    if (reply->status == 200) return done();
+    again_later(what + "answered " + std::to_string(reply->status));
+  });
+}
+
+// Missing: the watch tells when it comes. Anything else has no event.
+void Probe::not_connected(const Error& error) {
+  finding_ = error.message;
+  if (error.code != ENOENT || !watch_) again_later(finding_);
 }
 
 void Probe::run_command() {
@@ -136,7 +102,7 @@ void Probe::run_command() {
 void Probe::again_later(std::string finding) {
   finding_ = std::move(finding);
   retry_.start(pause_ms_, [this] {
-    if (!get_) look();
+    if (!asking_) look();
   });
   pause_ms_ = std::min(pause_ms_ * 2, kMostPauseMs);
 }

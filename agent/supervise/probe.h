@@ -9,6 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
+#include "base/result.h"
+#include "http_client/http_client.h"
 #include "io/loop.h"
 #include "io/path_watch.h"
 #include "io/timer.h"
@@ -31,10 +34,10 @@ class Probe {
   const std::string& finding() const { return finding_; }
 
  private:
-  class HttpGet;
-
   void look();
-  void look_at_socket(bool http);
+  void look_at_socket();
+  void ask();
+  void not_connected(const Error& error);
   void run_command();
   void again_later(std::string finding);
   void done();
@@ -46,10 +49,12 @@ class Probe {
   std::function<void()> answered_;
   std::string finding_;
   std::uint64_t pause_ms_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
   io::Timer retry_;
   std::unique_ptr<io::PathWatch> watch_;
-  std::unique_ptr<HttpGet> get_;
+  bool asking_ = false;    // a GET is under way
+  bool appeared_ = false;  // since it began
+  http_client::HttpClient client_;
   std::unique_ptr<process::RunOnce> command_;
 };
 

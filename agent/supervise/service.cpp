@@ -132,12 +132,12 @@ void Service::event(Event first) {
 
 void Service::note_change() {
   if (std::exchange(change_told_, true)) return;
-  around_.loop.defer([this, alive = std::weak_ptr<int>(lifetime_)] {
-    if (alive.expired()) return;
+  around_.loop.defer(lifetime_.guard([this] {
+    const auto alive = lifetime_.watch();
     change_told_ = false;
     around_.changed();
-    if (!alive.expired() && unsaved_) persist();
-  });
+    if (!alive.ended() && unsaved_) persist();
+  }));
 }
 
 void Service::perform(const Action& action) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "cgroups/cgroup.h"
 #include "fd_store/store_client.h"
@@ -58,6 +59,7 @@ class Service {
   const ServiceSpec& spec() const { return loaded_.spec; }
   State state() const { return machine_.state; }
   const std::string& reason() const { return machine_.reason; }
+  bool asleep() const { return machine_.asleep; }
   ServiceStatus status() const;
   ServiceLog* log() { return log_.get(); }
 
@@ -66,6 +68,9 @@ class Service {
   void begin();
   // What a person asked for. Kept for later agents.
   void want(EventKind kind, std::string why);
+  // What nobody asked for, and later agents don't hear of.
+  void sleep(std::string why) { event({EventKind::sleep, std::move(why)}); }
+  void wake(std::string why) { event({EventKind::wake, std::move(why)}); }
   void set_needs_ready(bool ready);
   void exit_reports_arrived();
 
@@ -122,7 +127,7 @@ class Service {
   std::vector<std::string> start_notes_;  // of the present process's set-up
   std::string side_note_;                 // of after_ready and before_shutdown
   cgroups::ServiceGroups groups_;
-  std::shared_ptr<int> lifetime_ = std::make_shared<int>(0);
+  Lifetime lifetime_;
 
   // Stop first what can call back.
   std::unique_ptr<ServiceLog> log_;

@@ -24,6 +24,11 @@ class Mover {
     enter(State::off, std::move(reason));
   }
 
+  void to_sleep(std::string reason) {
+    to_off(std::move(reason));
+    at().asleep = true;
+  }
+
   void to_invalid(std::string reason) {
     act(ActionKind::disarm);
     enter(State::invalid, std::move(reason));
@@ -106,6 +111,8 @@ class Mover {
     switch (at().after_stop) {
       case AfterStop::off:
         return to_off(std::move(at().reason));
+      case AfterStop::sleep:
+        return to_sleep(std::move(at().reason));
       case AfterStop::start:
         ++at().restarts;
         return to_waiting(std::move(at().reason));
@@ -115,7 +122,7 @@ class Mover {
     }
   }
 
-  // A request by a person, or a new file: what failed before counts no more.
+  // A request by a person, a wake-up, or a new file: what failed before counts no more.
   void fresh_start(std::string reason) {
     forget_failures();
     to_waiting(std::move(reason));
@@ -136,6 +143,7 @@ class Mover {
   void enter(State state, std::string reason) {
     at().state = state;
     at().reason = std::move(reason);
+    at().asleep = false;
   }
   void arm(std::uint64_t ms) { step_.actions.push_back({ActionKind::arm, ms}); }
   // This run has shown that the service can work.
@@ -162,12 +170,16 @@ void in_off(Mover& move, const Event& event) {
     case EventKind::start:
     case EventKind::restart:
       return move.fresh_start(event.detail);
+    case EventKind::wake:
+      if (move.at().asleep) move.fresh_start(event.detail);
+      return;
     case EventKind::adopted:
       return move.to_adopted();
     case EventKind::stop:
       return move.to_off(event.detail);
     case EventKind::invalidate:
       return move.to_invalid(event.detail);
+    case EventKind::sleep:
     case EventKind::prepared:
     case EventKind::prepare_failed:
     case EventKind::needs_ready:
@@ -193,11 +205,15 @@ void in_waiting(Mover& move, const Event& event) {
     case EventKind::stop:
       move.act(ActionKind::cancel_prepare);
       return move.to_off(event.detail);
+    case EventKind::sleep:
+      move.act(ActionKind::cancel_prepare);
+      return move.to_sleep(event.detail);
     case EventKind::invalidate:
       move.act(ActionKind::cancel_prepare);
       return move.to_invalid(event.detail);
     case EventKind::start:
-    case EventKind::restart:  // a start is under way
+    case EventKind::restart:
+    case EventKind::wake:  // a start is under way
     case EventKind::adopted:
     case EventKind::needs_lost:
     case EventKind::spawn_failed:
@@ -224,9 +240,12 @@ void in_starting(Mover& move, const ServiceSpec& spec, const Event& event) {
                                   " s" + (event.detail.empty() ? "" : ": " + event.detail));
     case EventKind::stop:
       return move.to_stopping(AfterStop::off, event.detail);
+    case EventKind::sleep:
+      return move.to_stopping(AfterStop::sleep, event.detail);
     case EventKind::restart:
       return move.to_stopping(AfterStop::start, event.detail);
     case EventKind::start:
+    case EventKind::wake:
     case EventKind::adopted:
     case EventKind::prepared:
     case EventKind::prepare_failed:
@@ -248,9 +267,12 @@ void in_ready(Mover& move, const Event& event) {
       return move.to_stopping(AfterStop::back_off, event.detail);
     case EventKind::stop:
       return move.to_stopping(AfterStop::off, event.detail);
+    case EventKind::sleep:
+      return move.to_stopping(AfterStop::sleep, event.detail);
     case EventKind::restart:
       return move.to_stopping(AfterStop::start, event.detail);
     case EventKind::start:
+    case EventKind::wake:
     case EventKind::adopted:
     case EventKind::prepared:
     case EventKind::prepare_failed:
@@ -279,6 +301,16 @@ void in_stopping(Mover& move, const Event& event, bool killing) {
       move.at().after_stop = AfterStop::off;
       move.at().reason = event.detail;
       return;
+    case EventKind::sleep:  // a person's stop stays one
+      if (move.at().after_stop == AfterStop::off) return;
+      move.at().after_stop = AfterStop::sleep;
+      move.at().reason = event.detail;
+      return;
+    case EventKind::wake:
+      if (move.at().after_stop != AfterStop::sleep) return;
+      move.at().after_stop = AfterStop::start;
+      move.at().reason = event.detail;
+      return;
     case EventKind::adopted:
     case EventKind::prepared:
     case EventKind::prepare_failed:
@@ -302,8 +334,11 @@ void in_backing_off(Mover& move, const Event& event) {
       return move.fresh_start(event.detail);
     case EventKind::stop:
       return move.to_off(event.detail);
+    case EventKind::sleep:
+      return move.to_sleep(event.detail);
     case EventKind::invalidate:
       return move.to_invalid(event.detail);
+    case EventKind::wake:
     case EventKind::adopted:
     case EventKind::prepared:
     case EventKind::prepare_failed:
@@ -326,6 +361,8 @@ void in_failed(Mover& move, const Event& event) {
       return move.to_off(event.detail);
     case EventKind::invalidate:
       return move.to_invalid(event.detail);
+    case EventKind::sleep:
+    case EventKind::wake:
     case EventKind::adopted:
     case EventKind::prepared:
     case EventKind::prepare_failed:
@@ -346,6 +383,8 @@ void in_invalid(Mover& move, const Event& event) {
       return move.to_invalid(event.detail);
     case EventKind::start:
     case EventKind::stop:
+    case EventKind::sleep:
+    case EventKind::wake:
     case EventKind::restart:
     case EventKind::adopted:
     case EventKind::prepared:

@@ -10,7 +10,8 @@
 //   killing ───┘                    failed                    invalid (its file can't be used)
 //
 // off          Nobody wants it: disabled, stopped by the user, or ended by itself with 0 under
-//              "on-failure". `reason` says which.
+//              "on-failure". `reason` says which. Or it is wanted and `asleep`: nobody needs it
+//              now, and a wake-up starts it. What a person stopped is not woken.
 // waiting      Its prepare commands run, and the services it needs become ready; both must be done.
 // starting     It runs and has not answered its probe. Too long: stopped, and counted as failed.
 // ready        It answered. Needs that are lost now are not its end: dockerd finds a new
@@ -50,6 +51,8 @@ const char* state_name(State state);
 enum class EventKind {
   start,           // somebody wants it
   stop,            // nobody wants it any more; detail: why
+  sleep,           // it is wanted, and nobody needs it now; detail: why
+  wake,            // somebody needs it; detail: why
   restart,         // detail: why
   adopted,         // an earlier agent's process runs
   prepared,        // the prepare commands are done
@@ -89,11 +92,12 @@ struct Action {
   bool operator==(const Action&) const = default;
 };
 
-enum class AfterStop { off, start, back_off };
+enum class AfterStop { off, sleep, start, back_off };
 
 struct ServiceState {
   State state = State::off;
-  std::string reason;  // of the present state, for people; may be empty
+  std::string reason;   // of the present state, for people; may be empty
+  bool asleep = false;  // off, until a wake-up
   AfterStop after_stop = AfterStop::off;
   bool prepared = false;
   bool needs_ready = false;

@@ -1,4 +1,4 @@
-// What `status` shows of one service.
+// What is told of one service: in short, and as `status` shows it.
 #pragma once
 
 #include <sys/types.h>
@@ -11,6 +11,15 @@
 #include "supervise/service_machine.h"
 
 namespace causeway::supervise {
+
+// What others decide by; no file is read for it.
+struct ServiceSummary {
+  std::string name;
+  State state = State::off;
+  std::string reason;   // why it is in this state; may be empty
+  bool asleep = false;  // off, until somebody needs it
+  std::vector<std::string> needs;
+};
 
 struct ServiceStatus {
   std::string name;

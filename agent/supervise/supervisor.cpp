@@ -219,17 +219,45 @@ Status Supervisor::start_service(std::string_view name) {
 
 void Supervisor::start_with_needs(Service& service, unsigned depth) {
   if (depth > services_.size()) return;  // a circle: check_needs() has told
-  for (const auto& need : service.spec().needs)
-    if (auto* needed = find(need); needed != nullptr && needed->settled())
+  for (const auto& need : service.spec().needs) {
+    auto* needed = find(need);
+    if (needed == nullptr) continue;
+    if (needed->settled() && !needed->asleep()) {
       start_with_needs(*needed, depth + 1);
+    } else {
+      wake_with_needs(*needed, depth + 1);
+    }
+  }
   service.want(EventKind::start, "started by request");
 }
 
-Status Supervisor::stop_service(std::string_view name) {
+Status Supervisor::stop_service(std::string_view name, StopReason reason) {
   auto service = usable(name);
   if (!service) return std::move(service).error();
-  (*service)->want(EventKind::stop, "stopped by request");
+  switch (reason) {
+    case StopReason::person:
+      (*service)->want(EventKind::stop, "stopped by request");
+      break;
+    case StopReason::sleep:
+      (*service)->sleep("asleep: nobody needs it now");
+      break;
+  }
   return Ok{};
+}
+
+Status Supervisor::wake_service(std::string_view name) {
+  auto service = usable(name);
+  if (!service) return std::move(service).error();
+  wake_with_needs(**service, 0);
+  return Ok{};
+}
+
+void Supervisor::wake_with_needs(Service& service, unsigned depth) {
+  if (depth > services_.size()) return;                // a circle: check_needs() has told
+  if (service.settled() && !service.asleep()) return;  // it won't be woken
+  for (const auto& need : service.spec().needs)
+    if (auto* needed = find(need); needed != nullptr) wake_with_needs(*needed, depth + 1);
+  service.wake("somebody needs it");
 }
 
 Status Supervisor::restart_service(std::string_view name) {
@@ -257,7 +285,15 @@ Result<std::shared_ptr<LogSubscription>> Supervisor::follow(
 
 std::vector<std::string> Supervisor::names() const {
   std::vector<std::string> out;
-  for (const auto& status : snapshot()) out.push_back(status.name);
+  for (const auto& [name, service] : services_) out.push_back(name);
+  return out;
+}
+
+std::vector<ServiceSummary> Supervisor::states() const {
+  std::vector<ServiceSummary> out;
+  for (const auto& [name, service] : services_)
+    out.push_back(
+        {name, service->state(), service->reason(), service->asleep(), service->spec().needs});
   return out;
 }
 

@@ -25,6 +25,12 @@
 
 namespace causeway::supervise {
 
+// Why a service is stopped.
+enum class StopReason {
+  person,  // somebody asked for it: later agents keep it stopped, until a person starts it
+  sleep,   // nobody needs it now: wake_service() starts it, and so does the next agent or boot
+};
+
 class Supervisor {
  public:
   struct Options {
@@ -53,8 +59,11 @@ class Supervisor {
   // Requests. They return when the request is accepted; the state follows. Error codes: ENOENT
   // unknown service, EINVAL its file can't be used, EBUSY everything is being stopped.
   Status start_service(std::string_view name);  // and those that it needs
-  Status stop_service(std::string_view name);
+  Status stop_service(std::string_view name, StopReason reason = StopReason::person);
   Status restart_service(std::string_view name);
+  // Somebody needs it: starts it, if it sleeps, and those of its needs that do. What a person
+  // stopped stays stopped, and nothing is written down as a person's wish.
+  Status wake_service(std::string_view name);
 
   // Called after every change of any service, in a turn of its own.
   void on_change(std::function<void()> callback) { on_change_ = std::move(callback); }
@@ -64,7 +73,9 @@ class Supervisor {
   // New lines from now on, while the subscription lives. `line` must not destroy the Supervisor.
   Result<std::shared_ptr<LogSubscription>> follow(std::string_view name,
                                                   std::function<void(std::string_view line)> line);
+  // All of them, by name.
   std::vector<std::string> names() const;
+  std::vector<ServiceSummary> states() const;
 
   // Stops all in the reverse order; `done` is called when none is left. Calling again does nothing.
   void shutdown(std::function<void()> done);
@@ -78,6 +89,7 @@ class Supervisor {
   void settle();
   void settle_shutdown();
   void start_with_needs(Service& service, unsigned depth);
+  void wake_with_needs(Service& service, unsigned depth);
 
   io::Loop& loop_;
   fd_store::StoreClient& store_;

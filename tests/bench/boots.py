@@ -3,13 +3,9 @@
 QEMU emulates the processor, which takes about ten times as long as one does: the rows tell parts from each other, not what a
 user waits for, and have no limit.
 """
-import os
 import statistics
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
-from qemu import guest, product  # noqa: E402
+from qemu import guest, product
 
 GROUPS = ["boot"]
 FULL, QUICK = 5, 1

@@ -4,16 +4,13 @@ Both are docker-desktop distros of their own VMs, with the same root, disk and k
 moves into the same root by chroot, starts containerd, and dockerd when containerd's socket is there.
 """
 import json
-import os
 import socket
 import statistics
 import subprocess
-import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
-from wslvm_engine import EngineVm  # noqa: E402
+from wslvm.engine import EngineVm
+from wslvm.vm import PRODUCT_ETC
 
 GROUPS = ["distro"]
 ROUNDS = {"full": 15, "quick": 3}
@@ -40,7 +37,7 @@ def _argv(services, name):
 class DistroStart:
     def __init__(self, table, options, bootstrap):
         self.table, self.options, self.bootstrap = table, options, bootstrap
-        services = os.path.join(os.path.dirname(os.path.dirname(HERE)), "rootfs/overlay/etc/causeway/services.d")
+        services = f"{PRODUCT_ETC}/causeway/services.d"
         bare = _BARE.format(run=RUN, containerd=_argv(services, "containerd"), dockerd=_argv(services, "dockerd"))
         self.sides = {"bare": (EngineVm("/var/tmp/causeway-bench-bare"), "dockerd.sock", ["/bin/sh", "-c", bare]),
                       "agent": (EngineVm("/var/tmp/causeway-bench-agent"), "engine.sock", True)}

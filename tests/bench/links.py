@@ -6,13 +6,10 @@ import resource
 import socket
 import statistics
 import subprocess
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
-import engine as engines  # noqa: E402
-import evidence  # noqa: E402
-from link_tap import Tap  # noqa: E402
+import engine as engines
+import evidence
+from link.tap import Tap
 
 PING = b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
 GIB, MIB = 1 << 30, 1 << 20

@@ -3,19 +3,16 @@
 What is compared stands in one VM: the agent's dockerd, and a plain dockerd inside the distro Ubuntu, on the same folder.
 """
 import json
-import os
 import select
 import shutil
 import statistics
-import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
-import wslvm_http  # noqa: E402
-from sharing import Api, fresh_folder, identity  # noqa: E402
-from wslvm_engine import EngineVm  # noqa: E402
-from wslvm_plain import PlainDockerd  # noqa: E402
+from unix_http import HttpConnection
+from wslvm.api import Api, identity
+from wslvm.engine import EngineVm
+from wslvm.folders import fresh_folder
+from wslvm.plain_dockerd import PlainDockerd
 
 GROUPS = ["files", "create", "share"]
 STATE = "/var/tmp/causeway-bench-vm"
@@ -96,7 +93,7 @@ class Shares:
         calls = {}
         for name, (path, prefix) in sides.items():
             body = json.dumps({"Image": "nosuchimage", "HostConfig": {"Binds": [f"{prefix}{source}:/mnt/{i}" for i, source in enumerate(names)]}})
-            calls[name] = (wslvm_http.Connection(path, 60), body)
+            calls[name] = (HttpConnection(path, 60), body)
         try:
             for index in range(self.plan["creates"]):
                 order = list(calls)

@@ -1,13 +1,8 @@
-"""Whole products: Windows programs under Wine, real kernels under QEMU. Fixtures of the simulated VM: tests/support/vm_fixtures.py."""
+"""Whole products: Windows programs under Wine, real kernels under QEMU. Fixtures of the simulated VM: tests/conftest.py."""
 
-import os
-import sys
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "support"))
-import pytest  # noqa: E402
-import shipped_root  # noqa: E402
-from qemu import guest  # noqa: E402
-from vm_fixtures import *  # noqa: E402, F403: the fixtures
+import pytest
+import shipped_root
+from qemu import guest
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The engine's pipe and the link behind it: the shim's core under Wine, the agent played by tests/support/agent_peer.py."""
+"""The engine's pipe and the link behind it: the shim's core under Wine, the agent played by tests/support/link/agent_peer.py."""
 
 import contextlib
 import json
@@ -7,10 +7,11 @@ import subprocess
 import time
 
 import pytest
-from agent_peer import AgentPeer, pattern
-from shim_process import PIPE, PRIVATE, Client, ShimProcess, client, program
-from wine import Prefix, missing
-from wslvm_engine import poll
+from link.agent_peer import AgentPeer, pattern
+from polling import poll
+from repository import VERSION
+from windows.shim_process import PIPE, PRIVATE, Client, ShimProcess, client, program
+from windows.wine import Prefix, missing
 
 pytestmark = pytest.mark.skipif(bool(missing()) or not os.path.exists(program("shim_harness")),
                                 reason="Windows programs can't run: " + ", ".join(missing() or ["build/windows isn't built"]))
@@ -88,7 +89,7 @@ def ask_until(shim, **wanted):
         status.update(shim.status())
         return wanted.items() <= status.items()
 
-    poll(reached, lambda: f"{wanted}: {status}", timeout=20)
+    poll(reached, lambda: f"{wanted}: {status}")
 
 
 def test_a_slow_reader_gets_everything(prefix, shim):
@@ -336,7 +337,7 @@ def nothing_grew(shim, before, allowed=MIB):
         shown[:] = look(shim)
         return shown[0] <= before[0] + 8 and shown[1] - before[1] < allowed
 
-    poll(is_small, lambda: f"handles and memory are as they were: {before}, {shown}", timeout=30)
+    poll(is_small, lambda: f"handles and memory are as they were: {before}, {shown}")
 
 
 def test_1000_cuts_leave_no_handle_and_no_memory(prefix, peer):
@@ -395,7 +396,7 @@ def test_no_hvsocket_so_the_link_goes_over_attach(prefix, peer, noise):
         connected = shim.wait_state("connected")
         assert connected["carrier"] == "stdio"
         assert "(10047)" in connected["carrier_reason"]  # WSAEAFNOSUPPORT: Wine has no AF_HYPERV
-        assert connected["agent_version"] == "0.1.0" and connected["vm_id"] == peer.vm_id
+        assert connected["agent_version"] == VERSION and connected["vm_id"] == peer.vm_id
         code, lines = client(prefix, "echo", "echo\n", size=300_000, count=5)
         assert code == 0 and len(lines) == 5
         status = shim.status()

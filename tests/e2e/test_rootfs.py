@@ -10,17 +10,13 @@ import os
 import shutil
 import struct
 import subprocess
-import sys
 import threading
 
 import pytest
+import rootfs_elf as elf
 import shipped_root
-import windows_setup
-import wine
 from shipped_root import OUT, REPOSITORY, VERSIONS
-
-sys.path.insert(0, f"{REPOSITORY}/rootfs")
-import rootfs_elf as elf  # noqa: E402
+from windows import setup_program, wine
 
 _MISSING = shipped_root.missing()
 pytestmark = [pytest.mark.skipif(bool(_MISSING), reason="can't build: missing " + ", ".join(_MISSING)),
@@ -169,10 +165,10 @@ def test_the_debian_package_is_sane_and_starts_nothing(release, report, tmp_path
 @pytest.mark.skipif(bool(wine.missing()), reason="the setup program can't run: " + ", ".join(wine.missing()))
 def test_the_setup_program_imports_this_very_archive(release, report, tmp_path):
     with wine.Prefix() as prefix:
-        machine = windows_setup.Machine(prefix, tmp_path)
+        machine = setup_program.Machine(prefix, tmp_path)
         assert machine.setup(str(release / f"causeway-setup-{report['version']}.exe")) == 0, machine.log()
         size = report["files"][f"causeway-{report['version']}-{report['architecture']}.tar.gz"]["bytes"]
-        assert machine.read(windows_setup.DISTRO_DIR + r"\ext4.vhdx") == f"disk of {size}"
+        assert machine.read(setup_program.DISTRO_DIR + r"\ext4.vhdx") == f"disk of {size}"
 
 
 def test_a_release_that_fails_leaves_the_last_one(tmp_path):

@@ -1,4 +1,4 @@
-"""causeway.exe's commands under Wine, as a person or a script uses them. The agent is played by tests/support/agent_peer.py."""
+"""causeway.exe's commands under Wine, as a person or a script uses them. The agent is played by tests/support/link/agent_peer.py."""
 
 import json
 import os
@@ -6,11 +6,12 @@ import signal
 import subprocess
 
 import pytest
-from agent_peer import AgentPeer
-from causeway_exe import ELEVATED, Causeway, Running, add_distro
-from shim_process import Client, client, program
-from wine import PRODUCT, Prefix, missing, windows_path
-from wslvm_engine import poll
+from link.agent_peer import AgentPeer
+from polling import poll
+from repository import VERSION
+from windows.causeway_exe import ELEVATED, Causeway, Running, add_distro
+from windows.shim_process import Client, client, program
+from windows.wine import PRODUCT, Prefix, missing, windows_path
 
 pytestmark = pytest.mark.skipif(bool(missing()) or not os.path.exists(PRODUCT),
                                 reason="Windows programs can't run: " + ", ".join(missing() or ["build/windows isn't built"]))
@@ -52,7 +53,7 @@ def attach(peer):
 
 
 def test_version_and_help(causeway):
-    assert causeway("version").stdout == "causeway 0.1.0 (Windows)\n"
+    assert causeway("version").stdout == f"causeway {VERSION} (Windows)\n"
     shown = causeway("--help").stdout
     for word in ("start", "stop", "status", "run", "install-autostart", "remove-autostart", "distro", "version", "exit codes"):
         assert word in shown
@@ -98,7 +99,7 @@ def test_start_status_stop(prefix, causeway, peer):
     assert [(pipe["name"], pipe["serving"]) for pipe in status["pipes"]] == [(PUBLIC, True), (PRIVATE, True)]
     assert status["settings"]["problems"] == [] and status["attach"]["starts"] == 1
     screen = causeway("status").stdout
-    for text in ("connected, version 0.1.0", "stdio, agent 0.1.0", PUBLIC, PRIVATE, "Ubuntu: not enabled"):
+    for text in (f"connected, version {VERSION}", f"stdio, agent {VERSION}", PUBLIC, PRIVATE, "Ubuntu: not enabled"):
         assert text in screen, screen
     for pipe in (PUBLIC, PRIVATE):
         code, lines = client(prefix, "echo", "echo\n", size=100_000, pipe=pipe)
@@ -112,7 +113,7 @@ def test_start_status_stop(prefix, causeway, peer):
     assert peer.records["farewells"], "the link was cut, not ended"
     assert causeway("status", check=False).returncode == 3
     log = causeway.read("causeway.log")
-    assert "shim.start version=0.1.0" in log and log.rstrip().endswith("link stopped")
+    assert f"shim.start version={VERSION}" in log and log.rstrip().endswith("link stopped")
 
 
 def test_without_an_engine_status_tells_why_and_clients_hear_it(prefix, causeway):

@@ -4,9 +4,9 @@ import os
 import subprocess
 
 import pytest
-from vm_fixtures import BINARY, REPOSITORY
-from windows_client import ask, install
-from wine import Prefix, missing
+from repository import BINARY, REPOSITORY
+from windows.node_client import ask, install
+from windows.wine import Prefix, missing
 
 TRY = os.path.join(REPOSITORY, "packaging", "try")
 RELEASE = os.path.join(REPOSITORY, "build", "release", "agent", "causeway")
@@ -48,7 +48,8 @@ def processes(state):
             with open(f"/proc/{pid}/environ", "rb") as file:
                 there = f"WINEPREFIX={state}/windows/prefix".encode() in file.read()
             with open(f"/proc/{pid}/cmdline", "rb") as file:
-                there = there or (b"wslvm_windows.py" in (words := file.read().split(b"\0")) or b"serve" in words) and state.encode() in words
+                words = file.read().split(b"\0")
+                there = there or b"serve" in words and state.encode() in words
         except OSError:
             continue
         if there and int(pid) != os.getpid():

@@ -61,7 +61,7 @@ def end_each_side_first():
         early = stream.read(None)[0].hex()
         stream.close()
         # Everything at once, by the docker CLI.
-        cli = peer.docker("exec", "-i", "linked", "cat", data=data).stdout == data
+        cli = peer.docker("exec", "-i", "linked", "cat", input=data).stdout == data
     return after_input, hashlib.md5(data).hexdigest(), early, data[:5].hex(), cli
 
 

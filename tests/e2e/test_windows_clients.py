@@ -1,5 +1,5 @@
 """Real clients on Windows' side, the real causeway.exe, the real agent and dockerd: node.exe with dockerode under Wine, through the
-pipe and both carriers that Wine has. wsl.exe is a stand-in (tests/support/wsl_service.py), as is the VM it runs commands in."""
+pipe and both carriers that Wine has. wsl.exe is a stand-in (tests/support/windows/wsl_service.py), as is the VM it runs commands in."""
 
 import contextlib
 import hashlib
@@ -11,15 +11,16 @@ import subprocess
 import time
 
 import pytest
-from causeway_exe import Running, add_distro
-from sharing import Api
-from shim_process import client, program
-from vm_fixtures import BINARY
-from windows_client import ClientFailed, WindowsClient, ask, install
-from wine import PRODUCT, Prefix, missing, windows_path
-from wsl_service import WslService
-from wslvm_engine import EngineVm, poll
-from wslvm_vm import PRODUCT_ETC
+from polling import poll
+from repository import BINARY
+from windows.causeway_exe import Running, add_distro
+from windows.node_client import ClientFailed, WindowsClient, ask, install
+from windows.shim_process import client
+from windows.wine import PRODUCT, Prefix, missing, windows_path
+from windows.wsl_service import WslService
+from wslvm.api import Api
+from wslvm.engine import EngineVm
+from wslvm.vm import PRODUCT_ETC
 
 pytestmark = pytest.mark.skipif(bool(missing()) or not os.path.exists(PRODUCT),
                                 reason="Windows programs can't run: " + ", ".join(missing() or ["build/windows isn't built"]))
@@ -107,7 +108,7 @@ def test_the_link_and_who_holds_it(windows, shim):
     status = shim.status()
     assert status["link"]["carrier"] == shim.carrier and status["link"]["agent_version"] == status["version"]
     if shim.carrier == "stdio":
-        assert "VM" in status["link"]["carrier_reason"] or "vsock" in status["link"]["carrier_reason"]
+        assert "the agent doesn't know its VM's id" in status["link"]["carrier_reason"]
     assert ["-d", "docker-desktop", "-u", "root", "--exec", "/usr/bin/causeway", "attach"] in windows.wsl.commands
     assert any("localhost-Proxykonfiguration" in line for line in status["attach"]["last_lines"])
     seen = windows.vm.control("/v1/status")[1]["link"]

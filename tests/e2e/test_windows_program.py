@@ -6,11 +6,12 @@ import struct
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from pe_file import MANIFEST, RELOCATIONS, VERSION, PeFile
-from vm_fixtures import REPOSITORY
-from wine import Prefix, missing
+import repository
+from repository import WINDOWS_BUILD
+from windows.pe_file import MANIFEST, RELOCATIONS, VERSION, PeFile
+from windows.wine import Prefix, missing
 
-SHIM = os.path.join(REPOSITORY, "build", "windows", "host-shim")
+SHIM = os.path.join(WINDOWS_BUILD, "host-shim")
 PROGRAMS = {"causeway.exe": "console", "causewayw.exe": "windows"}
 # Part of every Windows 10 and 11 in System32; msvcrt.dll is Windows' own C library.
 WINDOWS_OWN = {"advapi32.dll", "bcrypt.dll", "kernel32.dll", "msvcrt.dll", "ole32.dll", "shell32.dll", "user32.dll", "ws2_32.dll",
@@ -18,11 +19,6 @@ WINDOWS_OWN = {"advapi32.dll", "bcrypt.dll", "kernel32.dll", "msvcrt.dll", "ole3
 LARGEST = 2 * 10 ** 6
 
 pytestmark = pytest.mark.skipif(not all(os.path.exists(f"{SHIM}/{name}") for name in PROGRAMS), reason="build/windows isn't built")
-
-
-def project_version():
-    with open(f"{REPOSITORY}/meson.build", encoding="utf-8") as file:
-        return re.search(r"^  version : '([0-9.]+)'", file.read(), re.M)[1]
 
 
 @pytest.fixture(params=PROGRAMS)
@@ -78,14 +74,14 @@ def test_version_resource(pe):
     resource = pe.resource(VERSION)
     fixed = resource.index(struct.pack("<I", 0xFEEF04BD))
     numbers = struct.unpack_from("<4H", resource, fixed + 8)  # each pair: low word first
-    expected = [*map(int, project_version().split(".")), 0]
+    expected = [*map(int, repository.VERSION.split(".")), 0]
     assert [numbers[1], numbers[0], numbers[3], numbers[2]] == expected
     text = resource.decode("utf-16-le", errors="replace")
     for key in ("FileVersion", "ProductVersion"):
-        assert re.search(f"{key}\0+([^\0]*)", text)[1] == project_version()
+        assert re.search(f"{key}\0+([^\0]*)", text)[1] == repository.VERSION
 
 
 @pytest.mark.skipif(bool(missing()), reason="Windows programs can't run: " + ", ".join(missing()))
 def test_it_tells_the_same_version():
     with Prefix() as prefix:
-        assert project_version() in prefix.run(f"{SHIM}/causeway.exe", "version").stdout
+        assert repository.VERSION in prefix.run(f"{SHIM}/causeway.exe", "version").stdout

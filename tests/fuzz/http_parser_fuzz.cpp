@@ -1,6 +1,7 @@
 // Fuzz target for the HTTP parser. The first byte says how the rest is read: bit 0 as a response,
-// bit 1 as the answer to HEAD. What must hold for any input: the result is the same whole and byte
-// by byte, what is passed on is exactly what was taken, and nothing is taken behind the end.
+// bit 1 as the answer to HEAD, bit 2 with every form of target served. What must hold for any
+// input: the result is the same whole and byte by byte, what is passed on is exactly what was
+// taken, nothing is taken behind the end, and a target has the form that its head says.
 //
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iagent
 //     tests/fuzz/http_parser_fuzz.cpp agent/http/*.cpp agent/base/text.cpp -o fuzz
@@ -14,6 +15,7 @@
 
 using causeway::http::Kind;
 using causeway::http::Parser;
+using causeway::http::TargetForm;
 
 namespace {
 
@@ -47,6 +49,23 @@ Outcome read(Parser& parser, std::string_view in, std::size_t step) {
   return out;
 }
 
+bool form_holds(const causeway::http::Head& head, Kind kind, bool all_forms) {
+  const bool connect = head.method == "CONNECT";
+  switch (head.form) {
+    case TargetForm::none:
+      return kind == Kind::response;
+    case TargetForm::origin:
+      return !connect && head.target.starts_with("/");
+    case TargetForm::absolute:
+      return all_forms && !connect && head.target.find("://") != std::string_view::npos;
+    case TargetForm::authority:
+      return all_forms && connect && head.target.find('/') == std::string_view::npos;
+    case TargetForm::asterisk:
+      return all_forms && head.method == "OPTIONS" && head.target == "*";
+  }
+  return false;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -57,9 +76,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   causeway::http::Limits limits;
   limits.head = 4096;  // within reach of the fuzzer
   limits.trailers = 1024;
+  const bool all_forms = (data[0] & 4U) != 0;
+  limits.forms = {true, all_forms, all_forms, all_forms};
   Parser parser(kind, limits);
   parser.set_head_request(head_request);
   const Outcome whole = read(parser, input, input.size());
+  if (parser.head_done() && !form_holds(parser.head(), kind, all_forms)) std::abort();
   if (!whole.refused) {
     if (!input.starts_with(whole.wire)) std::abort();
     if (whole.complete && whole.wire.size() != whole.taken) std::abort();

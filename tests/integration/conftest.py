@@ -1,10 +1,4 @@
-"""The integration tests: real engines in the simulated WSL VM. Its fixtures are tests/support/vm_fixtures.py."""
-
-import os
-import sys
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "support"))
-from vm_fixtures import *  # noqa: E402, F403: the fixtures
+"""The integration tests: real engines in the simulated WSL VM. Their fixtures are in tests/conftest.py."""
 
 
 def pytest_collection_modifyitems(items):

@@ -15,14 +15,11 @@ import tempfile
 import threading
 import time
 
-import wslvm_cgroups as cgroups
-import wslvm_kernel as kernel
+from polling import PATIENCE
+from repository import support_program
+from wslvm import cgroups, kernel
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-_BINARY = os.environ.get("CAUSEWAY_BINARY", f"{REPOSITORY}/build/release/agent/causeway")
-BUILD = os.environ.get("CAUSEWAY_BUILD", os.path.dirname(os.path.dirname(_BINARY)))
-HARNESS = f"{BUILD}/tests/support/programs/init_harness"
-PATIENCE = 60  # seconds until a wait counts as failed; far more than anything here needs
+HARNESS = support_program("init_harness")
 
 
 class Place:
@@ -187,14 +184,3 @@ def _children(pid):
             return [int(child) for child in file.read().split()]
     except (FileNotFoundError, ProcessLookupError):
         return []
-
-
-def eventually(question, what):
-    """For states without an event that a test could wait for."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        answer = question()
-        if answer:
-            return answer
-        time.sleep(0.02)
-    raise AssertionError(f"never came: {what}")

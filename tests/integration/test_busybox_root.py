@@ -5,8 +5,8 @@ import os
 import shutil
 import subprocess
 
-from vm_fixtures import BINARY
-from wslvm_engine import poll
+from polling import poll
+from repository import BINARY
 
 
 def executables(folder):

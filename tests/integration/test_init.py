@@ -14,8 +14,9 @@ import threading
 import pytest
 
 import init_life
-import wslvm_kernel as kernel
-from init_life import HARNESS, Place, eventually
+from init_life import HARNESS, Place
+from polling import poll
+from wslvm import kernel
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="init needs root")
 
@@ -111,7 +112,7 @@ def test_an_agent_that_closes_its_store_socket_does_not_make_init_spin(place):
 def _orphan(life, code):
     """An orphan that ends with `code` when release() is called; host pid and start time."""
     inner = int(life.ask(f"orphan {code}"))
-    host = eventually(lambda: next((pid for pid in init_life._children(life.pid_one())
+    host = poll(lambda: next((pid for pid in init_life._children(life.pid_one())
                                     if kernel.namespace_pids(pid)[-1] == inner), None), "the orphan")
     return inner, host, kernel.start_time(host)
 
@@ -127,7 +128,7 @@ def _reports(life, count):
     def enough():
         found.extend(json.loads(life.ask("exits")))
         return len(found) >= count
-    eventually(enough, f"{count} exit reports")
+    poll(enough, f"{count} exit reports")
     return found
 
 
@@ -143,7 +144,7 @@ def test_orphans_are_reaped_and_reported_with_their_status(place):
     assert [inner, signal.SIGKILL, int(start)] in _reports(life, 1)
     # Nothing stays a zombie, also when many end at once.
     life.shell("for i in $(seq 200); do (true & ) ; done")
-    eventually(lambda: len(init_life._children(life.pid_one())) == 1, "all orphans reaped")
+    poll(lambda: len(init_life._children(life.pid_one())) == 1, "all orphans reaped")
     assert len(_reports(life, 200)) == 200
 
 
@@ -190,7 +191,7 @@ def test_an_ordered_stop_leaves_nothing(place, number):
 def test_sighup_reaches_the_agent(place):
     life = place.life()
     life.process.send_signal(signal.SIGHUP)
-    eventually(lambda: life.info()["hangups"] == 1, "the agent's SIGHUP")
+    poll(lambda: life.info()["hangups"] == 1, "the agent's SIGHUP")
 
 
 def test_an_agent_that_has_stopped_in_order_ends_init(place):
@@ -251,7 +252,7 @@ def test_the_leftovers_of_a_killed_life_are_swept(place):
     life.kill()
     assert place.mounts() == [place.run]
     assert place.groups_below()
-    second = eventually(lambda: _try_life(place), "a second life")
+    second = poll(lambda: _try_life(place), "a second life")
     assert place.mounts() == [place.run]
     assert not os.path.exists(f"{place.run}/log.dockerd.fifo")
     assert place.groups_below() and not [g for g in place.groups_below() if os.path.exists(f"{g}/dockerd")]

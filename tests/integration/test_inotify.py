@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from sharing import identity
+from wslvm.api import identity
 
 COUNT = 10_000
 # Each change is of another name, so that no two are merged into one.

@@ -11,15 +11,15 @@ import threading
 import time
 
 import pytest
-
-from link_peer import LinkPeer, dial, dial_tcp, hello, read_all, refusal
-from link_tap import SYN, Tap, frames
-from sharing import IMAGE, Api
-from vm_fixtures import BINARY
-from wslvm_engine import poll
+from link.tap import SYN, Tap, frames
+from link.windows_peer import LinkPeer, dial_tcp, hello, read_all, refusal
+from polling import poll
+from repository import BUILD
+from unix_socket import dial
+from wslvm.api import IMAGE, Api
 
 MIB = 1 << 20
-PINGER = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "tests", "bench", "pinger")
+PINGER = os.path.join(BUILD, "tests", "bench", "pinger")
 
 
 def random_bytes(count, seed=b"link"):

@@ -1,14 +1,17 @@
 """Shares while things die: distros, the agent, helpers, what lies below <wsl>; and what others may have planted there."""
 
+import concurrent.futures
 import os
 import signal
-import threading
 import time
 
 import pytest
-from vm_fixtures import BINARY, kernel
-from sharing import engine_mounts, eventually, fresh_folder, fresh_name, identity
-from test_engine_api import engine_shell
+from polling import poll
+from repository import BINARY
+from wslvm import kernel
+from wslvm.api import fresh_name, identity
+from wslvm.clients import engine_shell
+from wslvm.folders import engine_mounts, fresh_folder
 
 # A shell as process 1 ignores SIGTERM, as many containers do: docker stop would take ten seconds for it. It notes what it sees
 # in /w, three lines a second: the token, or LOST.
@@ -54,7 +57,7 @@ def test_a_stopped_distros_disk_is_free_and_its_containers_come_back(vm, passing
             assert api.start(container).status == 204
         api.good("POST", f"/containers/{stopped}/stop")
         started_at = state(vm, other)["StartedAt"]
-        eventually(lambda: "real" in seen(vm, volume), "the watcher sees the file")
+        poll(lambda: "real" in seen(vm, volume), "the watcher sees the file")
 
         begun = time.monotonic()
         reply = vm.stop(passing)
@@ -63,14 +66,14 @@ def test_a_stopped_distros_disk_is_free_and_its_containers_come_back(vm, passing
         assert took < 2.0, f"the disk was free after {took:.2f} s"
         assert not state(vm, watcher)["Running"] and not state(vm, polite)["Running"]
         assert state(vm, other)["StartedAt"] == started_at and state(vm, other)["Running"]
-        eventually(lambda: vm.distros()[passing]["state"] == "stopped", "the agent says that it is stopped")
+        poll(lambda: vm.distros()[passing]["state"] == "stopped", "the agent says that it is stopped")
         assert passing.encode() not in engine_shell(vm, "ls /mnt/distro").stdout.split()
 
         vm.start(passing)
-        eventually(lambda: state(vm, watcher)["Running"] and state(vm, polite)["Running"], "what ran before runs again")
+        poll(lambda: state(vm, watcher)["Running"] and state(vm, polite)["Running"], "what ran before runs again")
         assert not state(vm, stopped)["Running"], "the user had stopped that one"
         count = len(seen(vm, volume))
-        eventually(lambda: len(seen(vm, volume)) > count + 2, "the watcher goes on")
+        poll(lambda: len(seen(vm, volume)) > count + 2, "the watcher goes on")
         assert set(seen(vm, volume)) == {"real"}
         vm.wait_distro(passing)
     finally:
@@ -90,9 +93,9 @@ def test_a_distro_that_comes_and_goes_quickly(vm, passing):
             assert vm.stop(passing)["disk"] == "released"
             vm.start(passing)
         vm.wait_distro(passing)
-        eventually(lambda: state(vm, container)["Running"], "it runs again")
+        poll(lambda: state(vm, container)["Running"], "it runs again")
         count = len(seen(vm, volume))
-        eventually(lambda: len(seen(vm, volume)) > count + 2, "it sees its file")
+        poll(lambda: len(seen(vm, volume)) > count + 2, "it sees its file")
         assert set(seen(vm, volume)) == {"real"}
         points = [point for _, point in engine_mounts(vm, f"/mnt/distro/{passing}")]
         assert len(points) == len(set(points)), f"a mount stands on another one: {points}"
@@ -109,35 +112,23 @@ def test_what_needs_a_stopped_distro_asks_for_it_and_says_its_name(vm, passing):
     try:
         vm.stop(passing)
         begun = time.monotonic()
-        for answer in (windows.create(binds=[f"{source}:/w"]), windows.start(container)):
-            assert answer.status >= 400 and passing in answer.message, answer
+        for answer, status in ((windows.create(binds=[f"{source}:/w"]), 400), (windows.start(container), 409)):
+            assert answer.status == status and f"the WSL distro {passing} is not running" in answer.message, answer
         assert time.monotonic() - begun < 40
 
-        answers = []
-        call = threading_call(lambda: answers.append(windows.start(container)))
-        eventually(lambda: vm.distros()[passing]["state"] == "waiting", "the distro is asked for")
-        vm.start(passing)  # as Windows does then
-        call.close()
-        assert answers[0].status == 204, answers
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            started = pool.submit(windows.start, container)
+            poll(lambda: vm.distros()[passing]["state"] == "waiting", "the distro is asked for")
+            vm.start(passing)  # as Windows does then
+            assert started.result(60).status == 204, started.result()
         windows.good("POST", f"/containers/{container}/wait")
         assert b"real" in windows.good("GET", f"/containers/{container}/logs?stdout=1").data
     finally:
         windows.remove(container)
 
 
-class threading_call(threading.Thread):
-    def __init__(self, action):
-        super().__init__(target=action, daemon=True)
-        self.start()
-
-    def close(self):
-        self.join(60)
-        assert not self.is_alive(), "the call has no answer"
-
-
 @pytest.mark.parametrize("passing", ["Passing"], indirect=True)
-@pytest.mark.parametrize("again", range(int(os.environ.get("AGAIN", "1"))))
-def test_docker_restart_while_the_distro_stops(vm, passing, again):
+def test_docker_restart_while_the_distro_stops(vm, passing):
     """Real data or stopped with the reason: never a container on an empty folder."""
     folder = fresh_folder(vm, passing)
     folder.write("token", "real\n")
@@ -148,16 +139,17 @@ def test_docker_restart_while_the_distro_stops(vm, passing, again):
     try:
         engine.start(name)
         for delay in (0.0, 0.05, 0.15, 0.3, 0.6):
-            eventually(lambda: state(vm, name)["Running"], lambda: f"it runs: {state(vm, name)}\n{vm.boot_log()[-3000:]}")
-            restarts = [threading_call(lambda: engine("POST", f"/containers/{name}/restart?t=0")) for _ in range(2)]
-            time.sleep(delay)  # the moment in the restart is what is tried
-            reply = vm.stop(passing)
-            assert reply["disk"] == "released", f"stopped {delay} s after the call of restart: {reply}\n{vm.boot_log()[-3000:]}"
-            vm.start(passing)
-            vm.wait_distro(passing)
-            for call in restarts:
-                call.close()
-        eventually(lambda: state(vm, name)["Running"], "it runs in the end")
+            poll(lambda: state(vm, name)["Running"], lambda: f"it runs: {state(vm, name)}\n{vm.boot_log()[-3000:]}")
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                restarts = [pool.submit(engine, "POST", f"/containers/{name}/restart?t=0") for _ in range(2)]
+                time.sleep(delay)  # the moment in the restart is what is tried
+                reply = vm.stop(passing)
+                assert reply["disk"] == "released", f"stopped {delay} s after the call of restart: {reply}\n{vm.boot_log()[-3000:]}"
+                vm.start(passing)
+                vm.wait_distro(passing)
+                for call in restarts:
+                    call.result(60)  # each has an answer
+        poll(lambda: state(vm, name)["Running"], "it runs in the end")
         assert set(seen(vm, volume)) == {"real"}, "it ran on something else than its files"
     finally:
         engine.remove(name)
@@ -177,12 +169,12 @@ def test_everything_below_wsl_is_unmounted_by_another_distros_shutdown(vm, folde
     vm.exec(folder.distro, ["sh", "-c", "mkdir -p /mnt/wsl/theirs && mount -t tmpfs none /mnt/wsl/theirs"])
     vm.start("Leaving", helper=False)
     with api.running(WATCHER, binds=[f"{folder.path}:/w", f"{volume}:/seen"]) as container:
-        eventually(lambda: "real" in seen(vm, volume), "the container sees its file")
+        poll(lambda: "real" in seen(vm, volume), "the container sees its file")
         vm.stop("Leaving", clean_shutdown=True)
         assert "/mnt/wsl/theirs" not in {m["point"] for m in kernel.mount_points(vm.distro_pid(folder.distro))}
         assert [m for m in kernel.mount_points(vm.init_pid()) if m["point"].startswith("/mnt/wsl/")] == []
         count = len(seen(vm, volume))
-        eventually(lambda: len(seen(vm, volume)) > count + 2, "the running container goes on")
+        poll(lambda: len(seen(vm, volume)) > count + 2, "the running container goes on")
         assert set(seen(vm, volume)) == {"real"} and state(vm, container)["Running"]
         assert api.run("cat /w/token", binds=[f"{folder.path}:/w"]) == "real\n"
     assert engine_mounts(vm) == before
@@ -202,7 +194,7 @@ def test_files_below_wsl_deleted_by_somebody_come_back(vm):
     """It is a tmpfs for all: somebody's `rm -rf /mnt/wsl/*` as root takes our folder with it."""
     # It may come back so soon that rm finds its folder full again.
     vm.exec("Ubuntu", ["rm", "-rf", "/mnt/wsl/docker-desktop"], check=False)
-    eventually(lambda: engine_shell(vm, "test -S /mnt/wsl/docker-desktop/run/share.sock && test -x /mnt/wsl/docker-desktop/bin/causeway",
+    poll(lambda: engine_shell(vm, "test -S /mnt/wsl/docker-desktop/run/share.sock && test -x /mnt/wsl/docker-desktop/bin/causeway",
                                     check=False).returncode == 0, "folder, socket and binary are there again")
     vm.start("minimal-after")
     try:
@@ -217,7 +209,7 @@ def test_files_below_wsl_deleted_by_somebody_come_back(vm):
 def kill_agent(vm):
     dead = vm.agent_pid()
     os.kill(dead, signal.SIGKILL)
-    eventually(lambda: dead not in vm.pids(), "the killed agent is gone")
+    poll(lambda: dead not in vm.pids(), "the killed agent is gone")
 
 
 def test_a_killed_agent_takes_nothing_away(vm, folder):
@@ -226,7 +218,7 @@ def test_a_killed_agent_takes_nothing_away(vm, folder):
     vm.exec(folder.distro, ["mount", "-t", "tmpfs", "none", sub])
     api = identity(vm, folder.distro)
     volume = fresh_name("seen-")
-    eventually(lambda: any(point.endswith(sub) for _, point in engine_mounts(vm)), "the sub-mount is shared")
+    poll(lambda: any(point.endswith(sub) for _, point in engine_mounts(vm)), "the sub-mount is shared")
     before = engine_mounts(vm)
     with api.running(WATCHER, binds=[f"{folder.path}:/w", f"{volume}:/seen"]) as container:
         pid = state(vm, container)["Pid"]
@@ -247,7 +239,7 @@ def test_mounts_that_change_while_the_agent_is_dead(vm, folder):
     new = folder.make("new")
     vm.exec(folder.distro, ["sh", "-c", f"mount -t tmpfs none {gone}; mount -t tmpfs none {stays}; echo stays >{stays}/f"])
     points = lambda: [point for _, point in engine_mounts(vm)]
-    eventually(lambda: any(p.endswith(gone) for p in points()) and any(p.endswith(stays) for p in points()), "both are shared")
+    poll(lambda: any(p.endswith(gone) for p in points()) and any(p.endswith(stays) for p in points()), "both are shared")
     init, agent = vm.init_pid(), vm.agent_pid()
     os.kill(init, signal.SIGSTOP)  # nobody starts the next agent yet
     try:
@@ -255,7 +247,7 @@ def test_mounts_that_change_while_the_agent_is_dead(vm, folder):
         vm.exec(folder.distro, ["sh", "-c", f"umount {gone}; mount -t tmpfs none {new}; echo new >{new}/f"])
     finally:
         os.kill(init, signal.SIGCONT)
-    eventually(lambda: any(p.endswith(new) for p in points()) and not any(p.endswith(gone) for p in points()), "the new agent catches up")
+    poll(lambda: any(p.endswith(new) for p in points()) and not any(p.endswith(gone) for p in points()), "the new agent catches up")
     assert identity(vm, folder.distro).run("cat /w/new/f /w/stays/f; ls /w/gone", binds=[f"{folder.path}:/w"]) == "new\nstays\n"
 
 
@@ -274,10 +266,10 @@ def test_an_agent_killed_while_a_distro_stops(vm):
             vm.stop("Passing")  # busy: nobody is there to let go of it
         finally:
             os.kill(init, signal.SIGCONT)
-        eventually(lambda: vm.stop("Passing")["disk"] == "released", "the next agent lets go of the disk", 30)
+        poll(lambda: vm.stop("Passing")["disk"] == "released", "the next agent lets go of the disk", 30)
         vm.start("Passing")
         vm.wait_distro("Passing")
-        eventually(lambda: state(vm, container)["Running"], "the container runs again")
+        poll(lambda: state(vm, container)["Running"], "the container runs again")
         assert set(seen(vm, volume)) == {"real"}
     vm.stop("Passing")
     identity(vm, "engine")("DELETE", f"/volumes/{volume}")
@@ -294,9 +286,9 @@ def test_a_killed_helper_keeps_the_share(vm, folder):
             dead = vm.helper_pid(folder.distro)
             os.kill(dead, signal.SIGKILL)
             assert api.run("cat /w/token", binds=[f"{folder.path}:/w"]) == "real\n"
-            eventually(lambda: vm.helper_pid(folder.distro) not in (None, dead), "Windows starts it again")
+            poll(lambda: vm.helper_pid(folder.distro) not in (None, dead), "Windows starts it again")
             vm.wait_distro(folder.distro)
-            eventually(lambda: vm.distros()[folder.distro]["helper"], "it is connected")
+            poll(lambda: vm.distros()[folder.distro]["helper"], "it is connected")
         assert state(vm, container)["StartedAt"] == started
     assert engine_mounts(vm) == before
     assert identity(vm, folder.distro).good("GET", "/info").status == 200
@@ -325,7 +317,7 @@ def test_a_dockerd_restart_keeps_shares_and_containers(vm, folder):
         victim = vm.dockerd_pid()
         os.kill(victim, signal.SIGKILL)
         # A create that the dying one has taken gets 502: nobody knows how far it came. Later ones wait for the new dockerd.
-        eventually(lambda: any(pid != victim for pid in vm.find_processes("dockerd", "--config-file=/run/causeway/daemon.json")),
+        poll(lambda: any(pid != victim for pid in vm.find_processes("dockerd", "--config-file=/run/causeway/daemon.json")),
                    "a new dockerd")
         assert api.run("cat /w/token", binds=[f"{folder.path}:/w"]) == "real\n"
         assert state(vm, container)["StartedAt"] == started
@@ -351,10 +343,11 @@ def test_a_planted_folder_is_refused_said_and_never_run(make_vm, what):
     vm.start("docker-desktop")
     vm.wait_engine(integrated=False)
     notes = lambda: " ".join(note["text"] for note in vm.control("/v1/status")[1]["notes"])
-    eventually(lambda: "docker-desktop" in notes(), f"status tells of the planted folder (it says: {notes()})")
+    poll(lambda: "docker-desktop" in notes(), f"status tells of the planted folder (it says: {notes()})")
     assert not os.path.exists(f"{vm.root('Ubuntu')}/tmp/planted-ran")
     assert "Ubuntu" not in vm.distros() or vm.distros()["Ubuntu"]["state"] != "attached"
-    assert not os.listdir(f"{vm.root('Ubuntu')}/home/dev/trap") if "trap" in PLANTED[what] else True
+    if "trap" in PLANTED[what]:
+        assert os.listdir(f"{vm.root('Ubuntu')}/home/dev/trap") == []
     vm.exec("Ubuntu", ["rm", "-rf", "/mnt/wsl/docker-desktop"], user="dev")
     vm.wait_distro("Ubuntu")  # by the folder's disappearance alone
     assert not os.path.exists(f"{vm.root('Ubuntu')}/tmp/planted-ran")

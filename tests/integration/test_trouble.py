@@ -4,32 +4,20 @@ The agent runs by itself here, without init, over services made for each trouble
 test_survival.py."""
 
 import contextlib
-import http.client
 import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import tempfile
 
 import pytest
-
-from vm_fixtures import BINARY
-from wslvm_engine import poll
+from polling import poll
+from repository import BINARY
+from unix_http import request, request_json
+from unix_socket import dial
 
 QUICK = {"policy": "always", "delay_ms": 10, "max_delay_ms": 20, "limit": 3, "window_s": 60, "healthy_s": 30}
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("docker", timeout=30)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class Agent:
@@ -51,17 +39,13 @@ class Agent:
         poll(lambda: os.path.exists(f"{self.run}/control.sock"), "the control socket is there")
 
     def get(self, path, method="GET", socket_name="control.sock"):
-        connection = UnixConnection(f"{self.run}/{socket_name}")
-        with contextlib.closing(connection):
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+        return request_json(f"{self.run}/{socket_name}", path, method)
 
     def service(self, name):
         return next(entry for entry in self.get("/v1/status")[1]["services"] if entry["name"] == name)
 
-    def wait_state(self, name, *states):
-        poll(lambda: self.service(name)["state"] in states, f"{name} is {' or '.join(states)}")
+    def wait_state(self, name, state):
+        poll(lambda: self.service(name)["state"] == state, lambda: f"{name} is {state}: {self.service(name)}")
         return self.service(name)
 
     def cpu_ticks(self):
@@ -130,13 +114,13 @@ def test_a_daemon_that_hangs_in_its_start_is_given_up_with_the_reason(agent):
                            "restart": {**QUICK, "limit": 1}, "stop": {"timeout_s": 1}}})
     a.wait_state("hanging", "starting")
     a.assert_idle()
-    assert "ready" in a.wait_state("hanging", "failed", "backing-off")["reason"]
+    assert "ready" in a.wait_state("hanging", "failed")["reason"]
 
 
 def test_a_place_for_a_socket_that_can_not_be_read_is_shown(agent):
     a = agent({"lost": {"argv": ["/bin/sleep", "1000000"], "ready": {"unix": {"socket": "/proc/version/daemon.sock"}, "timeout_s": 1},
                         "restart": {**QUICK, "limit": 1}}})
-    assert "/proc/version/daemon.sock" in a.wait_state("lost", "failed", "backing-off")["reason"]
+    assert "/proc/version/daemon.sock" in a.wait_state("lost", "failed")["reason"]
     a.assert_idle()
 
 
@@ -157,11 +141,7 @@ def fake_engine(**changes):
 
 
 def ping(a):
-    connection = UnixConnection(f"{a.run}/engine.sock")
-    with contextlib.closing(connection):
-        connection.request("GET", "/_ping")
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+    return request(f"{a.run}/engine.sock", "/_ping")
 
 
 def test_a_fake_engine_that_loses_its_socket_is_restarted_and_says_so(agent):
@@ -179,9 +159,7 @@ def test_requests_wait_while_a_fake_engine_starts(agent):
     a = agent({"gate": {"argv": ["/bin/sh", "-c", "read x < ${run}/gate; exec sleep 1000000"],
                         "ready": {"file": {"path": "${run}/opened"}, "timeout_s": 100}},
                "dockerd": fake_engine(needs=["gate"])})
-    waiting = socket.socket(socket.AF_UNIX)
-    waiting.settimeout(60)
-    waiting.connect(f"{a.run}/engine.sock")
+    waiting = dial(f"{a.run}/engine.sock", 60)
     waiting.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n")
     a.wait_state("gate", "starting")
     assert not select.select([waiting], [], [], 0.2)[0]
@@ -210,7 +188,4 @@ def test_a_full_disk_for_logs_loses_lines_that_are_counted_and_nothing_else(agen
 
 
 def logs(a, name):
-    connection = UnixConnection(f"{a.run}/control.sock")
-    with contextlib.closing(connection):
-        connection.request("GET", f"/v1/logs?service={name}&tail=5")
-        return connection.getresponse().read().decode().splitlines()
+    return request(f"{a.run}/control.sock", f"/v1/logs?service={name}&tail=5")[1].decode().splitlines()

@@ -4,7 +4,8 @@ import os
 import subprocess
 
 import pytest
-from vm_fixtures import BINARY, REPOSITORY, cgroups, kernel, marks
+from repository import BINARY, REPOSITORY
+from wslvm import cgroups, kernel, marks
 
 TRY = os.path.join(REPOSITORY, "packaging", "try")
 RELEASE = os.path.join(REPOSITORY, "build", "release", "agent", "causeway")

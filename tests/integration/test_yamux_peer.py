@@ -5,10 +5,9 @@ import socket
 import subprocess
 
 import pytest
-from vm_fixtures import BINARY, REPOSITORY
+from repository import SUPPORT, support_program
 
-PROGRAMS = os.path.join(REPOSITORY, "tests", "support", "programs")
-OURS = os.path.join(os.path.dirname(os.path.dirname(BINARY)), "tests", "support", "programs", "yamux_peer")
+OURS = support_program("yamux_peer")
 SOURCES = "/usr/share/gocode"  # where Debian's packages of Go libraries are
 
 
@@ -18,7 +17,7 @@ def theirs(tmp_path_factory):
         pytest.skip("golang-github-hashicorp-yamux-dev is missing: packaging/install tests")
     folder = tmp_path_factory.mktemp("yamux")
     environment = {**os.environ, "GOPATH": SOURCES, "GO111MODULE": "off", "GOFLAGS": "", "GOCACHE": str(folder / "cache")}
-    subprocess.run(["go", "build", "-o", f"{folder}/yamux_peer_go", f"{PROGRAMS}/yamux_peer.go"], check=True, env=environment,
+    subprocess.run(["go", "build", "-o", f"{folder}/yamux_peer_go", f"{SUPPORT}/programs/yamux_peer.go"], check=True, env=environment,
                    cwd=folder, timeout=240)
     return f"{folder}/yamux_peer_go"
 

@@ -21,7 +21,8 @@ GOOD = {
     "agent/http/meson.build": "dependencies : [base, io]\n",
     "tests/unit/io/loop_test.cpp": '#include "io/loop.h"\n\nTEST_CASE("io/loop: turns") {}\n',
     "tests/unit/io/meson.build": "files('loop_test.cpp')\n",
-    "tests/run": "#!/usr/bin/python3\n",
+    "tests/run": "#!/usr/bin/python3\nimport sys\nsys.path.insert(1, '.')\n",
+    "tests/README.md": "# T\n\n## Status\n\n| capability | state | covered by |\n|---|---|---|\n| `a` | works | `run`, `unit/io` |\n",
 }
 
 
@@ -45,6 +46,9 @@ BAD = (
      "cli may use 3 of 5 modules"),
     (rules.processes, {"agent/io/loop.cpp": '#include "init/a.h"\n#include "init/b.h"\n#include "init/c.h"\n'},
      "agent/init/ is PID 1's alone, and is included by agent/io/loop.cpp:1, agent/io/loop.cpp:2, agent/io/loop.cpp:3"),
+    (rules.lifetimes, {"agent/io/loop.cpp": '#include "io/loop.h"\n\nstd::shared_ptr<int> lifetime_;\n'}, "loop.cpp:3: shared_ptr<int>"),
+    (rules.lifetimes, {"agent/io/loop.cpp": '#include "io/loop.h"\n\nvoid f() { loop.defer([this] { g(); }); }\n'},
+     "loop.cpp:3: a deferred lambda with `this`"),
     (rules.comments, {"agent/base/text.h": "// " + "x" * 98 + "\n#pragma once\n"}, "text.h:1: a comment line of 101 columns"),
     (rules.layering, {"agent/base/text.cpp": '#include "base/text.h"\n#include "io/loop.h"\n'}, "text.cpp:2: base may not use io"),
     (rules.layering, {"agent/main.cpp": '#include "io/loop.h"\n'}, "main may not use io"),
@@ -89,6 +93,9 @@ BAD = (
     (rules.built, {"tests/unit/io/timer_test.cpp": "\n"}, "not in tests/unit/io/meson.build"),
     (rules.scripts, {"tests/run": "#!/usr/bin/env python3\n"}, "not #!/usr/bin/env python3"),
     (rules.scripts, {"tests/other": "#!/bin/sh\n"}, "isn't executable"),
+    (rules.imports, {"tests/run": "#!/usr/bin/python3\nfrom rules import *\n"}, "tests/run:2: imports *"),
+    (rules.imports, {"tests/unit/x.py": "import sys\nsys.path.insert(0, '.')\n"}, "x.py:2: a module leaves sys.path"),
+    (rules.status_table, {"tests/README.md": "# T\n\n## Status\n\n| a | works | `run`, `unit/io`, `unit/ghost` |\n"}, "no unit/ghost"),
 )
 
 

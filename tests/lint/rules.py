@@ -171,6 +171,18 @@ def processes(tree):
     return problems
 
 
+def lifetimes(tree):
+    """base/lifetime.h tells deferred work whether its owner lives; and a deferred lambda that captures `this` is guarded."""
+    problems = []
+    for path in tree.sources("agent"):
+        text = tree.text(path)
+        for match in re.finditer(r"(?:shared|weak)_ptr<int>", text):
+            problems.append(f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]}: base/lifetime.h says who lives")
+        for match in re.finditer(r"[.>]defer\(\s*\[[^\]]*\bthis\b", text):
+            problems.append(f"{path}:{text.count(chr(10), 0, match.start()) + 1}: a deferred lambda with `this` and no Lifetime::guard()")
+    return problems
+
+
 COMMENT_COLUMNS = 100
 
 
@@ -350,4 +362,32 @@ def scripts(tree):
     return problems
 
 
-RULES = (table_is_whole, layering, processes, comments, shim_layering, hidden_libraries, headers, formatting, text_files, names, test_names, built, scripts)
+def imports(tree):
+    """Python imports no `*`; where modules are found is set by pytest.ini, and by what is started."""
+    problems = []
+    for path in tree.files:
+        text = tree.text(path) or ""
+        script = text.startswith("#!")
+        if not path.endswith(".py") and not (script and "python" in text.split("\n", 1)[0]):
+            continue
+        for number, line in enumerate(text.split("\n"), 1):
+            if re.match(r"\s*from \S+ import \*", line):
+                problems.append(f"{path}:{number}: imports *")
+            if re.match(r"\s*sys\.path\b", line) and not script:
+                problems.append(f"{path}:{number}: a module leaves sys.path to what is started")
+    return problems
+
+
+def status_table(tree):
+    """What tests/README.md says to cover a capability is there."""
+    problems = []
+    for line in (tree.text("tests/README.md") or "").partition("\n## Status\n")[2].split("\n"):
+        cells = line.strip("|").split("|")
+        for name in re.findall(r"`([^`]+)`", cells[2]) if len(cells) == 3 else []:
+            if not any(path == f"tests/{name}" or path.startswith(f"tests/{name}/") for path in tree.files):
+                problems.append(f"tests/README.md: there is no {name}")
+    return problems
+
+
+RULES = (table_is_whole, layering, processes, comments, lifetimes, shim_layering, hidden_libraries, headers, formatting, text_files, names, test_names,
+         built, scripts, imports, status_table)

@@ -7,18 +7,15 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+import rootfs_debs
+from repository import BINARY as AGENT
+from repository import REPOSITORY
+
 OUT = f"{REPOSITORY}/build/rootfs"
 BUILD = f"{REPOSITORY}/rootfs/build"
-AGENT = os.environ.get("CAUSEWAY_BINARY", f"{REPOSITORY}/build/release/agent/causeway")
 VERSIONS = f"{REPOSITORY}/rootfs/base/usr/libexec/causeway/versions"
-
-
-sys.path.insert(0, f"{REPOSITORY}/rootfs")
-import rootfs_debs  # noqa: E402
 
 
 def missing():

@@ -26,7 +26,7 @@ import textwrap
 import threading
 import time
 
-import wslvm_kernel
+from wslvm.kernel import die_with_parent
 
 from . import images, kernel, parts
 from .parts import Missing
@@ -149,7 +149,7 @@ class Guest:
                  "-device", "virtio-serial-pci", "-chardev", f"socket,id=driver,fd={inside.fileno()}",
                  "-device", "virtserialport,chardev=driver,name=driver", "-serial", "stdio"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[inside.fileno()],
-                preexec_fn=lambda: wslvm_kernel.die_with_parent(signal.SIGKILL))
+                preexec_fn=lambda: die_with_parent(signal.SIGKILL))
         self.console = Console(self.process.stdout, self.began)
         self._timer = threading.Timer(seconds, self.process.kill)
         self._timer.daemon = True

@@ -5,12 +5,15 @@ import shutil
 import subprocess
 import tempfile
 
-from . import parts
-from .parts import REPOSITORY, Missing
+from repository import REPOSITORY, SUPPORT, support_program
 
-INSIDE = os.path.join(REPOSITORY, "tests", "support", "qemu", "inside")
-_PROGRAMS = [os.path.join(REPOSITORY, "build", "release", "tests", "support", "programs", name)
-             for name in ("link_client", "break_listener")]
+from . import parts
+from .parts import Missing
+
+_INSIDE = os.path.join(SUPPORT, "qemu", "inside")
+# Modules of ours that run on both sides.
+_SHARED = ["unix_socket.py", "unix_http.py", "link/__init__.py", "link/client.py"]
+_PROGRAMS = [support_program(name) for name in ("link_client", "break_listener")]
 _OVERLAY = os.path.join(REPOSITORY, "rootfs", "overlay", "etc")
 _PYTHON = "/usr/bin/python3"
 _NOT_NEEDED = shutil.ignore_patterns("test", "dist-packages", "config-*", "idlelib", "tkinter", "lib2to3", "ensurepip", "pydoc_data")
@@ -41,11 +44,14 @@ def tools(kernel):
             parts.copy_libraries(root, [f"{native}/{name}" for name in os.listdir(native)])
             for program in programs:
                 shutil.copy2(program, f"{root}/usr/bin/")
-            shutil.copytree(INSIDE, f"{root}/inside", ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(_INSIDE, f"{root}/inside", ignore=shutil.ignore_patterns("__pycache__"))
+            for name in _SHARED:
+                parts.copy_file(f"{SUPPORT}/{name}", f"{root}/inside/{name}")
             shutil.copytree(f"{kernel.tree}/lib/modules", f"{root}/usr/lib/modules")
             parts.ext4_image(image, 400, root)
 
-    return parts.cached("tools", [os.path.realpath(_PYTHON), docker, busybox, *programs, INSIDE, kernel.image, __file__], make)
+    return parts.cached("tools", [os.path.realpath(_PYTHON), docker, busybox, *programs, _INSIDE, *(f"{SUPPORT}/{name}" for name in _SHARED), kernel.image, __file__],
+                        make)
 
 
 def machine_root(agent):

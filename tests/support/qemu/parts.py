@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
+from repository import REPOSITORY
+
 CACHE = os.path.join(REPOSITORY, "build", "qemu")
 FOLDERS = {"dev": 0o755, "etc": 0o755, "proc": 0o555, "root": 0o700, "run": 0o755, "sys": 0o555, "tmp": 0o1777,
            "usr/bin": 0o755, "usr/sbin": 0o755, "usr/lib": 0o755, "usr/lib64": 0o755, "var/lib": 0o755}

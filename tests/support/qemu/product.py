@@ -7,7 +7,9 @@ The root file system is made of this machine's engine, or is a folder with a who
 import json
 import os
 
-from . import images, parts
+from repository import BINARY
+
+from . import images
 from .guest import Guest
 
 INIT = "/usr/bin/causeway"
@@ -16,14 +18,10 @@ HYBRID = ("cpu,cpuacct", "cpuset", "memory", "devices", "freezer", "pids", "blki
 _ENGINE_SECONDS = 150  # emulated, dockerd takes 3 to 10 s for what it does in one
 
 
-def agent_binary():
-    return os.environ.get("CAUSEWAY_BINARY", os.path.join(parts.REPOSITORY, "build", "release", "agent", "causeway"))
-
-
 def boot(folder=None, hierarchies=(), peer_cid=1, agent=None, seconds=400):
     """A Guest whose engine answers. `folder`: the root file system, without one it is made with `agent`; `peer_cid`: whose
     connections the link takes, and the guest's own are CID 1."""
-    root = images.folder_root(folder) if folder else images.machine_root(agent or agent_binary())
+    root = images.folder_root(folder) if folder else images.machine_root(agent or BINARY)
     version = _version(folder) if folder else images.VERSION
     settings = f"/versions/{version}/etc/causeway/settings.json"
     if folder and os.path.islink(folder + settings):

@@ -1,13 +1,17 @@
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string>
 
+#include "base/descriptor_limit.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/result.h"
 #include "base/scope_exit.h"
 #include "base/text.h"
@@ -128,4 +132,48 @@ TEST_CASE("base/unique_fd: closes what it owns, once") {
 TEST_CASE("base/text: what isn't plain is percent-encoded") {
   CHECK(text::percent_encoded("my-web_1.x~") == "my-web_1.x~");
   CHECK(text::percent_encoded("a/b?c d\xff") == "a%2Fb%3Fc%20d%FF");
+  struct Decoded {
+    const char* encoded;
+    const char* expected;
+    bool malformed;
+  };
+  for (const Decoded& c :
+       {Decoded{"", "", false}, Decoded{"a%2Fb+c", "a/b+c", false},
+        Decoded{"%41%5a%5A%7e", "AZZ~", false}, Decoded{"%2541", "%41", false},  // once
+        Decoded{"a%", "a%", true}, Decoded{"a%4", "a%4", true}, Decoded{"%4g%41", "%4gA", true},
+        Decoded{"%%41", "%A", true}, Decoded{"%-1", "%-1", true}}) {
+    CAPTURE(c.encoded);
+    bool malformed = false;
+    CHECK(text::percent_decoded(c.encoded, &malformed) == c.expected);
+    CHECK(malformed == c.malformed);
+    CHECK(text::percent_decoded(c.encoded) == c.expected);
+  }
+  CHECK(text::percent_decoded("%00") == std::string(1, '\0'));
+}
+
+TEST_CASE("base/log: levels by their names") {
+  CHECK(log::level_named("debug") == log::Level::debug);
+  CHECK(log::level_named("info") == log::Level::info);
+  CHECK(log::level_named("warning") == log::Level::warning);
+  CHECK(log::level_named("error") == log::Level::error);
+  CHECK(log::level_named("loud") == log::Level::info);
+}
+
+TEST_CASE("base/descriptor_limit: it is raised, as far as it goes, and never lowered") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit low{before};
+  low.rlim_cur = 64;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  const auto raised = raise_descriptor_limit();
+  rlimit after{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &after) == 0);
+  CHECK(raised == after.rlim_cur);
+  CHECK(raised >= std::min<std::uint64_t>(before.rlim_max, kDescriptors));
+  CHECK(raise_descriptor_limit() == raised);
+  rlimit high{after};
+  high.rlim_cur = high.rlim_max;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &high) == 0);
+  CHECK(raise_descriptor_limit() == high.rlim_cur);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }

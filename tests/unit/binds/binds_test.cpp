@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "../containers/scripted_engine.h"
+#include "../support/settle.h"
 #include "binds/bind_check.h"
 #include "binds/source_mapper.h"
 
@@ -65,7 +66,7 @@ struct MapRig {
     std::optional<Mapped> got;
     mapper.map(asker, std::move(sources), [&](Mapped mapped) { got = std::move(mapped); });
     CHECK(!got);
-    for (int i = 0; i < 10 && !got; ++i) loop.turn();
+    causeway::test::settle(loop);
     REQUIRE(got);
     return *std::move(got);
   }
@@ -94,6 +95,18 @@ TEST_CASE("binds/source_mapper: a link to a Windows drive ends on the drive") {
   rig.mapper.on_windows_files = [&](const Identity&, const std::string& s) { hints.push_back(s); };
   CHECK(rig.map(kUbuntu, {"/home/dev/win"}).paths[0] == "/mnt/host/c/Users/dev");
   CHECK(hints == std::vector<std::string>{"/home/dev/win"});
+}
+
+TEST_CASE("binds/source_mapper: only what lies on a drive is told to lie on one") {
+  MapRig rig;
+  std::vector<std::string> hints;
+  rig.mapper.on_windows_files = [&](const Identity&, const std::string& s) { hints.push_back(s); };
+  const auto mapped = rig.map(kUbuntu, {"/home/dev/host/app", "/mnt/host/", "/srv/mnt/host/c/x",
+                                        "/mnt/host/c/given/as/the/engine/has/it"});
+  REQUIRE(mapped.status == 0);
+  CHECK(mapped.paths[0] == "/mnt/distro/Ubuntu/home/dev/host/app");
+  CHECK(mapped.paths[3] == "/mnt/host/c/given/as/the/engine/has/it");
+  CHECK(hints.empty());
 }
 
 TEST_CASE("binds/source_mapper: a distro that doesn't run is asked for") {
@@ -138,6 +151,34 @@ TEST_CASE("binds/source_mapper: nothing to map is an answer too") {
   CHECK(rig.map(Identity{}, {"/x"}).paths[0] == "/x");
 }
 
+TEST_CASE("binds/distros: all are asked for, or none when one can't come") {
+  io::Loop loop;
+  FakeDistros distros(loop);
+  std::optional<binds::Awaited> got;
+  const auto done = [&](const binds::Awaited& awaited) { got = awaited; };
+  binds::await_distros(distros, {}, 1000, done);
+  REQUIRE(got);
+  CHECK(got->missing.empty());
+
+  got.reset();
+  binds::await_distros(distros, {"Debian", "Off"}, 1000, done);
+  REQUIRE(got);
+  CHECK(got->obstacle == "Off can't come");
+  CHECK(distros.requested.empty());
+
+  got.reset();
+  distros.comes = false;
+  binds::await_distros(distros, {"Debian", "Fedora"}, 1000, done);
+  CHECK(distros.requested == std::vector<std::string>{"Debian", "Fedora"});
+  CHECK_FALSE(got);
+  while (!got) loop.turn();
+  CHECK(got->obstacle.empty());
+  CHECK(got->missing == std::set<std::string>{"Debian", "Fedora"});
+  CHECK_FALSE(binds::is_attached(distros, "Debian"));
+  CHECK(binds::is_attached(distros, "Ubuntu"));
+  CHECK_FALSE(binds::is_attached(distros, "NoSuch"));
+}
+
 namespace {
 
 struct CheckRig {
@@ -154,7 +195,7 @@ struct CheckRig {
   test::ScriptedEngine engine;
   http_client::HttpClient client{engine.loop, engine.socket()};
   FakeDistros distros{engine.loop};
-  binds::BindCheck checker{distros, client, engine.folder, "/mnt"};
+  binds::BindCheck checker{distros, client, engine.folder};
 };
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST_CASE("containers/container_records: a record names its sources, and volumes
   CHECK(record->name == "web");
   CHECK(record->restart_policy == "always");
   CHECK(record->running);
-  CHECK(containers::distros_of(*record, "/mnt") == std::set<std::string>{"Debian", "Ubuntu"});
+  CHECK(containers::distros_of(*record) == std::set<std::string>{"Debian", "Ubuntu"});
   CHECK(record->sources.size() == 2);
 }
 
@@ -103,11 +103,12 @@ TEST_CASE("containers/container_records: which containers dockerd starts by itse
   }
 }
 
-TEST_CASE("containers/container_records: the distro of a path") {
-  CHECK(containers::distro_of("/mnt/distro/Ubuntu", "/mnt") == "Ubuntu");
-  CHECK(containers::distro_of("/mnt/distro/Ubuntu/x/y", "/mnt") == "Ubuntu");
-  CHECK(containers::distro_of("/mnt/distro", "/mnt").empty());
-  CHECK(containers::distro_of("/mnt/distro/", "/mnt").empty());
-  CHECK(containers::distro_of("/mnt/distros/Ubuntu", "/mnt").empty());
-  CHECK(containers::distro_of("/home", "/mnt").empty());
+TEST_CASE("containers/container_records: the distros that a container binds from") {
+  ContainerRecord record;
+  for (const auto* elsewhere : {"/mnt/distro", "/mnt/distro/", "/mnt/distros/Ubuntu", "/home",
+                                "/srv/mnt/distro/Ubuntu", "/mnt/distro/../x", "volume", ""})
+    record.sources.emplace_back(elsewhere);
+  CHECK(containers::distros_of(record).empty());
+  record.sources.insert(record.sources.end(), {"/mnt/distro/Ubuntu", "/mnt/distro/Debian/x/y"});
+  CHECK(containers::distros_of(record) == std::set<std::string>{"Debian", "Ubuntu"});
 }

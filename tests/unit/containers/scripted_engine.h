@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/settle.h"
 #include "base/unique_fd.h"
 #include "http/parser.h"
 #include "http/writer.h"
@@ -48,16 +49,15 @@ class ScriptedEngine {
   ScriptedEngine& operator=(const ScriptedEngine&) = delete;
 
   std::string socket() const { return folder + "/engine.sock"; }
-  void settle() {
-    for (int i = 0; i < 40; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
 
   io::Loop loop;  // first: all else is on it
   std::string folder;
   std::map<std::string, Answer> answers;  // by "METHOD target"; none: 404
   std::vector<std::string> asked;
   std::function<void(const std::string& call)> on_call;
-  bool silent = false;  // takes requests, answers none
+  bool silent = false;      // takes requests, answers none
+  int events_status = 200;  // of GET /events
   void event(const std::string& line) {
     REQUIRE(follower != nullptr);
     follower->write(http::chunk(line + "\n"));
@@ -83,7 +83,7 @@ class ScriptedEngine {
       if (engine.on_call) engine.on_call(call);
       if (engine.silent) return;
       if (call.starts_with("GET /events")) {
-        stream.write(http::write_chunked_head(200, "application/json"));
+        stream.write(http::write_chunked_head(engine.events_status, "application/json"));
         engine.follower = &stream;
         return;
       }

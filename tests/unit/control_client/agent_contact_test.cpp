@@ -5,6 +5,8 @@
 #include <cerrno>
 
 #include "base/exit_code.h"
+#include "io/loop.h"
+#include "io/timer.h"
 
 using namespace causeway;
 using namespace causeway::control_client;
@@ -48,4 +50,20 @@ TEST_CASE("control_client/agent_contact: waiting for a socket ends at its deadli
   const auto client = connect_when_there("/nonexistent/causeway/control.sock", steady_ms());
   REQUIRE(!client);
   CHECK(client.error().code == ETIMEDOUT);
+}
+
+TEST_CASE("control_client/agent_contact: what the caller watches beside it can end the wait") {
+  io::Loop loop;
+  io::Timer news(loop);
+  int looks = 0;
+  const auto client = connect_when_there(loop, "/nonexistent/causeway/control.sock",
+                                         steady_ms() + 3'600'000, [&]() -> Status {
+                                           if (++looks == 3) return Error{"init has ended", EIO};
+                                           news.start(0, [&] { loop.stop(); });
+                                           return Ok{};
+                                         });
+  REQUIRE(!client);
+  CHECK(client.error().message == "init has ended");
+  CHECK(client.error().code == EIO);
+  CHECK(looks == 3);
 }

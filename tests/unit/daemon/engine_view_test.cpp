@@ -6,9 +6,9 @@ using namespace causeway::daemon;
 using namespace causeway;
 
 namespace {
-control_api::ServiceStatus service(const char* name, control_api::ServiceState state,
-                                   std::string reason = "", std::vector<std::string> needs = {}) {
-  control_api::ServiceStatus out;
+supervise::ServiceSummary service(const char* name, supervise::State state, std::string reason = "",
+                                  std::vector<std::string> needs = {}) {
+  supervise::ServiceSummary out;
   out.name = name;
   out.state = state;
   out.reason = std::move(reason);
@@ -19,10 +19,10 @@ control_api::ServiceStatus service(const char* name, control_api::ServiceState s
 
 TEST_CASE("daemon/engine_view: what clients are told in each state of the engine's service") {
   using E = control_api::EngineState;
-  using S = control_api::ServiceState;
+  using S = supervise::State;
   struct Case {
     const char* name;
-    std::vector<control_api::ServiceStatus> services;
+    std::vector<supervise::ServiceSummary> services;
     EngineView expected;
   };
   const std::vector<std::string> needs = {"containerd"};
@@ -77,8 +77,7 @@ TEST_CASE("daemon/engine_view: what clients are told in each state of the engine
 }
 
 TEST_CASE("daemon/engine_view: while everything is being stopped the engine is down") {
-  const auto view =
-      engine_view({service("dockerd", control_api::ServiceState::ready)}, "dockerd", true);
+  const auto view = engine_view({service("dockerd", supervise::State::ready)}, "dockerd", true);
   CHECK(view.state == control_api::EngineState::down);
   CHECK(!view.reason.empty());
 }

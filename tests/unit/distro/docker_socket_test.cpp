@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include "../support/settle.h"
 #include "distro/listening.h"
 #include "distro/undo.h"
 #include "io/endpoint.h"
@@ -22,7 +23,7 @@ struct Life {
         socket(loop, of.files, manifest, of.path, [this] { ++changes; }) {}
 
   std::string told() {
-    for (int i = 0; i < 4; ++i) loop.turn();
+    causeway::test::settle(loop);
     const auto& item = socket.item();
     return std::string(handover::name_of(item.state)) +
            (item.reason.empty() ? "" : ": " + item.reason);

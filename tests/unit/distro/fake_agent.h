@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/settle.h"
 #include "handover/channel.h"
 #include "handover/share_socket.h"
 #include "io/listener.h"
@@ -58,9 +59,7 @@ class FakeAgent {
     bound_.stop();
     return !late;
   }
-  void settle() {
-    for (int i = 0; i < 20; ++i) loop_.turn();
-  }
+  void settle() { causeway::test::settle(loop_); }
   // The first message of that type that wasn't taken yet; waits for it.
   template <typename T>
   handover::Message take(const std::function<bool(const T&)>& which = [](const T&) {

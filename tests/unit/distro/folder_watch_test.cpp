@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "../support/settle.h"
 #include "tree.h"
 
 using namespace causeway;
@@ -19,7 +20,7 @@ struct Rig {
   }
   // How often it was told since the last time.
   int take() {
-    for (int i = 0; i < 4; ++i) loop.turn();
+    causeway::test::settle(loop);
     return std::exchange(changes, 0);
   }
 
@@ -71,8 +72,8 @@ TEST_CASE("distro/folder_watch: it may be destroyed by what it tells") {
   REQUIRE(started.ok());
   watch = *std::move(started);
   tree.write("etc/a", "x");
-  for (int i = 0; i < 4; ++i) loop.turn();
+  causeway::test::settle(loop);
   tree.write("etc/b", "x");
-  for (int i = 0; i < 4; ++i) loop.turn();
+  causeway::test::settle(loop);
   CHECK(changes == 1);
 }

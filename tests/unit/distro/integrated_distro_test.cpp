@@ -3,10 +3,10 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 
-#include "distro/mount_calls.h"
 #include "distro/tool_links.h"
 #include "fake_agent.h"
 #include "io/endpoint.h"
+#include "mounts/mount_calls.h"
 #include "own_mounts.h"
 
 using namespace causeway;
@@ -48,7 +48,7 @@ struct Rig {
   }
   UniqueFd tools() const {
     const UniqueFd fd(::open((tree.path / "tools-of-agent").c_str(), O_PATH | O_CLOEXEC));
-    auto clone = clone_shown(fd.get());
+    auto clone = mounts::clone_shown(fd.get());
     if (!clone) FAIL(clone.error().message);
     return *std::move(clone);
   }

@@ -2,11 +2,10 @@
 
 #include <sys/mount.h>
 
-#include "base/file.h"
-#include "distro/mount_calls.h"
 #include "distro/share_changes.h"
 #include "distro/tool_links.h"
 #include "distro/undo.h"
+#include "mounts/mount_calls.h"
 #include "own_mounts.h"
 #include "paths/mount_info.h"
 #include "tree.h"
@@ -27,7 +26,7 @@ struct Source {
   ~Source() { ::umount2(path.c_str(), MNT_DETACH); }
   UniqueFd clone() const {
     const UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
-    auto clone = clone_shown(fd.get());
+    auto clone = mounts::clone_shown(fd.get());
     if (!clone) FAIL(clone.error().message);
     return *std::move(clone);
   }
@@ -36,11 +35,7 @@ struct Source {
 
 int mount_at(const Tree& tree) {
   const auto fd = tree.files.open_at(kToolsPath, O_PATH);
-  return fd ? mount_shown(fd->get()).value_or(0) : 0;
-}
-
-std::vector<paths::MountEntry> mounts() {
-  return paths::parse_mountinfo(*file::read("/proc/self/mountinfo"));
+  return fd ? mounts::mount_shown(fd->get())->value_or(0) : 0;
 }
 
 }  // namespace
@@ -89,13 +84,13 @@ TEST_CASE("distro/tools_mount: what somebody keeps in our place is not hidden") 
   CHECK(tree.exists("etc/passwd"));
 }
 
-TEST_CASE("distro/mount_calls: a clone is of the mount that was seen, or none") {
+TEST_CASE("distro/share_changes: a clone is of the mount that was seen, or none") {
   if (!own_mount_namespace()) return;
   const Tree tree;
   paths::ShareMount seen;
   {
     const Source source(tree, "mnt");
-    const auto all = mounts();
+    const auto all = *mounts::own_mounts();
     const auto* entry = paths::mounted_at(all, source.path.string());
     REQUIRE(entry != nullptr);
     seen = {entry->id,      entry->parent, entry->mount_point,

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/settle.h"
 #include "io/loop.h"
 
 using namespace causeway;
@@ -82,9 +83,7 @@ struct Bare {
     if (n < 0) return errno == EAGAIN ? "nothing" : std::strerror(errno);
     return n == 0 ? "end" : text.substr(0, static_cast<std::size_t>(n));
   }
-  void settle() {
-    for (int i = 0; i < 8; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
 
   io::Loop loop;
   std::array<UniqueFd, 2> pair;
@@ -104,7 +103,7 @@ TEST_CASE("handover/channel: messages and their descriptors arrive in order") {
   helper.channel->send({Mount{"/", "8:1", "/", "ext4"}, UniqueFd(::dup(file.get()))});
   helper.channel->send({MountsDone{}, UniqueFd()});
   agent.channel->send({Welcome{}, UniqueFd()});
-  for (int i = 0; i < 4; ++i) loop.turn();
+  causeway::test::settle(loop);
   REQUIRE(agent.got.size() == 3);
   CHECK(type_name(agent.got[0].body) == "hello");
   CHECK(type_name(agent.got[1].body) == "mount");

@@ -307,6 +307,90 @@ TEST_CASE("http/parser: odd but harmless requests are taken") {
   }
 }
 
+TEST_CASE("http/parser: which forms of target are served is the endpoint's policy") {
+  using http::TargetForm;
+  const http::Forms paths_only;
+  const http::Forms proxy = {false, true, true, false};  // a forward proxy
+  const http::Forms all = {true, true, true, true};
+  const std::string host = " HTTP/1.1\r\nHost: x\r\n\r\n";
+  const char* const no_path = "request: the target is not a path";
+  const char* const no_url = "request: the target is neither a path nor a URL";
+  const char* const no_connect = "request: CONNECT is not served here";
+  const char* const no_authority = "request: the target of CONNECT is not a host and a port";
+  struct Case {
+    http::Forms forms;
+    std::string input;
+    TargetForm form;      // when it is served
+    const char* refused;  // else
+  };
+  const std::vector<Case> cases = {
+      {paths_only, "GET /_ping" + host, TargetForm::origin, ""},
+      {paths_only, "OPTIONS /" + host, TargetForm::origin, ""},
+      {paths_only, "GET http://x/_ping" + host, {}, no_path},
+      {paths_only, "OPTIONS *" + host, {}, no_path},
+      {paths_only, "CONNECT x:1" + host, {}, no_connect},
+      {paths_only, "CONNECT /x" + host, {}, no_connect},
+
+      {proxy, "GET /_ping" + host, {}, "request: the target is only a path"},
+      {proxy, "GET http://x/_ping" + host, TargetForm::absolute, ""},
+      {proxy, "GET http://x" + host, TargetForm::absolute, ""},
+      {proxy, "GET HTTPS://[::1]:2/a?b" + host, TargetForm::absolute, ""},
+      {proxy, "CONNECT x:1" + host, TargetForm::authority, ""},
+      {proxy, "CONNECT 10.0.0.1:65535" + host, TargetForm::authority, ""},
+      {proxy, "CONNECT [2001:db8::1]:443" + host, TargetForm::authority, ""},
+      {proxy, "OPTIONS *" + host, {}, no_url},
+
+      {all, "GET /_ping" + host, TargetForm::origin, ""},
+      {all, "OPTIONS *" + host, TargetForm::asterisk, ""},
+      {all, "GET *" + host, {}, no_url},
+      {all, "GET x/_ping" + host, {}, no_url},
+      {all, "GET x:1" + host, {}, no_url},
+      {all, "GET http://" + host, {}, no_url},
+      {all, "GET ://x" + host, {}, no_url},
+      {all, "GET 1a://x" + host, {}, no_url},
+      {all, "GET a_b://x" + host, {}, no_url},
+      {all, "CONNECT x" + host, {}, no_authority},
+      {all, "CONNECT :1" + host, {}, no_authority},
+      {all, "CONNECT x:" + host, {}, no_authority},
+      {all, "CONNECT x:0" + host, {}, no_authority},
+      {all, "CONNECT x:65536" + host, {}, no_authority},
+      {all, "CONNECT x:+1" + host, {}, no_authority},
+      {all, "CONNECT u@x:1" + host, {}, no_authority},
+      {all, "CONNECT x:1/a" + host, {}, no_authority},
+      {all, "CONNECT ::1:443" + host, {}, no_authority},
+      {all, "CONNECT http://x:1" + host, {}, no_authority},
+      {all, "CONNECT /x" + host, {}, no_authority},
+      {all, "CONNECT *" + host, {}, no_authority},
+      {all,
+       "CONNECT x:1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+       {},
+       "request: CONNECT with a body"},
+      {all,
+       "CONNECT x:1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+       {},
+       "request: CONNECT with a body"},
+      {all, "CONNECT x:1 HTTP/1.1\r\n\r\n", {}, "request: no Host"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.input);
+    http::Limits limits;
+    limits.forms = c.forms;
+    const Outcome out = parse(Kind::request, c.input, false, false, limits);
+    CHECK(out.error == c.refused);
+    if (out.refused) continue;
+    Parser parser(Kind::request, limits);
+    const std::string with_more = c.input + "behind";
+    REQUIRE(parser.feed(with_more).ok());
+    CHECK(parser.complete());
+    CHECK(parser.wire() == c.input);  // what stands behind CONNECT is the tunnel's
+    CHECK(parser.head().form == c.form);
+    // A head that comes again is the same; another one is another.
+    parser.reset();
+    REQUIRE(parser.feed(c.input).ok());
+    CHECK(parser.head().form == c.form);
+  }
+}
+
 TEST_CASE("http/parser: bad responses are refused") {
   const std::string ok = "HTTP/1.1 200 OK\r\n";
   const std::vector<std::string> inputs = {

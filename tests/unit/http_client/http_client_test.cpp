@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
+#include <memory>
 #include <optional>
 
 #include "../containers/scripted_engine.h"
@@ -100,4 +102,56 @@ TEST_CASE("http_client/http_client: a stream that isn't there or ends says so on
   nobody.follow("/events", {}, note);
   engine.settle();
   CHECK(ends.size() == 3);
+}
+
+TEST_CASE("http_client/http_client: a follower hears of the beginning, once and before any line") {
+  test::ScriptedEngine engine;
+  HttpClient client(engine.loop, engine.socket());
+  std::vector<std::string> told;
+  client.follow(
+      "/events", [&](std::string_view line) { told.emplace_back(line); },
+      [&](const Error& why) { told.push_back(why.message); }, [&] { told.emplace_back("begun"); });
+  engine.settle();
+  CHECK(told == std::vector<std::string>{"begun"});
+  engine.event("one");
+  engine.event("two");
+  CHECK(told == std::vector<std::string>{"begun", "one", "two"});
+  std::uint64_t id = 0;
+  id = client.follow(
+      "/events", [&](std::string_view) { told.emplace_back("a line"); },
+      [&](const Error&) { told.emplace_back("an end"); },
+      [&] {
+        told.emplace_back("left");
+        client.unfollow(id);
+      });
+  engine.settle();
+  engine.event("three");
+  CHECK(told == std::vector<std::string>{"begun", "one", "two", "left"});
+  engine.events_status = 500;
+  client.follow(
+      "/events", {}, [&](const Error& why) { told.push_back(why.message); },
+      [&] { told.emplace_back("begun again"); });
+  engine.settle();
+  CHECK(told.back() == "GET /events: status 500");
+}
+
+TEST_CASE("http_client/http_client: done may destroy the client, and 0 is no limit in time") {
+  test::ScriptedEngine engine;
+  engine.answers["GET /one"] = {200, "first"};
+  auto client = std::make_unique<HttpClient>(engine.loop, engine.socket());
+  std::string body;
+  client->call("GET", "/one", 0, [&](const auto& reply) {
+    body = reply.ok() ? reply->body : reply.error().message;
+    client.reset();
+  });
+  engine.settle();
+  CHECK(body == "first");
+  auto lost = std::make_unique<HttpClient>(engine.loop, "/nowhere");
+  int code = 0;
+  lost->call("GET", "/one", 0, [&](const auto& reply) {
+    code = reply.error().code;
+    lost.reset();
+  });
+  engine.settle();
+  CHECK(code == ENOENT);
 }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/settle.h"
 #include "io/stream.h"
 
 using namespace causeway;
@@ -81,12 +82,15 @@ struct Fixture {
     auto second = std::make_unique<Stream>(loop, std::move(b_end), nullptr);
     first->write(to_left);
     second->write(to_right);
-    relay = std::make_unique<Relay>(loop, std::move(first), std::move(second), [this] { ++ended; });
+    relay = std::make_unique<Relay>(loop, std::move(first), std::move(second), [this] { end(); });
   }
 
-  void settle() {
-    for (int i = 0; i < 10; ++i) loop.turn();
+  // As an owner does it: what has ended goes, outside of its own callback.
+  void end() {
+    ++ended;
+    loop.defer([this] { relay.reset(); });
   }
+  void settle() { causeway::test::settle(loop); }
   std::string drain(int fd, bool* eof = nullptr) {
     std::string got;
     std::array<char, 65536> buffer{};
@@ -121,16 +125,14 @@ struct MixedFixture {
     auto first = std::make_unique<Scripted>(log);
     left = first.get();
     left->ended = left_ended;
-    left->pause(ByteStream::engine_state);
+    left->pause(ByteStream::waiting);
     relay = std::make_unique<Relay>(
         loop, std::move(first), std::make_unique<Stream>(loop, std::move(b_end), nullptr), [this] {
           ++ended;
           relay.reset();
         });
   }
-  void settle() {
-    for (int i = 0; i < 10; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
   // What has arrived on the right; *eof: behind it, FIN or a close.
   std::string at_right(bool* eof = nullptr) {
     settle();

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/settle.h"
 #include "io/endpoint.h"
 #include "io/listener.h"
 #include "io/loop.h"
@@ -85,7 +86,7 @@ TEST_CASE("io/stream: bytes, then EOF, once each; writing goes on after the peer
   CHECK(p.seen.data == "hello");
   p.stream->write("answer");
   CHECK(p.receive() == "answer");
-  for (int i = 0; i < 10; ++i) p.loop.turn();
+  causeway::test::settle(p.loop);
   CHECK(p.seen.eofs == 1);
 }
 
@@ -93,12 +94,22 @@ TEST_CASE("io/stream: two reasons to pause do not cancel each other") {
   Pair p;
   p.stream->resume(Stream::not_started);
   p.stream->pause(Stream::backlog);
-  p.stream->pause(Stream::exchange);
+  p.stream->pause(Stream::ahead);
   p.send("x");
   p.stream->resume(Stream::backlog);
-  for (int i = 0; i < 10; ++i) p.loop.turn();
+  causeway::test::settle(p.loop);
   CHECK(p.seen.data.empty());
-  p.stream->resume(Stream::exchange);
+  p.stream->resume(Stream::ahead);
+  CHECK(p.until([&] { return p.seen.data == "x"; }));
+}
+
+TEST_CASE("io/stream: a new owner resumes it, whatever it was paused for") {
+  Pair p;
+  for (const auto reason : {Stream::backlog, Stream::ahead, Stream::waiting, Stream::finished})
+    p.stream->pause(reason);
+  p.send("x");
+  p.stream->resume_all();
+  CHECK_FALSE(p.stream->paused());
   CHECK(p.until([&] { return p.seen.data == "x"; }));
 }
 
@@ -125,7 +136,7 @@ TEST_CASE(
   Pair p;
   p.stream->resume(Stream::not_started);
   p.stream->watch_hangup(true);
-  p.stream->pause(Stream::exchange);
+  p.stream->pause(Stream::ahead);
   p.send("unread");
   p.peer.reset();
   CHECK(p.until([&] { return !p.seen.read_error.empty(); }));
@@ -136,11 +147,11 @@ TEST_CASE("io/stream: a half-close is no hang-up, a later close is, and neither 
   Pair p;
   p.stream->resume(Stream::not_started);
   p.stream->watch_hangup(true);
-  p.stream->pause(Stream::exchange);
+  p.stream->pause(Stream::ahead);
   ::shutdown(p.peer.get(), SHUT_WR);
-  for (int i = 0; i < 10; ++i) p.loop.turn();
+  causeway::test::settle(p.loop);
   CHECK(p.seen.read_error.empty());
-  p.stream->resume(Stream::exchange);
+  p.stream->resume(Stream::ahead);
   CHECK(p.until([&] { return p.seen.eofs == 1; }));
   p.peer.reset();
   CHECK(p.until([&] { return !p.seen.read_error.empty(); }));
@@ -154,7 +165,7 @@ TEST_CASE(
   p.send("last words");
   p.stream->write("never read");  // unread data at the peer's close makes it a reset
   p.peer.reset();
-  for (int i = 0; i < 10; ++i) p.loop.turn();
+  causeway::test::settle(p.loop);
   CHECK(p.seen.data.empty());
   p.stream->resume(Stream::backlog);
   CHECK(p.until([&] { return p.seen.eofs == 1 || !p.seen.read_error.empty(); }));
@@ -238,7 +249,7 @@ TEST_CASE("io/listener: accepts, pauses, and is destroyed by its callback") {
   listener->pause();
   const auto first = connect_unix(path);
   REQUIRE(first.ok());
-  for (int i = 0; i < 5; ++i) loop.turn();
+  causeway::test::settle(loop);
   CHECK(accepted == 0);
   listener->resume();
   const auto second = connect_unix(path);
@@ -264,7 +275,7 @@ TEST_CASE("io/path_watch: sees a file come in a directory that did not exist yet
   auto watch = PathWatch::start(loop, path, [&] { there = ::access(path.c_str(), F_OK) == 0; });
   REQUIRE(watch.ok());
   REQUIRE(::mkdir((directory + "/sub").c_str(), 0700) == 0);
-  for (int i = 0; i < 5; ++i) loop.turn();
+  causeway::test::settle(loop);
   CHECK_FALSE(there);
   const UniqueFd file(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
   for (int i = 0; i < 1000 && !there; ++i) loop.turn();
@@ -291,7 +302,7 @@ TEST_CASE("io/listener: one whose socket has died says so once, and doesn't spin
              : std::function<void(const Error&)>());
     loop.turn();
     ::shutdown(raw, SHUT_RDWR);
-    for (int i = 0; i < 20; ++i) loop.turn();
+    causeway::test::settle(loop);
     CHECK(died.size() == (told ? 1U : 0U));
     // A loop that spins returns from each turn at once; this one waits for its timer.
     Timer timer(loop);

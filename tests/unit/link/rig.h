@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/settle.h"
 #include "io/endpoint.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -178,9 +179,7 @@ class Rig {
     REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
     return Windows(*this, std::move(fd));
   }
-  void settle() {
-    for (int i = 0; i < 8; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
   // Lets time pass until `done`; bounded.
   template <typename Done>
   bool wait_until(Done done) {

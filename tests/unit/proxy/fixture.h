@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/settle.h"
 #include "io/endpoint.h"
 #include "io/loop.h"
 #include "io/timer.h"
@@ -78,7 +79,7 @@ struct FileSizeLimit {
 };
 
 struct Fixture {
-  explicit Fixture(Limits limits = {}, bool ready = true, const Identity& identity = {},
+  explicit Fixture(Limits limits = {}, bool ready = true, const paths::Identity& identity = {},
                    PathService* paths = nullptr)
       : gate(directory() + "/engine.sock"), server(loop, gate, std::move(limits), paths) {
     start_engine();
@@ -98,9 +99,7 @@ struct Fixture {
     REQUIRE(listening.ok());
     engine = std::move(*listening);
   }
-  void settle() {
-    for (int i = 0; i < 12; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
   // Lets time pass until `done`, for the limits in milliseconds that a test sets; bounded.
   template <typename Done>
   void wait_until(Done done) {

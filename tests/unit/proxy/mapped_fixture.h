@@ -30,18 +30,18 @@ class FakePaths : public PathService {
     Done done;
   };
 
-  void map(const Identity& identity, const engine_api::Route& route,
+  void map(const paths::Identity& identity, const engine_api::Route& route,
            std::vector<std::string> sources, Done done) override {
     asked.push_back({identity.name, route.call, std::move(sources), {}, std::move(done)});
   }
-  void check(const Identity& identity, std::string container, Done done) override {
+  void check(const paths::Identity& identity, std::string container, Done done) override {
     asked.push_back({identity.name, {}, {}, std::move(container), std::move(done)});
   }
-  std::string unmap(const Identity&, std::string_view engine_path) override {
+  std::string unmap(const paths::Identity&, std::string_view engine_path) override {
     return std::string(engine_path.starts_with(kShare) ? engine_path.substr(kShare.size())
                                                        : engine_path);
   }
-  std::string unmap_text(const Identity&, std::string_view text) override {
+  std::string unmap_text(const paths::Identity&, std::string_view text) override {
     std::string out(text);
     for (std::size_t at = out.find(kShare); at != std::string::npos; at = out.find(kShare)) {
       out.erase(at, kShare.size());
@@ -70,10 +70,11 @@ class FakePaths : public PathService {
   }
 };
 
-inline const Identity kUbuntu{Identity::Kind::distro, "Ubuntu"};
+inline const paths::Identity kUbuntu{paths::Identity::Kind::distro, "Ubuntu"};
 
 struct MappedFixture {
-  explicit MappedFixture(Limits limits = {}, bool ready = true, const Identity& identity = kUbuntu)
+  explicit MappedFixture(Limits limits = {}, bool ready = true,
+                         const paths::Identity& identity = kUbuntu)
       : f(std::move(limits), ready, identity, &paths) {}
 
   FakePaths paths;  // outlives the server

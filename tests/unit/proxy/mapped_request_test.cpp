@@ -109,7 +109,8 @@ TEST_CASE("proxy/session: what has no paths passes unasked") {
 TEST_CASE("proxy/session: for the engine's own identity, or without a service, bytes just pass") {
   for (const bool with_service : {true, false}) {
     FakePaths paths;
-    Fixture f({}, true, with_service ? Identity{} : kUbuntu, with_service ? &paths : nullptr);
+    Fixture f({}, true, with_service ? paths::Identity{} : kUbuntu,
+              with_service ? &paths : nullptr);
     Peer client = f.client();
     const std::string request = create(kBody, "Expect: 100-continue\r\n");
     client.send(request.substr(0, request.size() - 20));
@@ -175,7 +176,7 @@ TEST_CASE("proxy/session: what a client sends ahead of a mapping is bounded") {
 }
 
 TEST_CASE("proxy/session: before a container starts it is checked, for every identity") {
-  for (const Identity& identity : {Identity{}, kUbuntu}) {
+  for (const paths::Identity& identity : {paths::Identity{}, kUbuntu}) {
     for (const std::string& request :
          {kStart,
           std::string("POST /v1.41/containers/abc/restart?t=5 HTTP/1.1\r\nHost: d\r\n"

@@ -183,7 +183,7 @@ TEST_CASE("proxy/session: an error's text names the client's path") {
 }
 
 TEST_CASE("proxy/session: for the engine's own identity answers are as they are") {
-  MappedFixture m({}, true, Identity{});
+  MappedFixture m({}, true, paths::Identity{});
   Fixture& f = m.f;
   Peer client = f.client();
   client.send(kInspect);

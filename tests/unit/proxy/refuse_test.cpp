@@ -13,6 +13,10 @@ TEST_CASE("proxy/session: a bad head gets 400 and a close, the engine sees nothi
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
       std::string("GET /x HTTP/1.1\r\nHost: d\0\r\n\r\n", 29),
       "GET /x HTTP/1.1\r\nHost: d\r\nX: " + std::string(300000, 'x') + "\r\n\r\n",
+      // This endpoint serves paths only.
+      "CONNECT d:1 HTTP/1.1\r\nHost: d\r\n\r\n",
+      "GET http://d/_ping HTTP/1.1\r\nHost: d\r\n\r\n",
+      "OPTIONS * HTTP/1.1\r\nHost: d\r\n\r\n",
   };
   for (const std::string& input : bad) {
     CAPTURE(input.substr(0, 60));
@@ -373,6 +377,91 @@ TEST_CASE("proxy/session: waiting requests are told when the start has failed") 
   const Answer answer = parse(f.at(client));
   CHECK(answer.status == 503);
   CHECK(answer.message.find("gave up after 8 starts") != std::string::npos);
+  CHECK(answer.keep_alive);
+}
+
+TEST_CASE("proxy/session: requests for an engine that is asleep wake it once, and wait") {
+  Fixture f;
+  int woken = 0;
+  f.gate.on_wake([&] { ++woken; });
+  f.gate.set(EngineGate::State::asleep, "");
+  Peer first = f.client();
+  Peer second = f.client();
+  CHECK(woken == 0);  // a connection alone wants nothing of the engine
+  first.send(kPing);
+  f.settle();
+  CHECK(woken == 1);
+  second.send(kPing);
+  f.settle();
+  CHECK(woken == 1);
+  CHECK(f.server.counters().waiting == 2);
+  CHECK(f.at(first).empty());
+  f.gate.set(EngineGate::State::starting, "dockerd is starting");
+  f.settle();
+  CHECK(f.at(first).empty());
+  SUBCASE("it comes") {
+    f.gate.set(EngineGate::State::ready, "");
+    for (int i = 0; i < 2; ++i) {
+      Peer engine = f.accept();
+      REQUIRE(engine.open());
+      CHECK(f.at(engine) == kPing);
+      engine.send(kPong);
+      f.settle();
+    }
+    CHECK(f.at(first) == kPong);
+    CHECK(f.at(second) == kPong);
+    f.gate.set(EngineGate::State::asleep, "");
+    first.send(kPing);
+    f.settle();
+    CHECK(woken == 2);
+  }
+  SUBCASE("it fails") {
+    f.gate.set(EngineGate::State::down, "gave up");
+    CHECK(parse(f.at(first)).status == 503);
+    CHECK(parse(f.at(second)).status == 503);
+    CHECK(woken == 1);
+  }
+}
+
+TEST_CASE("proxy/session: an engine that falls asleep under waiting requests is woken by them") {
+  Fixture f({}, false);
+  Peer first = f.client();
+  Peer second = f.client();
+  first.send(kPing);
+  second.send(kPing);
+  f.settle();
+  CHECK(f.server.counters().waiting == 2);
+  int woken = 0;
+  // Tells the sessions from within, while they are being told that it is asleep.
+  f.gate.on_wake([&] {
+    ++woken;
+    f.gate.set(EngineGate::State::ready, "");
+  });
+  f.gate.set(EngineGate::State::asleep, "");
+  CHECK(woken == 1);
+  for (int i = 0; i < 2; ++i) {
+    Peer engine = f.accept();
+    REQUIRE(engine.open());
+    CHECK(f.at(engine) == kPing);
+    engine.send(kPong);
+    f.settle();
+  }
+  CHECK(f.at(first) == kPong);
+  CHECK(f.at(second) == kPong);
+  CHECK(f.server.counters().waiting == 0);
+}
+
+TEST_CASE("proxy/session: the wait for an engine that nobody wakes is bounded") {
+  Limits limits;
+  limits.engine_wait_ms = 20;
+  Fixture f(limits);
+  f.gate.set(EngineGate::State::asleep, "idle for an hour");
+  Peer client = f.client();
+  client.send(kPing);
+  f.wait_until([&] { return client.receive(), !client.got.empty(); });
+  const Answer answer = parse(client.take());
+  CHECK(answer.status == 503);
+  CHECK(answer.message == "the Docker engine is asleep: idle for an hour");
   CHECK(answer.keep_alive);
 }
 

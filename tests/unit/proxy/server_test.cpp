@@ -22,6 +22,75 @@ TEST_CASE("proxy/engine_gate: tells changes, and each new ready, to who listens"
   CHECK(describe(gate) == "the Docker engine is down: stopped");
 }
 
+TEST_CASE("proxy/engine_gate: every event in every state") {
+  using State = EngineGate::State;
+  using Admission = EngineGate::Admission;
+  constexpr std::array kStates = {State::starting, State::ready, State::down, State::asleep};
+  struct Row {
+    State state;
+    Admission first;  // of a request that comes now
+    int woken;        // by two requests
+  };
+  const std::array<Row, 4> rows = {{{State::starting, Admission::wait, 0},
+                                    {State::ready, Admission::go_on, 0},
+                                    {State::down, Admission::refuse, 0},
+                                    {State::asleep, Admission::wait, 1}}};
+  for (const Row& row : rows) {
+    CAPTURE(static_cast<int>(row.state));
+    // Starting is also the first state; the others are reached from another one.
+    const auto in_state = [&](EngineGate& gate) {
+      gate.set(row.state == State::down ? State::ready : State::down, "before");
+      gate.set(row.state, "now");
+    };
+    EngineGate gate("/x");
+    int told = 0;
+    int woken = 0;
+    gate.on_wake([&] { ++woken; });
+    in_state(gate);
+    gate.subscribe([&] { ++told; });
+    CHECK(gate.admit() == row.first);
+    CHECK(gate.admit() == row.first);
+    CHECK(woken == row.woken);
+    CHECK(gate.state() == row.state);  // a request alone changes nothing
+    CHECK(told == 0);
+    for (const State next : kStates) {
+      CAPTURE(static_cast<int>(next));
+      EngineGate other("/x");
+      int changes = 0;
+      int wakes = 0;
+      other.on_wake([&] { ++wakes; });
+      in_state(other);
+      other.subscribe([&] { ++changes; });
+      static_cast<void>(other.admit());  // so that it is awake already, if it was asleep
+      wakes = 0;
+      other.set(next, "then");
+      CHECK(other.state() == next);
+      CHECK(other.reason() == "then");
+      CHECK(changes == (next != row.state || next == State::ready ? 1 : 0));
+      CHECK(wakes == 0);  // nobody asks
+      static_cast<void>(other.admit());
+      // Anew for each sleep, and not again while it lasts.
+      CHECK(wakes == (next == State::asleep && row.state != State::asleep ? 1 : 0));
+    }
+  }
+}
+
+TEST_CASE("proxy/engine_gate: what the wake-up changes at once counts for the request that woke") {
+  using State = EngineGate::State;
+  for (const auto& [state, expected] : {std::pair{State::starting, EngineGate::Admission::wait},
+                                        std::pair{State::ready, EngineGate::Admission::go_on},
+                                        std::pair{State::down, EngineGate::Admission::refuse}}) {
+    EngineGate gate("/x");
+    gate.on_wake([&gate, next = state] { gate.set(next, "woken"); });
+    gate.set(State::asleep, "idle for an hour");
+    CHECK(describe(gate) == "the Docker engine is asleep: idle for an hour");
+    CHECK(gate.admit() == expected);
+  }
+  EngineGate alone("/x");  // nobody to wake anything
+  alone.set(State::asleep, "");
+  CHECK(alone.admit() == EngineGate::Admission::wait);
+}
+
 TEST_CASE("proxy/proxy_server: beyond the limit clients wait in the backlog") {
   Limits limits;
   limits.sessions = 2;
@@ -122,7 +191,7 @@ TEST_CASE("proxy/proxy_server: destroyed in the middle of everything") {
   auto server = std::make_unique<ProxyServer>(f.loop, f.gate, Limits{});
   auto listening = io::listen_unix(f.path + "/second.sock", 0600);
   REQUIRE(listening.ok());
-  server->listen(std::move(*listening), Identity{Identity::Kind::distro, "Ubuntu"});
+  server->listen(std::move(*listening), paths::Identity{paths::Identity::Kind::distro, "Ubuntu"});
   const auto connect = [&] {
     auto fd = io::connect_unix(f.path + "/second.sock");
     REQUIRE(fd.ok());

@@ -50,7 +50,7 @@ class TestStream final : public io::ByteStream {
 
 struct StreamFixture {
   explicit StreamFixture(Limits limits = {}, bool ready = true) : f(std::move(limits), ready) {
-    endpoint = f.server.open({Identity::Kind::windows, "windows"});
+    endpoint = f.server.open({paths::Identity::Kind::windows, "windows"});
   }
   // A client, which may be refused.
   Far& client() {

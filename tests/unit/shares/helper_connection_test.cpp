@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "../mounts/sandbox.h"
+#include "../support/settle.h"
 
 using namespace causeway;
 using namespace causeway::shares;
@@ -43,9 +44,7 @@ struct Pair : HelperConnection::Host {
     hello.table.wsl = "/mnt/wsl";
     say(hello, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
   }
-  void turn() {
-    for (int i = 0; i < 5; ++i) loop.turn();
-  }
+  void turn() { causeway::test::settle(loop); }
 
   io::Loop loop;
   int hellos = 0;

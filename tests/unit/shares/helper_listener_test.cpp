@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "../mounts/sandbox.h"
+#include "../support/settle.h"
 #include "handover/share_socket.h"
 
 using namespace causeway;
@@ -162,7 +163,7 @@ TEST_CASE("shares/helper_listener: one agent serves the distros, the next one wa
   // Both are called for each change there, and leave it as it is.
   REQUIRE(::utimensat(AT_FDCWD, rig.place("/run/share.sock").c_str(), nullptr, 0) == 0);
   write_file(rig.place("/run/something"), "");
-  for (int i = 0; i < 20; ++i) rig.loop.turn();
+  causeway::test::settle(rig.loop);
   CHECK(*handover::file_id(AT_FDCWD, rig.place("/run/share.sock")) == *socket);
   CHECK(rig.server.problem().empty());
   CHECK(rig.connects());
@@ -189,7 +190,7 @@ TEST_CASE("shares/helper_listener: one agent serves the distros, the next one wa
     }
     rig.end();
     second.call_again();
-    for (int i = 0; i < 20; ++i) rig.loop.turn();
+    causeway::test::settle(rig.loop);
     CHECK_FALSE(second.problem().empty());
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
@@ -210,6 +211,6 @@ TEST_CASE("shares/helper_listener: calling touches the socket" * needs_mounts) {
   struct stat info {};
   REQUIRE(::stat(socket.c_str(), &info) == 0);
   CHECK(info.st_mtim.tv_sec > 1);
-  for (int i = 0; i < 20; ++i) rig.loop.turn();
+  causeway::test::settle(rig.loop);
   CHECK(rig.connects());  // it is still the same one
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../mounts/sandbox.h"
+#include "../support/settle.h"
 #include "fd_store/sockets.h"
 #include "handover/channel.h"
 #include "handover/share_socket.h"
@@ -81,6 +82,15 @@ inline ino_t inode(int fd) {
   return info.st_ino;
 }
 
+// An empty /mnt, for as long as it lives, in the test program's own mount namespace.
+class EmptyMnt {
+ public:
+  EmptyMnt() { make_tmpfs("/mnt"); }
+  ~EmptyMnt() { ::umount2("/mnt", MNT_DETACH); }
+  EmptyMnt(const EmptyMnt&) = delete;
+  EmptyMnt& operator=(const EmptyMnt&) = delete;
+};
+
 struct Rig {
   Rig() {
     make_tmpfs(wsl, "mode=1777");
@@ -92,7 +102,6 @@ struct Rig {
     Options out;
     out.run = sandbox.folder("run");
     out.data = sandbox / "data";
-    out.mnt = sandbox / "mnt";
     out.program = sandbox / "program";
     out.tools = sandbox / "tools";
     out.wsl = wsl;
@@ -128,9 +137,7 @@ struct Rig {
   }
   bool until(const std::function<bool()>& holds) { return turn_until(loop, holds); }
   // For what must not happen: everything that is under way is done.
-  void settle() {
-    for (int i = 0; i < 20; ++i) loop.turn();
-  }
+  void settle() { causeway::test::settle(loop); }
 
   std::unique_ptr<Helper> connect() { return std::make_unique<Helper>(loop, wsl); }
   // A helper whose share is attached.
@@ -141,7 +148,7 @@ struct Rig {
     REQUIRE(until([&] { return shares->attached(name) && helper->heard<handover::Welcome>(); }));
     return helper;
   }
-  std::string share(const std::string& path) const { return sandbox / ("mnt/distro/" + path); }
+  std::string share(const std::string& path) const { return "/mnt/distro/" + path; }
   DistroStatus status(const std::string& name) const {
     for (auto& distro : shares->distros())
       if (distro.name == name) return distro;
@@ -162,6 +169,7 @@ struct Rig {
   }
 
   Sandbox sandbox;
+  EmptyMnt mnt;
   std::string wsl = sandbox / "wsl";
   std::uint64_t detach_ms = 8000;
   io::Loop loop;

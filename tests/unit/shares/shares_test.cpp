@@ -20,8 +20,8 @@ TEST_CASE("shares/shares: the places are made, and the API sockets are there at 
              R"({"Ubuntu": {"enabled": true}, "Old": {"enabled": false}})");
   rig.agent();
   CHECK(rig.notes().empty());
-  CHECK(mount_at(rig.sandbox / "mnt/distro").options.starts_with("ro,"));
-  CHECK(mount_at(rig.sandbox / "mnt/host").options.starts_with("ro,"));
+  CHECK(mount_at("/mnt/distro").options.starts_with("ro,"));
+  CHECK(mount_at("/mnt/host").options.starts_with("ro,"));
   CHECK(content(rig.wsl + "/docker-desktop/bin/causeway") == "the program");
   CHECK(mounts_below(rig.wsl) == ".");
   for (const char* name : {"windows", "distro-Ubuntu", "distro-Old"}) {
@@ -152,7 +152,7 @@ TEST_CASE("shares/shares: the end of PID 1 detaches, when the owner is done" * n
     rig.detaching.front().second();
   }
   REQUIRE(rig.until([&] { return !exists(rig.share("Ubuntu")); }));
-  CHECK(mounts_below(rig.sandbox / "mnt/distro") == ".");
+  CHECK(mounts_below("/mnt/distro") == ".");
   CHECK(rig.store.used("d.") == 1);  // the API socket stays
   CHECK(rig.state("Ubuntu") == "stopped");
   CHECK(content(ubuntu.path("/who")) == "root");
@@ -289,7 +289,7 @@ TEST_CASE("shares/shares: the next agent finds everything again" * needs_mounts)
   helper->say(handover::Socket{"/run/docker.sock"}, listening(rig.sandbox / "docker.sock"));
   REQUIRE(rig.until([&] { return rig.listener("/run/docker.sock") != nullptr; }));
   const auto socket = inode(rig.listener("/run/docker.sock")->fd.get());
-  const auto mounts = mounts_below(rig.sandbox / "mnt");
+  const auto mounts = mounts_below("/mnt");
   rig.agent_dies();
 
   SUBCASE("a share, at once, without its helper") {
@@ -299,13 +299,13 @@ TEST_CASE("shares/shares: the next agent finds everything again" * needs_mounts)
     CHECK(rig.shares->world().distros.at("Ubuntu").mounts.wsl == "/mnt/wsl");
     REQUIRE(rig.listener("/run/docker.sock") != nullptr);
     CHECK(inode(rig.listener("/run/docker.sock")->fd.get()) == socket);
-    CHECK(mounts_below(rig.sandbox / "mnt") == mounts);
+    CHECK(mounts_below("/mnt") == mounts);
     // Its helper comes back and says the same.
     auto next = rig.connect();
     next->share("Ubuntu", first, ubuntu);
     REQUIRE(rig.until([&] { return next->heard<handover::Tools>() != nullptr; }));
     rig.settle();
-    CHECK(mounts_below(rig.sandbox / "mnt") == mounts);
+    CHECK(mounts_below("/mnt") == mounts);
     CHECK(rig.attached.empty());
     CHECK(rig.detaching.empty());
     first.end();
@@ -317,7 +317,7 @@ TEST_CASE("shares/shares: the next agent finds everything again" * needs_mounts)
     CHECK_FALSE(rig.shares->attached("Ubuntu"));
     REQUIRE(rig.until([&] { return !rig.detaching.empty(); }));
     rig.detaching.front().second();
-    CHECK(rig.until([&] { return mounts_below(rig.sandbox / "mnt/distro") == "."; }));
+    CHECK(rig.until([&] { return mounts_below("/mnt/distro") == "."; }));
     CHECK_FALSE(exists(rig.share("Ubuntu")));
     CHECK(rig.store.used("d.") == 1);
   }
@@ -345,7 +345,7 @@ TEST_CASE("shares/shares: half done things of a killed agent" * needs_mounts) {
   rig.agent();
   const Process first;
   const Distro ubuntu(rig.sandbox / "ubuntu");
-  const auto place = mounts::Placeholder::at(rig.sandbox / "mnt/distro");
+  const auto place = mounts::Placeholder::at("/mnt/distro");
   const std::string record = rig.sandbox / "run/shares.json";
   const std::string good =
       R"({"distros":[{"name":"Ubuntu","socket":"","table":{"wsl":"","drives":[]},"mounts":[]}]})";
@@ -388,7 +388,7 @@ TEST_CASE("shares/shares: half done things of a killed agent" * needs_mounts) {
     REQUIRE(rig.until([&] { return !exists(rig.share("Ubuntu")); }));
   }
   CHECK_FALSE(exists(rig.share("Ubuntu")));
-  CHECK(mounts_below(rig.sandbox / "mnt/distro") == ".");
+  CHECK(mounts_below("/mnt/distro") == ".");
   CHECK(rig.store.used("d.") <= 1);
   if (rig.state("Ubuntu") != "stopped") CHECK(rig.status("Ubuntu").name.empty());
   // And it works.
@@ -551,22 +551,22 @@ TEST_CASE("shares/shares: drives follow the engine's own mounts" * needs_mounts)
   drive("c", "C:\\");
   write_file(rig.sandbox / "c/who", "C:");
   rig.agent();
-  CHECK(content(rig.sandbox / "mnt/host/c/who") == "C:");
+  CHECK(content("/mnt/host/c/who") == "C:");
   CHECK(rig.shares->world().drives == std::set<char>{'c'});
   drive("d", "D:\\");
   REQUIRE(rig.until([&] { return rig.shares->world().drives.contains('d'); }));
   REQUIRE(::umount2((rig.sandbox / "c").c_str(), 0) == 0);
   REQUIRE(rig.until([&] { return !rig.shares->world().drives.contains('c'); }));
-  CHECK_FALSE(exists(rig.sandbox / "mnt/host/c"));
+  CHECK_FALSE(exists("/mnt/host/c"));
   // Mounted anew, it is another one.
   REQUIRE(::umount2((rig.sandbox / "d").c_str(), 0) == 0);
   drive("d", "D:\\");
   write_file(rig.sandbox / "d/who", "another D:");
-  REQUIRE(rig.until([&] { return exists(rig.sandbox / "mnt/host/d/who"); }));
+  REQUIRE(rig.until([&] { return exists("/mnt/host/d/who"); }));
   rig.agent_dies();
   rig.agent();
   CHECK(rig.shares->world().drives == std::set<char>{'d'});
-  CHECK(mounts_below(rig.sandbox / "mnt/host") == ". /d");
+  CHECK(mounts_below("/mnt/host") == ". /d");
 }
 
 TEST_CASE("shares/shares: a list of distros that can't be read is left alone" * needs_mounts) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/settle.h"
 #include "base/file.h"
 #include "io/loop.h"
 
@@ -47,9 +48,7 @@ std::unique_ptr<ServiceLog> open_log(io::Loop& loop, const Scratch& scratch, Log
   return std::move(*log);
 }
 
-void turns(io::Loop& loop) {
-  for (int i = 0; i < 20; ++i) loop.turn();
-}
+void turns(io::Loop& loop) { causeway::test::settle(loop); }
 
 std::string content(const std::string& path) {
   auto read = file::read(path, 64 << 20);

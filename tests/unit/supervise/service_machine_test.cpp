@@ -16,11 +16,12 @@ constexpr std::array kStates = {State::off,         State::waiting,  State::star
                                 State::ready,       State::stopping, State::killing,
                                 State::backing_off, State::failed,   State::invalid};
 constexpr std::array kEvents = {
-    EventKind::start,       EventKind::stop,       EventKind::restart,
-    EventKind::adopted,     EventKind::prepared,   EventKind::prepare_failed,
-    EventKind::needs_ready, EventKind::needs_lost, EventKind::spawn_failed,
-    EventKind::answered,    EventKind::ended,      EventKind::lost,
-    EventKind::timer,       EventKind::invalidate};
+    EventKind::start,      EventKind::stop,           EventKind::sleep,
+    EventKind::wake,       EventKind::restart,        EventKind::adopted,
+    EventKind::prepared,   EventKind::prepare_failed, EventKind::needs_ready,
+    EventKind::needs_lost, EventKind::spawn_failed,   EventKind::answered,
+    EventKind::ended,      EventKind::lost,           EventKind::timer,
+    EventKind::invalidate};
 
 const char* event_name(EventKind kind) {
   switch (kind) {
@@ -28,6 +29,10 @@ const char* event_name(EventKind kind) {
       return "start";
     case EventKind::stop:
       return "stop";
+    case EventKind::sleep:
+      return "sleep";
+    case EventKind::wake:
+      return "wake";
     case EventKind::restart:
       return "restart";
     case EventKind::adopted:
@@ -125,6 +130,8 @@ struct Row {
 constexpr Row kTable[] = {
     {State::off, EventKind::start, "waiting: disarm prepare"},
     {State::off, EventKind::stop, "off: disarm"},
+    {State::off, EventKind::sleep, "-"},  // wanted by nobody
+    {State::off, EventKind::wake, "-"},   // not asleep
     {State::off, EventKind::restart, "waiting: disarm prepare"},
     {State::off, EventKind::adopted, "starting: probe arm:60000"},
     {State::off, EventKind::prepared, "-"},
@@ -140,6 +147,8 @@ constexpr Row kTable[] = {
 
     {State::waiting, EventKind::start, "-"},
     {State::waiting, EventKind::stop, "off: cancel_prepare disarm"},
+    {State::waiting, EventKind::sleep, "off: cancel_prepare disarm"},
+    {State::waiting, EventKind::wake, "-"},
     {State::waiting, EventKind::restart, "-"},
     {State::waiting, EventKind::adopted, "-"},
     {State::waiting, EventKind::prepared, "starting: spawn probe arm:60000"},
@@ -155,6 +164,8 @@ constexpr Row kTable[] = {
 
     {State::starting, EventKind::start, "-"},
     {State::starting, EventKind::stop, "stopping: end_probe terminate arm:30000"},
+    {State::starting, EventKind::sleep, "stopping: end_probe terminate arm:30000"},
+    {State::starting, EventKind::wake, "-"},
     {State::starting, EventKind::restart, "stopping: end_probe terminate arm:30000"},
     {State::starting, EventKind::adopted, "-"},
     {State::starting, EventKind::prepared, "-"},
@@ -170,6 +181,8 @@ constexpr Row kTable[] = {
 
     {State::ready, EventKind::start, "-"},
     {State::ready, EventKind::stop, "stopping: end_probe terminate arm:30000"},
+    {State::ready, EventKind::sleep, "stopping: end_probe terminate arm:30000"},
+    {State::ready, EventKind::wake, "-"},
     {State::ready, EventKind::restart, "stopping: end_probe terminate arm:30000"},
     {State::ready, EventKind::adopted, "-"},
     {State::ready, EventKind::prepared, "-"},
@@ -185,6 +198,8 @@ constexpr Row kTable[] = {
 
     {State::stopping, EventKind::start, "-"},
     {State::stopping, EventKind::stop, "-"},
+    {State::stopping, EventKind::sleep, "-"},  // a person's stop
+    {State::stopping, EventKind::wake, "-"},
     {State::stopping, EventKind::restart, "-"},
     {State::stopping, EventKind::adopted, "-"},
     {State::stopping, EventKind::prepared, "-"},
@@ -200,6 +215,8 @@ constexpr Row kTable[] = {
 
     {State::killing, EventKind::start, "-"},
     {State::killing, EventKind::stop, "-"},
+    {State::killing, EventKind::sleep, "-"},
+    {State::killing, EventKind::wake, "-"},
     {State::killing, EventKind::restart, "-"},
     {State::killing, EventKind::adopted, "-"},
     {State::killing, EventKind::prepared, "-"},
@@ -215,6 +232,8 @@ constexpr Row kTable[] = {
 
     {State::backing_off, EventKind::start, "waiting: disarm prepare"},
     {State::backing_off, EventKind::stop, "off: disarm"},
+    {State::backing_off, EventKind::sleep, "off: disarm"},
+    {State::backing_off, EventKind::wake, "-"},
     {State::backing_off, EventKind::restart, "waiting: disarm prepare"},
     {State::backing_off, EventKind::adopted, "-"},
     {State::backing_off, EventKind::prepared, "-"},
@@ -230,6 +249,8 @@ constexpr Row kTable[] = {
 
     {State::failed, EventKind::start, "waiting: disarm prepare"},
     {State::failed, EventKind::stop, "off: disarm"},
+    {State::failed, EventKind::sleep, "-"},
+    {State::failed, EventKind::wake, "-"},
     {State::failed, EventKind::restart, "waiting: disarm prepare"},
     {State::failed, EventKind::adopted, "-"},
     {State::failed, EventKind::prepared, "-"},
@@ -245,6 +266,8 @@ constexpr Row kTable[] = {
 
     {State::invalid, EventKind::start, "-"},
     {State::invalid, EventKind::stop, "-"},
+    {State::invalid, EventKind::sleep, "-"},
+    {State::invalid, EventKind::wake, "-"},
     {State::invalid, EventKind::restart, "-"},
     {State::invalid, EventKind::adopted, "-"},
     {State::invalid, EventKind::prepared, "-"},
@@ -302,6 +325,7 @@ TEST_CASE("supervise/service_machine: every pair of state and event") {
       for (const auto& action : done.actions) arms += action.kind == ActionKind::arm;
       CHECK(arms <= 1);
       const State to = done.state.state;
+      CHECK((done.state.asleep == (kind == EventKind::sleep && to == State::off && from != to)));
       if (to == State::backing_off && from != to) CHECK(arms == 1);  // something must bring it back
       if (has_process(from) && !has_process(to))
         CHECK((kind == EventKind::ended || kind == EventKind::spawn_failed));
@@ -437,6 +461,70 @@ TEST_CASE("supervise/service_machine: the last wish counts while it stops") {
   other.event(EventKind::ended);
   CHECK(other.s.state == State::off);
   CHECK(other.s.reason == "stopped by request");
+}
+
+TEST_CASE("supervise/service_machine: sleep is no person's stop: a wake-up ends it") {
+  Life life;
+  life.up().event(EventKind::sleep, "nobody needs it");
+  CHECK(life.s.state == State::stopping);
+  CHECK_FALSE(life.s.asleep);
+  life.event(EventKind::ended);
+  CHECK(life.s.state == State::off);
+  CHECK(life.s.reason == "nobody needs it");
+  CHECK(life.s.asleep);
+  life.event(EventKind::sleep, "again");
+  CHECK(life.s.asleep);
+  life.event(EventKind::wake, "somebody needs it");
+  CHECK(life.s.state == State::waiting);
+  CHECK(life.s.reason == "somebody needs it");
+  CHECK_FALSE(life.s.asleep);
+  CHECK(life.s.restarts == 0);
+  CHECK(life.s.failed_at.empty());
+  for (const EventKind kind : {EventKind::start, EventKind::restart, EventKind::stop}) {
+    CAPTURE(event_name(kind));
+    Life other;
+    other.up().event(EventKind::sleep).event(EventKind::ended).event(kind, "by request");
+    CHECK_FALSE(other.s.asleep);
+    CHECK(other.s.reason == "by request");
+    CHECK((other.s.state == State::off) == (kind == EventKind::stop));
+    other.event(EventKind::wake);
+    CHECK((other.s.state == State::off) == (kind == EventKind::stop));
+  }
+}
+
+TEST_CASE("supervise/service_machine: sleep and wake-up while it stops, by what was to follow") {
+  struct Case {
+    AfterStop before;
+    EventKind event;
+    AfterStop after;
+  };
+  const Case cases[] = {
+      {AfterStop::off, EventKind::sleep, AfterStop::off},
+      {AfterStop::off, EventKind::wake, AfterStop::off},
+      {AfterStop::sleep, EventKind::sleep, AfterStop::sleep},
+      {AfterStop::sleep, EventKind::wake, AfterStop::start},
+      {AfterStop::sleep, EventKind::stop, AfterStop::off},
+      {AfterStop::sleep, EventKind::start, AfterStop::start},
+      {AfterStop::sleep, EventKind::restart, AfterStop::start},
+      {AfterStop::start, EventKind::sleep, AfterStop::sleep},
+      {AfterStop::start, EventKind::wake, AfterStop::start},
+      {AfterStop::back_off, EventKind::sleep, AfterStop::sleep},
+      {AfterStop::back_off, EventKind::wake, AfterStop::back_off},
+  };
+  for (const State state : {State::stopping, State::killing}) {
+    for (const auto& c : cases) {
+      CAPTURE(state_name(state));
+      CAPTURE(event_name(c.event));
+      ServiceState before = typical(state);
+      before.after_stop = c.before;
+      const auto done = step(spec_with_prepare(), before, {c.event, "x"}, {1000, 0});
+      CHECK(done.state.state == state);
+      CHECK(done.state.after_stop == c.after);
+      CHECK(done.actions.empty());
+      const auto ended = step(spec_with_prepare(), done.state, {EventKind::ended}, {1000, 0});
+      CHECK(ended.state.asleep == (c.after == AfterStop::sleep));
+    }
+  }
 }
 
 TEST_CASE("supervise/service_machine: what doesn't stop is killed, and said so") {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/settle.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "fd_store/store_client.h"
@@ -133,8 +134,16 @@ TEST_CASE("supervise/supervisor: a service starts when those it needs are ready"
   world.until_state("app", State::ready);
   CHECK(world.status("db").state == State::ready);
   CHECK(world.status("app").restarts == 0);
-  const auto order = world.supervisor->names();
-  CHECK(order == std::vector<std::string>{"db", "app"});
+  const auto shown = world.supervisor->snapshot();
+  REQUIRE(shown.size() == 2);
+  CHECK(shown[0].name == "db");
+  CHECK(shown[1].name == "app");
+  CHECK(world.supervisor->names() == std::vector<std::string>{"app", "db"});
+  const auto states = world.supervisor->states();
+  REQUIRE(states.size() == 2);
+  CHECK(states[0].name == "app");
+  CHECK(states[0].state == State::ready);
+  CHECK(states[0].needs == std::vector<std::string>{"db"});
 }
 
 TEST_CASE("supervise/supervisor: what can't work ends in failed, with reason and last lines") {
@@ -177,6 +186,71 @@ TEST_CASE("supervise/supervisor: start, stop and restart by request") {
   CHECK(world.status("a").state == State::ready);
   CHECK(world.supervisor->start_service("nobody").error().code == ENOENT);
   CHECK(world.supervisor->logs("nobody", 1).error().code == ENOENT);
+}
+
+TEST_CASE("supervise/supervisor: what sleeps is woken by need, and by the next agent") {
+  World world;
+  world.service("db", kLives);
+  world.service("app", kLives, R"("needs":["db"])");
+  world.service("stopped", kLives, R"("needs":["db"])");
+  world.start();
+  for (const char* name : {"app", "stopped"}) world.until_state(name, State::ready);
+  REQUIRE(world.supervisor->stop_service("stopped").ok());
+  const auto sleep = [&] {
+    for (const char* name : {"stopped", "app", "db"}) {
+      REQUIRE(world.supervisor->stop_service(name, StopReason::sleep).ok());
+      world.until_state(name, State::off);
+    }
+  };
+  sleep();
+  CHECK(world.status("app").reason == "asleep: nobody needs it now");
+  CHECK(world.status("stopped").reason == "stopped by request");
+  const auto states = world.supervisor->states();
+  CHECK(states[0].asleep);
+  CHECK_FALSE(states[2].asleep);
+
+  REQUIRE(world.supervisor->wake_service("stopped").ok());
+  CHECK(world.status("stopped").state == State::off);
+  CHECK(world.status("db").state == State::off);
+  REQUIRE(world.supervisor->wake_service("app").ok());
+  world.until_state("app", State::ready);
+  REQUIRE(world.supervisor->wake_service("app").ok());  // awake: nothing happens
+  CHECK(world.status("app").state == State::ready);
+  CHECK(world.supervisor->wake_service("nobody").error().code == ENOENT);
+
+  sleep();
+  const auto saved = parse_saved_state(*file::read(world.path("run/state/app.json")));
+  REQUIRE(saved.ok());
+  CHECK_FALSE(saved->wanted.has_value());
+  // A request wakes what it needs, without making that a wish.
+  REQUIRE(world.supervisor->start_service("app").ok());
+  world.until_state("app", State::ready);
+  const auto need = parse_saved_state(*file::read(world.path("run/state/db.json")));
+  REQUIRE(need.ok());
+  CHECK_FALSE(need->wanted.has_value());
+  REQUIRE(world.supervisor->stop_service("db", StopReason::sleep).ok());
+  REQUIRE(world.status("db").state == State::stopping);
+  REQUIRE(world.supervisor->start_service("app").ok());
+  world.until_state("db", State::ready);
+  sleep();
+  // While one stops for its sleep the agent dies: the next one starts it again.
+  REQUIRE(world.supervisor->wake_service("app").ok());
+  world.until_state("app", State::ready);
+  REQUIRE(world.supervisor->stop_service("app", StopReason::sleep).ok());
+  CHECK(world.status("app").state == State::stopping);
+  world.die();
+  world.start();
+  world.until_state("app", State::ready);
+  CHECK(world.status("stopped").state == State::off);
+
+  REQUIRE(world.supervisor->stop_service("app", StopReason::sleep).ok());
+  world.until_state("app", State::off);
+  REQUIRE(world.supervisor->stop_service("app").ok());  // now a person says so
+  CHECK(world.status("app").reason == "stopped by request");
+  REQUIRE(world.supervisor->wake_service("app").ok());
+  world.die();
+  world.start();
+  CHECK(world.status("app").state == State::off);
 }
 
 TEST_CASE("supervise/supervisor: the next agent takes over what runs, and what was asked for") {
@@ -441,7 +515,7 @@ TEST_CASE("supervise/exit_reports: what init told is found by pid and start time
   const fd_store::ExitReport report{42, 3 << 8, 777};
   REQUIRE(file::write_all(write_end.get(), {reinterpret_cast<const char*>(&report), sizeof report})
               .ok());
-  for (int i = 0; i < 5 && arrivals == 0; ++i) loop.turn();
+  causeway::test::settle(loop);
   CHECK(arrivals == 1);
   CHECK(reports.find(42, 777) == process::Exit::code(3));
   CHECK_FALSE(reports.find(42, 778).has_value());

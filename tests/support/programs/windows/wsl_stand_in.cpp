@@ -1,9 +1,9 @@
 // Stands for wsl.exe: has a simulated WSL VM run what real wsl.exe has WSL run. It prints noise as
 // wsl.exe does, in UTF-16 with a mark, then is the command's input, output, errors and exit code.
 //
-// wsl_stand_in.txt beside it says where the VM's side listens (tests/support/wsl_service.py), and
-// with which word it lets us in: "PORT TOKEN". Two connections, because the input and the output
-// end apart:
+// wsl_stand_in.txt beside it says where the VM's side listens
+// (tests/support/windows/wsl_service.py), and with which word it lets us in: "PORT TOKEN". Two
+// connections, because the input and the output end apart:
 //
 //   talk  ──▶ "talk TOKEN KEY SIZE\n" and the arguments, each ended by a NUL
 //         ◀── 'E' SIZE bytes: standard error; 'X' CODE: the command has ended

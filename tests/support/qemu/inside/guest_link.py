@@ -6,11 +6,13 @@ import io
 import itertools
 import json
 import os
-import select
 import socket
-import subprocess
 import tarfile
 import time
+
+import unix_http
+from link.client import LinkClient
+from unix_socket import dial
 
 ROOT = "/proc/1/root"  # of init: in here an absolute link would lead elsewhere
 RUN = f"{ROOT}/run/causeway"
@@ -19,27 +21,11 @@ SELF_CID = 1  # VMADDR_CID_LOCAL
 _numbers = itertools.count()
 
 
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=60):
-        super().__init__("docker", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
 def request(path, what, method="GET", body=None):
     """(status, JSON or text) of the API behind the unix socket `path`."""
-    connection = Connection(path)
-    try:
-        connection.request(method, what, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        return answer.status, json.loads(text) if text[:1] in ("{", "[") else text
-    finally:
-        connection.close()
+    status, data = unix_http.request(path, what, method, body, timeout=60)
+    text = data.decode()
+    return status, json.loads(text) if text[:1] in ("{", "[") else text
 
 
 def control(what, method="GET", body=None):
@@ -68,7 +54,7 @@ def follow(ready, seconds=30):
     that ends is no end: the socket is init's, and the next one answers."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        connection = Connection(f"{RUN}/control.sock", timeout=max(0.1, end - time.monotonic()))
+        connection = unix_http.HttpConnection(f"{RUN}/control.sock", timeout=max(0.1, end - time.monotonic()))
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/v1/events")
             for line in connection.getresponse():
@@ -79,49 +65,14 @@ def follow(ready, seconds=30):
     raise AssertionError(f"not within {seconds} s: {control('/v1/status')}")
 
 
-class Peer:
-    """A running link_client; its sockets are those of an engine and of the control API."""
+class Peer(LinkClient):
+    """A running link_client that dials the agent's AF_VSOCK listener."""
 
     def __init__(self, *options, cid=SELF_CID):
         told = control("/v1/link")
         folder = f"/tmp/peer-{os.getpid()}-{next(_numbers)}"
         os.makedirs(folder)
-        self.engine, self.control_socket = f"{folder}/engine.sock", f"{folder}/control.sock"
-        self.process = subprocess.Popen(
-            ["link_client", "--carrier", f"vsock:{cid}:{told['port']}", "--nonce", told["nonce"], "--engine", self.engine,
-             "--control", self.control_socket, *options], bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.communicate()
-
-    def line(self, timeout=30):
-        assert select.select([self.process.stdout], [], [], timeout)[0], "link_client says nothing"
-        return self.process.stdout.readline().decode().rstrip("\n")
-
-    def wait_connected(self):
-        said = self.line()
-        assert said == "connected", said + self.end()[1]
-        return self
-
-    def end(self):
-        errors = self.process.communicate(timeout=30)[1].decode()
-        return self.process.returncode, errors
-
-    def docker(self, *arguments, data=b"", check=True):
-        done = subprocess.run(["docker", *arguments], env=self.environment(), input=data, capture_output=True, check=False,
-                              timeout=120)
-        assert not check or done.returncode == 0, f"docker {arguments}: {done.returncode} {done.stderr.decode()}"
-        return done
-
-    def popen(self, *arguments):
-        return subprocess.Popen(["docker", *arguments], env=self.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def environment(self):
-        return {**os.environ, "DOCKER_HOST": f"unix://{self.engine}"}
+        super().__init__("link_client", folder, f"vsock:{cid}:{told['port']}", told["nonce"], *options)
 
     def exec(self, container, argv):
         """A hijacked stream of a command in `container`: raw, both ways."""
@@ -142,7 +93,7 @@ class Peer:
                 link = tarfile.TarInfo(f"bin/{applet}")
                 link.type, link.linkname = tarfile.SYMTYPE, "busybox"
                 tar.addfile(link)
-        self.docker("import", "-", IMAGE, data=archive.getvalue())
+        self.docker("import", "-", IMAGE, input=archive.getvalue())
 
 
 class RawStream:
@@ -151,9 +102,7 @@ class RawStream:
     def __init__(self, path, method, what, body=None):
         text = json.dumps(body) if body is not None else ""
         upgrade = "Connection: Upgrade\r\nUpgrade: tcp\r\n" if body is not None else ""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(90)
-        self.sock.connect(path)
+        self.sock = dial(path, 90)
         self.sock.sendall((f"{method} {what} HTTP/1.{1 if upgrade else 0}\r\nHost: docker\r\nContent-Type: application/json\r\n{upgrade}"
                            f"Content-Length: {len(text)}\r\n\r\n{text}").encode())
         self.file = self.sock.makefile("rb")

@@ -1,0 +1,1 @@
+"""A simulated WSL 2 VM on this Linux machine: see tests/support/README.md, "The simulated WSL VM"."""
