@@ -153,6 +153,8 @@ Json::Json(double value) {
   value_ = Number{std::string(out.data(), end)};
 }
 
+Json Json::array() { return array({}); }
+
 Json Json::array(std::vector<Json> items) {
   Json out;
   out.value_ = std::move(items);

@@ -27,16 +27,22 @@ class Json {
   enum class Kind { null, boolean, number, string, array, object };
   struct Member;
 
-  Json() = default;  // null
-  Json(bool value) : value_(value) {}
-  Json(const char* value) : value_(std::string(value)) {}
-  Json(std::string_view value) : value_(std::string(value)) {}
-  Json(std::string value) : value_(std::move(value)) {}
+  Json();  // null
+  Json(const Json&);
+  Json(Json&&) noexcept;
+  Json& operator=(const Json&);
+  Json& operator=(Json&&) noexcept;
+  ~Json();
+  Json(bool value);
+  Json(const char* value);
+  Json(std::string_view value);
+  Json(std::string value);
   template <std::integral T>
-  requires(!std::same_as<T, bool>) Json(T value) : value_(Number{std::to_string(value)}) {}
+  requires(!std::same_as<T, bool>) Json(T value) : Json(Number{std::to_string(value)}) {}
   Json(double value);  // null when not finite: JSON has no such number
 
-  static Json array(std::vector<Json> items = {});
+  static Json array();
+  static Json array(std::vector<Json> items);
   static Json object();
   static Json object(std::initializer_list<std::pair<std::string_view, Json>> members);
 
@@ -44,7 +50,7 @@ class Json {
   // that is there twice.
   static Result<Json> parse(std::string_view text);
 
-  Kind kind() const { return static_cast<Kind>(value_.index()); }
+  Kind kind() const;
   bool is_null() const { return kind() == Kind::null; }
   bool is_object() const { return kind() == Kind::object; }
   bool is_array() const { return kind() == Kind::array; }
@@ -52,7 +58,7 @@ class Json {
   // The value, or nothing when this is another kind (or a number that doesn't fit).
   std::optional<bool> as_bool() const;
   std::optional<std::int64_t> as_int() const;
-  const std::string* as_string() const { return std::get_if<std::string>(&value_); }
+  const std::string* as_string() const;
   std::string string_or(std::string_view otherwise) const;
   std::int64_t int_or(std::int64_t otherwise) const { return as_int().value_or(otherwise); }
   bool bool_or(bool otherwise) const { return as_bool().value_or(otherwise); }
@@ -80,6 +86,7 @@ class Json {
     std::string text;
     bool operator==(const Number&) const = default;
   };
+  explicit Json(Number number);
   friend class JsonBuilder;
   void write(std::string& out, int indent, int level) const;
 
@@ -91,6 +98,21 @@ struct Json::Member {
   std::string key;
   Json value;
 };
+
+// Here, because all of these need the whole of Member.
+inline Json::Json() = default;
+inline Json::Json(const Json&) = default;
+inline Json::Json(Json&&) noexcept = default;
+inline Json& Json::operator=(const Json&) = default;
+inline Json& Json::operator=(Json&&) noexcept = default;
+inline Json::~Json() = default;
+inline Json::Json(bool value) : value_(value) {}
+inline Json::Json(const char* value) : value_(std::string(value)) {}
+inline Json::Json(std::string_view value) : value_(std::string(value)) {}
+inline Json::Json(std::string value) : value_(std::move(value)) {}
+inline Json::Json(Number number) : value_(std::move(number)) {}
+inline Json::Kind Json::kind() const { return static_cast<Kind>(value_.index()); }
+inline const std::string* Json::as_string() const { return std::get_if<std::string>(&value_); }
 
 const char* kind_name(Json::Kind kind);  // "a string", "an object", for error texts
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "support/scripted_engine.h"
 #include "engine_api/request_scanner.h"
+#include "support/scripted_engine.h"
 
 using namespace causeway;
 using daemon::PathEditor;

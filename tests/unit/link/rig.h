@@ -160,9 +160,7 @@ class Rig : public causeway::test::LoopFixture {
     };
     server->listen(std::move(endpoint));
   }
-  ~Rig() {
-    server.reset();
-  }
+  ~Rig() { server.reset(); }
   Rig(const Rig&) = delete;
   Rig& operator=(const Rig&) = delete;
 
