@@ -7,9 +7,9 @@
 #include <cstdio>
 
 #include "attach/attach_line.h"
-#include "attach/carrier_pump.h"
 #include "attach/engine_shell.h"
 #include "attach/engine_start.h"
+#include "attach/transport_pump.h"
 #include "base/exit_code.h"
 #include "base/text.h"
 #include "control_api/status.h"

@@ -43,17 +43,17 @@ Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
   link::LinkServer::Options options;
   if (const auto bytes = wire::nonce_from_hex(nonce_)) options.session.nonce = *bytes;
 
-  link::LinkServer::Events events;
-  events.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream> stream) {
+  link::LinkServer::Handler handler;
+  handler.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream> stream) {
     control::ControlServer* const control = control_();
     if (channel == wire::Channel::engine) return proxy_.serve(endpoint_, std::move(stream));
     if (channel == wire::Channel::control && control != nullptr)
       return control->serve(std::move(stream));
     return stream;
   };
-  events.connected = [this] { ask_windows(); };
-  events.changed = changed_;
-  server_ = std::make_unique<link::LinkServer>(loop_, std::move(options), std::move(events));
+  handler.connected = [this] { ask_windows(); };
+  handler.changed = changed_;
+  server_ = std::make_unique<link::LinkServer>(loop_, std::move(options), std::move(handler));
   starts_ = std::make_unique<link::DistroStarts>(
       loop_, [this] { return server_->open(wire::Channel::distro_start); },
       [this](const std::string& distro, const std::string& reason) {
@@ -82,7 +82,7 @@ control_api::LinkContact WindowsLink::contact() const {
   out.major = wire::kMajor;
   if (!server_) return out;
   for (const auto& listener : server_->listeners())
-    if (listener.endpoint().carrier == kVsock && listener.listening()) out.port = wire::kLinkPort;
+    if (listener.endpoint().transport == kVsock && listener.listening()) out.port = wire::kLinkPort;
   return out;
 }
 
@@ -91,12 +91,12 @@ control_api::LinkStatus WindowsLink::status() const {
   if (!server_) return out;
   const auto status = server_->status();
   out.connected = status.sessions > 0;
-  out.carrier = status.carrier;
+  out.carrier = status.transport;
   out.age_s = seconds_since(status.since_ms);
   out.sessions = status.sessions;
   out.streams = status.streams;
   for (const auto& listener : server_->listeners())
-    out.listeners.push_back({listener.endpoint().carrier, listener.endpoint().address,
+    out.listeners.push_back({listener.endpoint().transport, listener.endpoint().address,
                              listener.listening() ? control_api::ListenerState::listening
                                                   : control_api::ListenerState::failed,
                              listener.reason()});

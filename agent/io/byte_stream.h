@@ -7,7 +7,7 @@
 //
 // No callback is called from inside a call of the owner; a callback may destroy the ByteStream.
 // Destroying it closes the connection; what is queued then is lost, and the peer can tell where the
-// carrier can say so.
+// transport can say so.
 #pragma once
 
 #include <cstddef>
@@ -67,7 +67,7 @@ class ByteStream {
 
   // Sends what can be sent now or in this turn, and queues the rest.
   virtual void write(std::string_view bytes) = 0;
-  virtual std::size_t queued() const = 0;  // bytes not yet taken by the carrier
+  virtual std::size_t queued() const = 0;  // bytes not yet taken by the transport
   // FIN behind what is queued.
   virtual void shutdown_write() = 0;
   virtual bool write_ended() const = 0;

@@ -10,28 +10,28 @@ namespace {
 constexpr std::size_t kPiece = std::size_t{64} * 1024;
 }  // namespace
 
-ChannelStream::ChannelStream(Carrier& carrier, Id id)
-    : ByteStream(nullptr), carrier_(&carrier), id_(id), loop_(carrier.loop()) {}
+ChannelStream::ChannelStream(Owner& owner, Id id)
+    : ByteStream(nullptr), owner_(&owner), id_(id), loop_(owner.loop()) {}
 
 ChannelStream::~ChannelStream() {
   if (destroyed_ != nullptr) *destroyed_ = true;
-  if (carrier_ == nullptr) return;
+  if (owner_ == nullptr) return;
   if (id_ != 0) {
     if (queued() == 0) {
-      carrier_->yamux().close(id_);
+      owner_->yamux().close(id_);
     } else {
-      carrier_->yamux().reset(id_);
+      owner_->yamux().reset(id_);
     }
-    carrier_->destroyed(id_);
-    carrier_->flush_soon();
+    owner_->destroyed(id_);
+    owner_->flush_soon();
   }
 }
 
 void ChannelStream::abort() {
-  if (carrier_ == nullptr || id_ == 0) return;
-  carrier_->yamux().reset(id_);
-  carrier_->destroyed(std::exchange(id_, 0));
-  carrier_->flush_soon();
+  if (owner_ == nullptr || id_ == 0) return;
+  owner_->yamux().reset(id_);
+  owner_->destroyed(std::exchange(id_, 0));
+  owner_->flush_soon();
 }
 
 void ChannelStream::pause(Pause reason) { pauses_ |= reason; }
@@ -50,18 +50,18 @@ void ChannelStream::watch_hangup(bool on) {
 void ChannelStream::write(std::string_view bytes) {
   if (write_dead_ || fin_ || bytes.empty()) return;
   if (id_ == 0) return fail_write_soon();
-  carrier_->yamux().write(id_, bytes);
-  carrier_->flush_soon();
+  owner_->yamux().write(id_, bytes);
+  owner_->flush_soon();
 }
 
 std::size_t ChannelStream::queued() const {
-  return id_ == 0 || carrier_ == nullptr ? 0 : carrier_->yamux().queued(id_);
+  return id_ == 0 || owner_ == nullptr ? 0 : owner_->yamux().queued(id_);
 }
 
 void ChannelStream::shutdown_write() {
   if (write_dead_ || std::exchange(fin_, true) || id_ == 0) return;
-  carrier_->yamux().end_write(id_);
-  carrier_->flush_soon();
+  owner_->yamux().end_write(id_);
+  owner_->flush_soon();
 }
 
 void ChannelStream::received(std::string_view bytes) {
@@ -77,7 +77,7 @@ void ChannelStream::received(std::string_view bytes) {
     return;
   }
   destroyed_ = outer;
-  if (id_ != 0) carrier_->yamux().consumed(id_, bytes.size());
+  if (id_ != 0) owner_->yamux().consumed(id_, bytes.size());
 }
 
 void ChannelStream::peer_finished() {
@@ -93,8 +93,8 @@ void ChannelStream::peer_ended(wire::Yamux::End how) {
   deliver();
 }
 
-void ChannelStream::carrier_lost() {
-  carrier_ = nullptr;
+void ChannelStream::link_lost() {
+  owner_ = nullptr;
   id_ = 0;
   // A peer that had closed before has said all.
   if (peer_ != Peer::closed) peer_ = Peer::aborted;
@@ -124,8 +124,8 @@ void ChannelStream::deliver() {
     handler_->on_data(piece);
     if (gone) return back();
     if (id_ != 0) {
-      carrier_->yamux().consumed(id_, piece.size());
-      if (carrier_->yamux().has_output()) carrier_->flush_soon();
+      owner_->yamux().consumed(id_, piece.size());
+      if (owner_->yamux().has_output()) owner_->flush_soon();
     }
   }
   if (peer_ == Peer::aborted) {

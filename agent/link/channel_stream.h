@@ -26,16 +26,16 @@ class ChannelStream final : public io::ByteStream {
   using Id = wire::Yamux::StreamId;
 
   // The session that carries it.
-  class Carrier {
+  class Owner {
    public:
-    virtual ~Carrier() = default;
+    virtual ~Owner() = default;
     virtual io::Loop& loop() = 0;
     virtual wire::Yamux& yamux() = 0;
     virtual void flush_soon() = 0;  // there is output: in this turn
     virtual void destroyed(Id id) = 0;
   };
 
-  ChannelStream(Carrier& carrier, Id id);
+  ChannelStream(Owner& owner, Id id);
   ~ChannelStream() override;
 
   void pause(Pause reason) override;
@@ -53,7 +53,7 @@ class ChannelStream final : public io::ByteStream {
   void received(std::string_view bytes);
   void peer_finished();
   void peer_ended(wire::Yamux::End how);  // the number means nothing any more
-  void carrier_lost();
+  void link_lost();
   void drained();
   // Destroying it will say RST alone.
   void abort();
@@ -65,8 +65,8 @@ class ChannelStream final : public io::ByteStream {
   void fail_write_soon();
   std::size_t held() const { return held_.size() - held_taken_; }
 
-  Carrier* carrier_;  // none: the link is gone
-  Id id_;             // 0: the stream is gone
+  Owner* owner_;  // none: the link is gone
+  Id id_;         // 0: the stream is gone
   Peer peer_ = Peer::writes;
   std::string held_;  // arrived while paused; at most the stream's window
   std::size_t held_taken_ = 0;

@@ -36,7 +36,7 @@ Result<UniqueFd> listen_on(int family, const Address& address) {
 
 Endpoint unix_endpoint(const std::string& path, UniqueFd listening) {
   Endpoint out;
-  out.carrier = "unix";
+  out.transport = "unix";
   out.may_be_silent = true;
   out.address = path;
   out.listen = [given = std::make_shared<UniqueFd>(std::move(listening))]() -> Result<UniqueFd> {
@@ -54,7 +54,7 @@ Endpoint unix_endpoint(const std::string& path, UniqueFd listening) {
 
 Endpoint vsock_endpoint(std::uint32_t port, std::uint32_t peer_cid) {
   Endpoint out;
-  out.carrier = "vsock";
+  out.transport = "vsock";
   out.address = "port " + std::to_string(port);
   out.listen = [port]() -> Result<UniqueFd> {
     sockaddr_vm address{};
@@ -78,7 +78,7 @@ Endpoint vsock_endpoint(std::uint32_t port, std::uint32_t peer_cid) {
 
 Endpoint tcp_endpoint(std::uint16_t port) {
   Endpoint out;
-  out.carrier = "tcp";
+  out.transport = "tcp";
   out.address = "127.0.0.1:" + std::to_string(port);
   out.listen = [port]() -> Result<UniqueFd> {
     sockaddr_in address{};

@@ -12,8 +12,8 @@
 namespace causeway::link {
 
 struct Endpoint {
-  std::string carrier;  // vsock, unix, tcp
-  std::string address;  // for people
+  std::string transport;  // vsock, unix, tcp
+  std::string address;    // for people
   // A listening socket; called again when the one before has died.
   std::function<Result<UniqueFd>()> listen;
   // Whether the peer may talk to us at all; the nonce is asked for in any case.

@@ -7,10 +7,10 @@
 
 namespace causeway::link {
 
-LinkListener::LinkListener(io::Loop& loop, Endpoint endpoint, Events events, Delays delays)
+LinkListener::LinkListener(io::Loop& loop, Endpoint endpoint, Handler handler, Delays delays)
     : loop_(loop),
       endpoint_(std::move(endpoint)),
-      events_(std::move(events)),
+      handler_(std::move(handler)),
       delays_(delays),
       delay_ms_(delays.first_ms),
       retry_(loop) {
@@ -25,7 +25,7 @@ void LinkListener::begin() {
   listener_ = std::make_unique<io::Listener>(
       loop_, *std::move(fd), [this](UniqueFd peer) { accepted(std::move(peer)); },
       [this](const Error& error) { failed(error); });
-  log::info("link.listening", {{"carrier", endpoint_.carrier}, {"address", endpoint_.address}});
+  log::info("link.listening", {{"transport", endpoint_.transport}, {"address", endpoint_.address}});
 }
 
 // Called by the listener, too: it is destroyed in a turn of its own.
@@ -35,22 +35,22 @@ void LinkListener::failed(const Error& error) {
     listener_.reset();
   }
   if (reason_ != error.message)
-    log::warning("link.not_listening", {{"carrier", endpoint_.carrier},
+    log::warning("link.not_listening", {{"transport", endpoint_.transport},
                                         {"address", endpoint_.address},
                                         {"reason", error.message}});
   reason_ = error.message;
   retry_.start(delay_ms_, [this] {
     begin();
-    if (listener_) events_.changed();
+    if (listener_) handler_.changed();
   });
   delay_ms_ = std::min(delay_ms_ * 2, delays_.longest_ms);
-  loop_.defer(lifetime_.guard([this] { events_.changed(); }));
+  loop_.defer(lifetime_.guard([this] { handler_.changed(); }));
 }
 
 void LinkListener::accepted(UniqueFd fd) {
   if (auto admitted = endpoint_.admit(fd.get()); !admitted)
-    return events_.refused(endpoint_.carrier + ": " + admitted.error().message);
-  events_.accepted(std::move(fd));
+    return handler_.refused(endpoint_.transport + ": " + admitted.error().message);
+  handler_.accepted(std::move(fd));
 }
 
 }  // namespace causeway::link

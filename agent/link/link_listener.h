@@ -25,13 +25,13 @@ class LinkListener {
 
   // `accepted` gets admitted peers, `refused` the reason for others; `changed` when listening() or
   // reason() is another. None is called from within the constructor, none may destroy it.
-  struct Events {
+  struct Handler {
     std::function<void(UniqueFd)> accepted;
     std::function<void(const std::string& reason)> refused;
     std::function<void()> changed;
   };
 
-  LinkListener(io::Loop& loop, Endpoint endpoint, Events events, Delays delays);
+  LinkListener(io::Loop& loop, Endpoint endpoint, Handler handler, Delays delays);
 
   const Endpoint& endpoint() const { return endpoint_; }
   bool listening() const { return listener_ != nullptr; }
@@ -44,7 +44,7 @@ class LinkListener {
 
   io::Loop& loop_;
   const Endpoint endpoint_;
-  const Events events_;
+  const Handler handler_;
   const Delays delays_;
   std::string reason_;
   std::uint64_t delay_ms_;

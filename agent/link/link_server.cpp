@@ -13,30 +13,30 @@ namespace {
 constexpr std::uint64_t kRefusalLogGapMs = 10'000;
 }  // namespace
 
-LinkServer::LinkServer(io::Loop& loop, Options options, Events events)
+LinkServer::LinkServer(io::Loop& loop, Options options, Handler handler)
     : loop_(loop),
       options_(std::move(options)),
-      events_(std::move(events)),
+      handler_(std::move(handler)),
       alone_since_ms_(loop.now_ms()) {}
 
 LinkServer::~LinkServer() = default;
 
 void LinkServer::listen(Endpoint endpoint) {
-  LinkListener::Events events;
-  events.accepted = [this, carrier = endpoint.carrier, may_be_silent = endpoint.may_be_silent](
-                        UniqueFd fd) { accepted(carrier, may_be_silent, std::move(fd)); };
-  events.refused = [this](const std::string& reason) { note_refusal(reason); };
-  events.changed = [this] { events_.changed(); };
-  listeners_.emplace_back(loop_, std::move(endpoint), std::move(events), options_.delays);
+  LinkListener::Handler handler;
+  handler.accepted = [this, transport = endpoint.transport, may_be_silent = endpoint.may_be_silent](
+                         UniqueFd fd) { accepted(transport, may_be_silent, std::move(fd)); };
+  handler.refused = [this](const std::string& reason) { note_refusal(reason); };
+  handler.changed = [this] { handler_.changed(); };
+  listeners_.emplace_back(loop_, std::move(endpoint), std::move(handler), options_.delays);
 }
 
-void LinkServer::accepted(const std::string& carrier, bool may_be_silent, UniqueFd fd) {
+void LinkServer::accepted(const std::string& transport, bool may_be_silent, UniqueFd fd) {
   if (sessions_.size() - count_open() >= options_.strangers)
-    return note_refusal(carrier + ": too many connections that have not said hello");
+    return note_refusal(transport + ": too many connections that have not said hello");
   if (sessions_.empty()) {
     heartbeat_ = std::make_unique<Heartbeat>(loop_, options_.tick_ms, [this] { tick(); });
   }
-  sessions_.push_back(std::make_unique<LinkSession>(loop_, std::move(fd), carrier, may_be_silent,
+  sessions_.push_back(std::make_unique<LinkSession>(loop_, std::move(fd), transport, may_be_silent,
                                                     options_.session,
                                                     static_cast<LinkSession::Owner&>(*this)));
 }
@@ -50,7 +50,7 @@ void LinkServer::tick() {
 }
 
 void LinkServer::opened(LinkSession& session) {
-  log::info("link.connected", {{"carrier", session.carrier()}});
+  log::info("link.connected", {{"transport", session.transport()}});
   const auto same = [&](const auto& other) { return other.get() == &session; };
   sessions_.splice(sessions_.end(), sessions_,
                    std::find_if(sessions_.begin(), sessions_.end(), same));
@@ -59,18 +59,18 @@ void LinkServer::opened(LinkSession& session) {
                                      [](const auto& other) { return other->is_open(); });
     (*oldest)->drop("newer connections have taken its place");
   }
-  events_.connected();
-  events_.changed();
+  handler_.connected();
+  handler_.changed();
 }
 
 std::unique_ptr<io::ByteStream> LinkServer::serve(wire::Channel channel,
                                                   std::unique_ptr<io::ByteStream> stream) {
   had_streams_ = true;
-  return events_.serve(channel, std::move(stream));
+  return handler_.serve(channel, std::move(stream));
 }
 
 void LinkServer::refused(LinkSession& session, const std::string& reason) {
-  note_refusal(session.carrier() + ": " + reason);
+  note_refusal(session.transport() + ": " + reason);
 }
 
 void LinkServer::note_refusal(const std::string& reason) {
@@ -80,11 +80,11 @@ void LinkServer::note_refusal(const std::string& reason) {
     refusal_logged_ms_ = loop_.now_ms();
     log::warning("link.refused", {{"reason", reason}});
   }
-  events_.changed();
+  handler_.changed();
 }
 
 void LinkServer::over(LinkSession& session, const std::string& reason) {
-  log::info("link.over", {{"carrier", session.carrier()}, {"reason", reason}});
+  log::info("link.over", {{"transport", session.transport()}, {"reason", reason}});
   loop_.defer(lifetime_.guard([this, gone = &session] {
     sessions_.remove_if([gone](const auto& other) { return other.get() == gone; });
     if (count_open() == 0) alone_since_ms_ = loop_.now_ms();
@@ -92,7 +92,7 @@ void LinkServer::over(LinkSession& session, const std::string& reason) {
       heartbeat_.reset();
       std::vector<char>().swap(output_);
     }
-    events_.changed();
+    handler_.changed();
   }));
 }
 
@@ -129,7 +129,7 @@ LinkServer::Status LinkServer::status() const {
   for (const auto& session : sessions_) out.streams += session->streams();
   out.since_ms = alone_since_ms_;
   if (const LinkSession* const session = newest(); session != nullptr) {
-    out.carrier = session->carrier();
+    out.transport = session->transport();
     out.since_ms = session->since_ms();
   }
   out.refusal = refusal_;

@@ -1,7 +1,7 @@
 // LinkServer is the agent's end of the link to Windows: endpoints where Windows connects, and the
 // sessions of the connections that are there.
 //
-//   vsock, link.sock, TCP ──▶ LinkListener ──▶ LinkSession ── channels ──▶ Events::serve
+//   vsock, link.sock, TCP ──▶ LinkListener ──▶ LinkSession ── channels ──▶ Handler::serve
 //
 // Windows holds one connection. It dials anew when it has lost one that we still take for alive: so
 // the newest is the one that counts, and beyond `sessions` the oldest is dropped. Who doesn't know
@@ -38,7 +38,7 @@ class LinkServer : private LinkSession::Owner {
     std::uint64_t tick_ms = 10'000;
     LinkListener::Delays delays;
   };
-  struct Events {
+  struct Handler {
     // A channel that Windows opened. What is not served is given back, and answered with RST.
     std::function<std::unique_ptr<io::ByteStream>(wire::Channel, std::unique_ptr<io::ByteStream>)>
         serve;
@@ -46,7 +46,7 @@ class LinkServer : private LinkSession::Owner {
     std::function<void()> changed;    // something that status() shows, but for numbers of streams
   };
 
-  LinkServer(io::Loop& loop, Options options, Events events);
+  LinkServer(io::Loop& loop, Options options, Handler handler);
   ~LinkServer() override;
   LinkServer(const LinkServer&) = delete;
   LinkServer& operator=(const LinkServer&) = delete;
@@ -63,7 +63,7 @@ class LinkServer : private LinkSession::Owner {
   struct Status {
     std::size_t sessions = 0;
     std::size_t streams = 0;
-    std::string carrier;         // of the newest session
+    std::string transport;       // of the newest session
     std::uint64_t since_ms = 0;  // of the newest session, or since there is none
     std::optional<Refusal> refusal;
   };
@@ -71,7 +71,7 @@ class LinkServer : private LinkSession::Owner {
   const std::list<LinkListener>& listeners() const { return listeners_; }
 
  private:
-  void accepted(const std::string& carrier, bool may_be_silent, UniqueFd fd);
+  void accepted(const std::string& transport, bool may_be_silent, UniqueFd fd);
   void tick();
   void note_refusal(const std::string& reason);
 
@@ -88,7 +88,7 @@ class LinkServer : private LinkSession::Owner {
 
   io::Loop& loop_;
   const Options options_;
-  const Events events_;
+  const Handler handler_;
   std::uint64_t alone_since_ms_;
   std::uint64_t refusal_logged_ms_ = 0;
   std::optional<Refusal> refusal_;

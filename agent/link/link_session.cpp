@@ -7,17 +7,17 @@
 namespace causeway::link {
 namespace {
 
-// Of kOutputBytes each, until the others get their turn: what a fast carrier takes in a moment.
+// Of kOutputBytes each, until the others get their turn: what a fast transport takes in a moment.
 constexpr int kSendsPerTurn = 32;
 
 }  // namespace
 
-LinkSession::LinkSession(io::Loop& loop, UniqueFd fd, std::string carrier, bool may_be_silent,
+LinkSession::LinkSession(io::Loop& loop, UniqueFd fd, std::string transport, bool may_be_silent,
                          const Options& options, Owner& owner)
     : loop_(loop),
       owner_(owner),
       options_(options),
-      carrier_(std::move(carrier)),
+      transport_(std::move(transport)),
       silent_(may_be_silent),
       since_ms_(loop.now_ms()),
       hello_(wire::Role::shim),
@@ -36,7 +36,7 @@ void LinkSession::await_hello() {
 
 LinkSession::~LinkSession() { lose_streams(); }
 
-// ---- carrier -----------------------------------------------------------------------------------
+// ---- transport ----------------------------------------------------------------------------------
 
 void LinkSession::on_data(std::string_view bytes) {
   if (std::exchange(silent_, false)) await_hello();
@@ -134,7 +134,7 @@ void LinkSession::lose_streams() {
     const auto first = streams_.begin();
     ChannelStream* const stream = first->second;
     streams_.erase(first);
-    if (stream != nullptr) stream->carrier_lost();
+    if (stream != nullptr) stream->link_lost();
   }
 }
 
@@ -155,7 +155,7 @@ void LinkSession::tick() {
 void LinkSession::receive(std::string_view bytes) {
   heard_ = true;
   if (auto done = yamux_.receive(bytes); !done) {
-    log::warning("link.violation", {{"carrier", carrier_}, {"reason", done.error().message}});
+    log::warning("link.violation", {{"transport", transport_}, {"reason", done.error().message}});
     flush();
     return end(done.error().message);
   }
@@ -177,11 +177,11 @@ void LinkSession::dispatch(Id id, std::string_view bytes) {
   yamux_.consumed(id, 1);
   if (channel != wire::Channel::engine && channel != wire::Channel::control) {
     log::warning("link.unknown_channel",
-                 {{"carrier", carrier_}, {"channel", static_cast<unsigned char>(bytes[0])}});
+                 {{"transport", transport_}, {"channel", static_cast<unsigned char>(bytes[0])}});
     streams_.erase(id);
     return yamux_.reset(id);
   }
-  auto stream = std::make_unique<ChannelStream>(static_cast<ChannelStream::Carrier&>(*this), id);
+  auto stream = std::make_unique<ChannelStream>(static_cast<ChannelStream::Owner&>(*this), id);
   streams_[id] = stream.get();
   if (const auto refused = owner_.serve(channel, std::move(stream))) {
     static_cast<ChannelStream&>(*refused).abort();
@@ -219,14 +219,14 @@ void LinkSession::on_drained(Id id) {
 void LinkSession::on_go_away(wire::Yamux::GoAway reason) {
   if (reason != wire::Yamux::GoAway::normal)
     log::warning("link.farewell",
-                 {{"carrier", carrier_}, {"reason", static_cast<std::uint32_t>(reason)}});
+                 {{"transport", transport_}, {"reason", static_cast<std::uint32_t>(reason)}});
 }
 
 std::unique_ptr<io::ByteStream> LinkSession::open(wire::Channel channel) {
   if (state_ != State::open) return nullptr;
   const Id id = yamux_.open();
   if (id == 0) return nullptr;
-  auto stream = std::make_unique<ChannelStream>(static_cast<ChannelStream::Carrier&>(*this), id);
+  auto stream = std::make_unique<ChannelStream>(static_cast<ChannelStream::Owner&>(*this), id);
   streams_[id] = stream.get();
   const char byte = static_cast<char>(channel);
   stream->write({&byte, 1});

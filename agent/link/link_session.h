@@ -1,10 +1,10 @@
-// LinkSession is one connection of Windows' end of the link: a carrier, the hello, then yamux.
+// LinkSession is one connection of Windows' end of the link: a transport, the hello, then yamux.
 //
-//   hello ── nonce right ──▶ open ── carrier ends, silence, violation ──▶ over
+//   hello ── nonce right ──▶ open ── transport ends, silence, violation ──▶ over
 //     └── wrong, too old, garbage, too slow ──▶ refusing (the text is on its way) ──▶ over
 //
 // All that one turn of the loop has to say goes out at its end, in as few sends as possible. A
-// carrier that takes nothing stops that; what waits is bounded by who writes it.
+// transport that takes nothing stops that; what waits is bounded by who writes it.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ namespace causeway::link {
 
 class LinkSession : private io::ByteStream::Handler,
                     private wire::Yamux::Handler,
-                    private ChannelStream::Carrier {
+                    private ChannelStream::Owner {
  public:
   using Id = wire::Yamux::StreamId;
 
@@ -58,14 +58,14 @@ class LinkSession : private io::ByteStream::Handler,
     wire::Yamux::Limits limits;
   };
 
-  // `owner` and `options` outlive it. `carrier` is what the listener is called. `may_be_silent`:
+  // `owner` and `options` outlive it. `transport` is what the listener is called. `may_be_silent`:
   // the time for the hello begins with its first byte.
-  LinkSession(io::Loop& loop, UniqueFd fd, std::string carrier, bool may_be_silent,
+  LinkSession(io::Loop& loop, UniqueFd fd, std::string transport, bool may_be_silent,
               const Options& options, Owner& owner);
   ~LinkSession() override;
 
   bool is_open() const { return state_ == State::open; }
-  const std::string& carrier() const { return carrier_; }
+  const std::string& transport() const { return transport_; }
   std::uint64_t since_ms() const { return since_ms_; }
   std::size_t streams() const { return yamux_.streams(); }
 
@@ -83,7 +83,7 @@ class LinkSession : private io::ByteStream::Handler,
  private:
   enum class State { hello, refusing, open, over };
 
-  // the carrier
+  // the transport
   void on_data(std::string_view bytes) override;
   void on_eof() override;
   void on_drained() override;
@@ -117,7 +117,7 @@ class LinkSession : private io::ByteStream::Handler,
   io::Loop& loop_;
   Owner& owner_;
   const Options& options_;
-  const std::string carrier_;
+  const std::string transport_;
   bool silent_;  // may be, and has been so far
   State state_ = State::hello;
   std::uint64_t since_ms_;

@@ -1,8 +1,8 @@
 // Many streams over one byte stream: yamux as its published specification has it
 // (hashicorp/yamux, spec.md), without any I/O, for the agent (server) and the shim (client).
 //
-//   bytes from the carrier ──▶ receive() ──▶ Handler: opened, data, eof, ended
-//   write(), end_write(), close(), reset() ──▶ take_output() ──▶ bytes for the carrier
+//   bytes from the transport ──▶ receive() ──▶ Handler: opened, data, eof, ended
+//   write(), end_write(), close(), reset() ──▶ take_output() ──▶ bytes for the transport
 //
 // Ends of a stream. The specification leaves open what RST means behind FIN; here, on both sides:
 //   FIN              half-close: no more data this way; the other way goes on
@@ -76,8 +76,8 @@ class Yamux {
   Yamux(const Yamux&) = delete;
   Yamux& operator=(const Yamux&) = delete;
 
-  // Bytes from the carrier. An error is a violation of the protocol: GoAway is in the output, and
-  // nothing else will be received; drop the carrier once take_output() is empty.
+  // Bytes from the transport. An error is a violation of the protocol: GoAway is in the output, and
+  // nothing else will be received; drop the transport once take_output() is empty.
   Status receive(std::string_view bytes);
 
   // 0 when no stream can be opened: too many, the peer has sent GoAway, or numbers are used up.

@@ -99,10 +99,10 @@ class Links:
             hops.stop()
             engine.stop()
 
-    def client(self, name, carrier):
+    def client(self, name, transport):
         """Windows' end, connected; its socket is `name`.sock."""
         self.sockets[name] = f"{self.work}/{name}.sock"
-        process = subprocess.Popen([self.bench.programs["link_client"], "--carrier", f"unix:{carrier}", "--nonce", self.nonce,
+        process = subprocess.Popen([self.bench.programs["link_client"], "--transport", f"unix:{transport}", "--nonce", self.nonce,
                                     "--engine", self.sockets[name]], stdout=subprocess.PIPE, text=True, preexec_fn=self.bench.pin)
         self.clients.append(process)
         said = process.stdout.readline().strip()

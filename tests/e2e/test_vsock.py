@@ -180,8 +180,8 @@ def test_a_listener_that_dies_is_made_again(machine):
     seen = machine.call(break_the_listener, timeout=120)
     assert seen["said"] == "broken\n"
     assert seen["failed"][0]["reason"], seen
-    assert machine.console.find("link.not_listening carrier=vsock .*Invalid argument", since), machine.console.text()
-    assert machine.console.find("link.listening carrier=vsock", since), machine.console.text()
+    assert machine.console.find("link.not_listening transport=vsock .*Invalid argument", since), machine.console.text()
+    assert machine.console.find("link.listening transport=vsock", since), machine.console.text()
     assert (seen["works"], seen["served"], seen["same_agent"]) == (200, 200, True)
 
 

@@ -1,4 +1,4 @@
-// Fuzz target for the link's yamux: two sessions back to back, whose owners and whose carrier do
+// Fuzz target for the link's yamux: two sessions back to back, whose owners and whose transport do
 // what the input says, two bytes a step. What must hold for any input:
 //  - neither end ever finds that the other violates the protocol;
 //  - what arrives is what was written, in order; all of it when it is told as closed by an end

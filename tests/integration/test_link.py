@@ -266,7 +266,7 @@ def test_the_agent_dies_under_clients(vm, connect, steady):
     assert running.stdout.readline() == b"there\n"
     os.kill(vm.agent_pid(), signal.SIGKILL)
     code, errors = once.end()
-    assert code == 2 and "closed the carrier" in errors
+    assert code == 2 and "closed the transport" in errors
     running.communicate(timeout=30)
     follower.communicate(timeout=30)
     # link.sock is init's: the dial waits in its backlog until the next agent is there, and the nonce is the same.
@@ -341,7 +341,7 @@ def test_opening_a_stream_costs_no_round_trip(vm, tmp_path, tap):
         peer.close()
 
 
-def test_a_carrier_that_is_cut_anywhere(vm, tmp_path, steady, tap):
+def test_a_transport_that_is_cut_anywhere(vm, tmp_path, steady, tap):
     """A recorded conversation (version, an exec with input), cut at each of its bytes: the agent is as before, and serves the next."""
     peer = LinkPeer(tmp_path, f"{tmp_path}/link.sock", contact(vm)["nonce"]).wait_connected()
     peer.docker("version")

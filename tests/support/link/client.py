@@ -9,11 +9,11 @@ DOCKER = "/usr/bin/docker"  # the package's, whatever else is in PATH
 class LinkClient:
     """A running link_client. Its sockets `engine` and `control_socket` in `folder` are those of an engine and of the control API."""
 
-    def __init__(self, program, folder, carrier, nonce, *options, **popen):
+    def __init__(self, program, folder, transport, nonce, *options, **popen):
         self.home = str(folder)
         self.engine, self.control_socket = f"{folder}/engine.sock", f"{folder}/control.sock"
         self.process = subprocess.Popen(
-            [program, "--carrier", carrier, "--nonce", nonce, "--engine", self.engine, "--control", self.control_socket, *options],
+            [program, "--transport", transport, "--nonce", nonce, "--engine", self.engine, "--control", self.control_socket, *options],
             bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen)  # no lines beyond select()
 
     def __enter__(self):

@@ -1,11 +1,11 @@
 // The other end of the link, for tests and the bench: what causeway.exe is on Windows.
 //
-//   link_client --carrier unix:PATH|tcp:PORT|vsock:CID:PORT|fd:N --nonce HEX
+//   link_client --transport unix:PATH|tcp:PORT|vsock:CID:PORT|fd:N --nonce HEX
 //               [--engine PATH] [--control PATH] [--answer JSON] [--reconnect MS]
 //
 // Connections to the unix sockets PATH become streams of the channels engine and control. A distro
 // that the agent asks for is printed, "distro_start NAME", and answered with JSON. "connected" is
-// printed when the agent has said hello. Exit codes: 2 the carrier can't be had or was lost (with
+// printed when the agent has said hello. Exit codes: 2 the transport can't be had or was lost (with
 // --reconnect it dials again instead), 3 the agent refused, with its text; 64 wrong usage.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -60,7 +60,7 @@ void say(const std::string& line) {
 }
 
 struct Options {
-  std::string carrier;
+  std::string transport;
   wire::Nonce nonce{};
   std::map<wire::Channel, std::string> sockets;
   std::string answer = R"({"started":true})";
@@ -76,8 +76,8 @@ Result<UniqueFd> dial(int family, const Address& address) {
   return fd;
 }
 
-Result<UniqueFd> dial(const std::string& carrier) {
-  const auto parts = text::split(carrier, ':');
+Result<UniqueFd> dial(const std::string& transport) {
+  const auto parts = text::split(transport, ':');
   const auto number = [&](std::size_t i) {
     return i < parts.size() ? text::to_u64(parts[i]).value_or(0) : 0;
   };
@@ -100,13 +100,13 @@ Result<UniqueFd> dial(const std::string& carrier) {
     address.svm_port = static_cast<unsigned>(number(2));
     return dial(AF_VSOCK, address);
   }
-  fail(kUsage, "no such carrier: " + carrier);
+  fail(kUsage, "no such transport: " + transport);
 }
 
 // The connection to the agent, from its hello to its end.
 class Link final : private io::ByteStream::Handler,
                    private wire::Yamux::Handler,
-                   private link::ChannelStream::Carrier {
+                   private link::ChannelStream::Owner {
  public:
   using Id = wire::Yamux::StreamId;
 
@@ -130,15 +130,15 @@ class Link final : private io::ByteStream::Handler,
     while (!streams_.empty()) {
       auto* const stream = streams_.begin()->second;
       streams_.erase(streams_.begin());
-      if (stream != nullptr) stream->carrier_lost();
+      if (stream != nullptr) stream->link_lost();
     }
   }
 
   void carry(wire::Channel channel, UniqueFd client) {
     const Id id = yamux_.open();
     if (id == 0) return;  // the client sees the end
-    auto stream = std::make_unique<link::ChannelStream>(
-        static_cast<link::ChannelStream::Carrier&>(*this), id);
+    auto stream =
+        std::make_unique<link::ChannelStream>(static_cast<link::ChannelStream::Owner&>(*this), id);
     streams_[id] = stream.get();
     const char byte = static_cast<char>(channel);
     stream->write({&byte, 1});
@@ -166,7 +166,7 @@ class Link final : private io::ByteStream::Handler,
     open_ = true;
     connected_();
   }
-  void on_eof() override { lost_("the agent closed the carrier"); }
+  void on_eof() override { lost_("the agent closed the transport"); }
   void on_drained() override { flush(); }
   void on_read_error(const Error& error) override { lost_(error.message); }
   void on_write_error(const Error& error) override { lost_(error.message); }
@@ -262,7 +262,7 @@ class Client {
 
  private:
   void connect() {
-    auto fd = dial(options_.carrier);
+    auto fd = dial(options_.transport);
     if (!fd) return lost(fd.error().message);
     link_ = std::make_unique<Link>(
         loop_, *std::move(fd), options_,
@@ -298,8 +298,8 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     const std::string value = argv[i + 1];
-    if (name == "--carrier") {
-      options.carrier = value;
+    if (name == "--transport") {
+      options.transport = value;
     } else if (name == "--nonce") {
       const auto nonce = wire::nonce_from_hex(value);
       if (!nonce) fail(kUsage, "--nonce: 32 hex digits");
@@ -316,7 +316,7 @@ int main(int argc, char** argv) {
       fail(kUsage, "unknown option " + std::string(name));
     }
   }
-  if (argc % 2 == 0 || options.carrier.empty()) fail(kUsage, "see the head of link_client.cpp");
+  if (argc % 2 == 0 || options.transport.empty()) fail(kUsage, "see the head of link_client.cpp");
   std::signal(SIGPIPE, SIG_IGN);
   Client(options).run();
   return 0;

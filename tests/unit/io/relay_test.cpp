@@ -24,7 +24,7 @@ using io::test::pattern;
 
 namespace {
 
-// A stream without a descriptor: the test is its carrier and its peer.
+// A stream without a descriptor: the test is its transport and its peer.
 class Scripted final : public ByteStream {
  public:
   explicit Scripted(std::vector<std::string>& log) : ByteStream(nullptr), log_(log) {}
@@ -110,7 +110,7 @@ TEST_CASE("io/relay: a stream without a descriptor is resumed, and paused by a s
   while (got.size() < sent.size()) got += m.at_right();
   CHECK(got == sent);
   CHECK_FALSE(m.left->paused());
-  // And the other way: what the left's carrier doesn't take holds the right back.
+  // And the other way: what the left's transport doesn't take holds the right back.
   std::size_t taken = 0;
   for (int i = 0; i < 100; ++i) {
     taken += offer(m.right.get(), piece);

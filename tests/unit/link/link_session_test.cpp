@@ -273,7 +273,7 @@ TEST_CASE("link/link_session: destroyed inside its callbacks") {
   CHECK(windows.log[held] == "ec");
 }
 
-TEST_CASE("link/link_session: the carrier's end aborts its streams") {
+TEST_CASE("link/link_session: the transport's end aborts its streams") {
   Rig rig;
   rig.start = false;
   Windows windows = rig.connect();

@@ -123,8 +123,8 @@ class Rig : public causeway::test::LoopFixture {
   // Packets keep their borders: so the test sees what one send was.
   explicit Rig(LinkServer::Options options = {}) {
     options.session.nonce = kAgents;
-    LinkServer::Events events;
-    events.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream> stream) {
+    LinkServer::Handler handler;
+    handler.serve = [this](wire::Channel channel, std::unique_ptr<io::ByteStream> stream) {
       if (refuse) return stream;
       served.emplace_back();
       served.back().channel = channel;
@@ -134,11 +134,11 @@ class Rig : public causeway::test::LoopFixture {
       if (start) served.back().stream->resume(io::ByteStream::not_started);
       return std::unique_ptr<io::ByteStream>();
     };
-    events.connected = [this] { ++connected; };
-    events.changed = [this] { ++changed; };
-    server = std::make_unique<LinkServer>(loop, options, std::move(events));
+    handler.connected = [this] { ++connected; };
+    handler.changed = [this] { ++changed; };
+    server = std::make_unique<LinkServer>(loop, options, std::move(handler));
     Endpoint endpoint;
-    endpoint.carrier = "unix";
+    endpoint.transport = "unix";
     endpoint.may_be_silent = true;
     endpoint.address = path;
     endpoint.listen = [this]() -> Result<UniqueFd> {

@@ -11,7 +11,7 @@ using namespace causeway::proxy::test;
 
 namespace {
 
-// What the other end of a stream sees, and does. The stream's carrier takes `room` bytes.
+// What the other end of a stream sees, and does. The stream's transport takes `room` bytes.
 struct Far {
   std::string got;
   bool fin = false;

@@ -43,7 +43,7 @@ struct Lean : Yamux::Handler {
 };
 
 // Carries output both ways until there is none, without an allocation of its own.
-class Carrier {
+class Transport {
  public:
   bool turn(Lean& from, Lean& to) {
     const auto size = from.session.take_output(buffer_.data(), buffer_.size());
@@ -84,7 +84,7 @@ TEST_CASE("wire/yamux: a hundred thousand streams come and go without growth") {
   Lean client(Yamux::Side::client);
   Lean server(Yamux::Side::server);
   server.closes = true;
-  Carrier carrier;
+  Transport transport;
   const auto rounds = [&](std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       // Ten at a time, ended in all ways: FIN both ways, close, reset, by either end, at once.
@@ -95,7 +95,7 @@ TEST_CASE("wire/yamux: a hundred thousand streams come and go without growth") {
         client.session.write(id, "what a stream begins with");
       }
       client.session.reset(ids[9]);
-      carrier.settle(client, server);
+      transport.settle(client, server);
       for (int way = 0; way < 9; ++way) {
         const Id id = ids[way];
         if (way % 3 == 0) client.session.end_write(id);
@@ -104,7 +104,7 @@ TEST_CASE("wire/yamux: a hundred thousand streams come and go without growth") {
         if (way >= 6) server.session.write(id, "an answer that comes late");
         if (way == 4) server.session.reset(id);
       }
-      carrier.settle(client, server);
+      transport.settle(client, server);
       REQUIRE(client.session.streams() + server.session.streams() == 0);
     }
   };
@@ -117,15 +117,15 @@ TEST_CASE("wire/yamux: a hundred thousand streams come and go without growth") {
 TEST_CASE("wire/yamux: a stream that idles costs less than 300 bytes an end") {
   Lean client(Yamux::Side::client);
   Lean server(Yamux::Side::server);
-  Carrier carrier;
+  Transport transport;
   constexpr std::size_t kStreams = 1000;
   const auto before = live_bytes;
   for (std::size_t i = 0; i < kStreams; ++i) {
     const auto id = client.session.open();
     client.session.write(id, std::string(10'000, 'x'));
-    carrier.settle(client, server);
+    transport.settle(client, server);
     server.session.write(id, std::string(10'000, 'x'));
-    carrier.settle(client, server);
+    transport.settle(client, server);
   }
   REQUIRE(server.session.streams() == kStreams);
   CHECK((live_bytes - before) / kStreams < 2 * 300);
@@ -134,7 +134,7 @@ TEST_CASE("wire/yamux: a stream that idles costs less than 300 bytes an end") {
 TEST_CASE("wire/yamux: moving data allocates nothing") {
   Lean client(Yamux::Side::client);
   Lean server(Yamux::Side::server);
-  Carrier carrier;
+  Transport transport;
   std::vector<Id> ids(64);
   for (auto& id : ids) id = client.session.open();
   std::string piece;
@@ -146,7 +146,7 @@ TEST_CASE("wire/yamux: moving data allocates nothing") {
   const auto rounds = [&](int count) {
     for (int i = 0; i < count; ++i) {
       for (const auto id : ids) client.session.write(id, piece);
-      carrier.settle(client, server);
+      transport.settle(client, server);
     }
   };
   rounds(10);

@@ -1,4 +1,4 @@
-#include "attach/carrier_pump.h"
+#include "attach/transport_pump.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -69,7 +69,7 @@ struct Rig {
 
 }  // namespace
 
-TEST_CASE("attach/carrier_pump: bytes and ends of both directions, whatever comes first") {
+TEST_CASE("attach/transport_pump: bytes and ends of both directions, whatever comes first") {
   Rig rig;
   const std::string up = pattern(700'000);
   const std::string down = pattern(900'001);
@@ -90,7 +90,7 @@ TEST_CASE("attach/carrier_pump: bytes and ends of both directions, whatever come
   CHECK(rig.result == "done");
 }
 
-TEST_CASE("attach/carrier_pump: the socket's end ends it, though the input goes on") {
+TEST_CASE("attach/transport_pump: the socket's end ends it, though the input goes on") {
   Rig rig;
   CHECK(file::write_all(rig.peer.get(), "last words").ok());
   rig.peer.reset();
@@ -99,7 +99,7 @@ TEST_CASE("attach/carrier_pump: the socket's end ends it, though the input goes 
   CHECK(rig.result == "done");
 }
 
-TEST_CASE("attach/carrier_pump: an output that nobody reads ends it") {
+TEST_CASE("attach/transport_pump: an output that nobody reads ends it") {
   Rig rig;
   rig.output.out.reset();
   CHECK(file::write_all(rig.peer.get(), "x").ok());

@@ -1,4 +1,4 @@
-#include "attach/carrier_pump.h"
+#include "attach/transport_pump.h"
 
 #include <poll.h>
 #include <sys/socket.h>
