@@ -151,7 +151,7 @@ Colour colour_of(control_api::ListenerState state) {
 std::string link_table(const control_api::LinkStatus& link, const Terminal& terminal) {
   Table table({{"LINK", false, 4}, {"ADDRESS", false, 12}, {"STATE"}});
   for (const auto& listener : link.listeners) {
-    table.add({{text::printable(listener.carrier)},
+    table.add({{text::printable(listener.transport)},
                {text::printable(listener.address)},
                {std::string(name_of(listener.state)), colour_of(listener.state)}});
     if (!listener.reason.empty())
@@ -160,7 +160,7 @@ std::string link_table(const control_api::LinkStatus& link, const Terminal& term
   std::string out = table.text(terminal);
   std::string line = "Windows is not connected";
   if (link.connected) {
-    line = "Windows is connected over " + text::printable(link.carrier) + ", for " +
+    line = "Windows is connected over " + text::printable(link.transport) + ", for " +
            text::human_seconds(link.age_s) + ", streams: " + std::to_string(link.streams);
   }
   out += terminal.paint(wrapped(line, 0, terminal.columns),

@@ -18,12 +18,12 @@ std::string_view name_of(ListenerState state) { return kListenerStates.of(state)
 std::string to_json(const LinkStatus& link) {
   Json listeners = Json::array();
   for (const auto& listener : link.listeners)
-    listeners.push(Json::object({{"carrier", listener.carrier},
+    listeners.push(Json::object({{"transport", listener.transport},
                                  {"address", listener.address},
                                  {"state", name_of(listener.state)},
                                  {"reason", listener.reason}}));
   return Json::object({{"connected", link.connected},
-                       {"carrier", link.carrier},
+                       {"transport", link.transport},
                        {"age_s", link.age_s},
                        {"sessions", link.sessions},
                        {"streams", link.streams},
@@ -35,14 +35,14 @@ std::string to_json(const LinkStatus& link) {
 
 Status read(const Json& json, LinkStatus& out) {
   out.connected = json["connected"].bool_or(false);
-  out.carrier = json["carrier"].string_or("");
+  out.transport = json["transport"].string_or("");
   out.age_s = count(json["age_s"]);
   out.sessions = count(json["sessions"]);
   out.streams = count(json["streams"]);
   for (const Json& item : json["listeners"].items()) {
     const auto state = kListenerStates.find(item["state"].string_or(""));
     if (!state) return make_error("a listener in an unknown state " + item["state"].string_or(""));
-    out.listeners.push_back({item["carrier"].string_or(""), item["address"].string_or(""), *state,
+    out.listeners.push_back({item["transport"].string_or(""), item["address"].string_or(""), *state,
                              item["reason"].string_or("")});
   }
   out.refusal = json["refusal"].string_or("");

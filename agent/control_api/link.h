@@ -19,15 +19,15 @@ std::string_view name_of(ListenerState state);
 
 // Where the link listens.
 struct LinkListener {
-  std::string carrier;  // vsock, unix, tcp
-  std::string address;  // "port 1129775105", a path, "127.0.0.1:4857"
+  std::string transport;  // vsock, unix, tcp
+  std::string address;    // "port 1129775105", a path, "127.0.0.1:4857"
   ListenerState state = ListenerState::listening;
   std::string reason;  // why it doesn't listen
 };
 
 struct LinkStatus {
   bool connected = false;      // Windows is there
-  std::string carrier;         // of the newest connection
+  std::string transport;       // of the newest connection
   std::uint64_t age_s = 0;     // of the newest connection, or since the last one ended
   std::uint64_t sessions = 0;  // connections; more than one for a moment, when Windows dials anew
   std::uint64_t streams = 0;   // open in all of them

@@ -91,7 +91,7 @@ control_api::LinkStatus WindowsLink::status() const {
   if (!server_) return out;
   const auto status = server_->status();
   out.connected = status.sessions > 0;
-  out.carrier = status.transport;
+  out.transport = status.transport;
   out.age_s = seconds_since(status.since_ms);
   out.sessions = status.sessions;
   out.streams = status.streams;

@@ -134,12 +134,12 @@ def run_with_a_limit():
         state = json.loads(peer.docker("inspect", "--format", "{{json .State}}", "hog").stdout)
         peer.docker("rm", "hog")
         peer.docker("run", "--rm", *limited, "count=4")  # within its limit
-        return hello, hog.returncode, state["OOMKilled"], guest_link.link_status()["carrier"]
+        return hello, hog.returncode, state["OOMKilled"], guest_link.link_status()["transport"]
 
 
 def test_a_container_with_a_memory_limit_over_vsock(machine):
-    hello, code, killed, carrier = machine.call(run_with_a_limit, timeout=150)
-    assert (hello, carrier) == ("hello\n", "vsock")
+    hello, code, killed, transport = machine.call(run_with_a_limit, timeout=150)
+    assert (hello, transport) == ("hello\n", "vsock")
     assert (code, killed) == (137, True)
 
 

@@ -36,9 +36,9 @@ def test_hello(machine):
     seen = machine.call(greet)
     assert not seen["before"]["connected"] and not seen["after"]["connected"]
     assert seen["told"]["port"] > 0 and len(seen["told"]["nonce"]) == 32
-    listeners = {entry["carrier"]: entry["state"] for entry in seen["status"]["listeners"]}
+    listeners = {entry["transport"]: entry["state"] for entry in seen["status"]["listeners"]}
     assert listeners["vsock"] == "listening"
-    assert seen["status"]["carrier"] == "vsock" and seen["status"]["sessions"] == 1
+    assert seen["status"]["transport"] == "vsock" and seen["status"]["sessions"] == 1
     assert seen["over_link"]["streams"] >= 1  # the control channel is one
     assert seen["os"] == "linux"
 
@@ -160,18 +160,18 @@ def break_the_listener():
             said = breaker.stdout.readline().decode()
             # Somebody connects: accept fails, and while the old socket holds the port there can't be another one.
             with guest_link.Peer():
-                failed = guest_link.follow(lambda status: any(entry["carrier"] == "vsock" and entry["state"] == "failed"
+                failed = guest_link.follow(lambda status: any(entry["transport"] == "vsock" and entry["state"] == "failed"
                                                               for entry in status["link"]["listeners"]))["link"]
                 # Connections that are there live on.
                 works = guest_link.request(peer.engine, "/_ping")[0]
             breaker.stdin.close()
-        again = guest_link.follow(lambda status: any(entry["carrier"] == "vsock" and entry["state"] == "listening"
+        again = guest_link.follow(lambda status: any(entry["transport"] == "vsock" and entry["state"] == "listening"
                                                      for entry in status["link"]["listeners"]), 60)["link"]
         with guest_link.Peer() as later:
             later.wait_connected()
             served = guest_link.request(later.engine, "/_ping")[0]
-    return {"said": said, "failed": [entry for entry in failed["listeners"] if entry["carrier"] == "vsock"], "works": works,
-            "again": [entry for entry in again["listeners"] if entry["carrier"] == "vsock"], "served": served,
+    return {"said": said, "failed": [entry for entry in failed["listeners"] if entry["transport"] == "vsock"], "works": works,
+            "again": [entry for entry in again["listeners"] if entry["transport"] == "vsock"], "served": served,
             "same_agent": guest_link.agent_pid() == agent}
 
 

@@ -112,7 +112,7 @@ def test_the_link_and_who_holds_it(windows, shim):
     assert ["-d", "docker-desktop", "-u", "root", "--exec", "/usr/bin/causeway", "attach"] in windows.wsl.commands
     assert any("localhost-Proxykonfiguration" in line for line in status["attach"]["last_lines"])
     seen = windows.vm.control("/v1/status")[1]["link"]
-    assert seen["connected"] and seen["carrier"] == ("tcp" if shim.transport == "tcp" else "unix")
+    assert seen["connected"] and seen["transport"] == ("tcp" if shim.transport == "tcp" else "unix")
 
 
 def test_version_and_run(windows, shim):

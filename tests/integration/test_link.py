@@ -96,8 +96,8 @@ def test_contact_and_status(vm, link):
     assert len(told["nonce"]) == 32 and told["major"] == 1
     assert told["port"] == 0  # this is not a kernel of WSL
     status = link_status(vm)
-    assert status["connected"] and status["carrier"] == "unix" and status["sessions"] == 1
-    listeners = {entry["carrier"]: entry for entry in status["listeners"]}
+    assert status["connected"] and status["transport"] == "unix" and status["sessions"] == 1
+    listeners = {entry["transport"]: entry for entry in status["listeners"]}
     assert listeners["unix"]["state"] == "listening"
     assert listeners["vsock"]["state"] == "off" and "not a kernel of WSL" in listeners["vsock"]["reason"]
     screen = vm.causeway("status").stdout
@@ -455,14 +455,14 @@ def link_settings(vm):
     restart()
 
 
-def listener_of(vm, carrier):
-    return next((entry for entry in link_status(vm)["listeners"] if entry["carrier"] == carrier), None)
+def listener_of(vm, transport):
+    return next((entry for entry in link_status(vm)["listeners"] if entry["transport"] == transport), None)
 
 
 def test_tcp_on_loopback(vm, tmp_path, link_settings, steady):
     assert not listening_on(vm, PORT)  # off unless set
     link_settings(tcp=f"127.0.0.1:{PORT}")
-    assert listener_of(vm, "tcp") == {"carrier": "tcp", "address": f"127.0.0.1:{PORT}", "state": "listening", "reason": ""}
+    assert listener_of(vm, "tcp") == {"transport": "tcp", "address": f"127.0.0.1:{PORT}", "state": "listening", "reason": ""}
     assert listening_on(vm, PORT) == ["0100007F"]
     network = vm.init_pid()
     with pytest.raises(ConnectionRefusedError):
@@ -471,11 +471,11 @@ def test_tcp_on_loopback(vm, tmp_path, link_settings, steady):
     silent = dial_tcp(network, PORT)
     peer = LinkPeer(tmp_path, PORT, contact(vm)["nonce"], "--reconnect", "100", network=network).wait_connected()
     try:
-        assert link_status(vm)["carrier"] == "tcp"
+        assert link_status(vm)["transport"] == "tcp"
         data = random_bytes(16 * MIB, b"tcp")
         assert peer.docker("exec", "-i", steady, "sh", "-c", "cat; echo end", input=data).stdout == data + b"end\n"
         code, status = peer.control("/v1/status")
-        assert code == 200 and status["link"]["carrier"] == "tcp"
+        assert code == 200 and status["link"]["transport"] == "tcp"
         assert "no complete hello" in refusal(read_all(silent))
         silent.close()
         stranger = dial_tcp(network, PORT)

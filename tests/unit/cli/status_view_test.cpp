@@ -84,7 +84,7 @@ TEST_CASE("cli/status_view: the link, connected or not, and who was sent away") 
   CHECK(has(screen, "Windows is not connected\n"));
   CHECK(!has(screen, "refused"));
   status.link.connected = true;
-  status.link.carrier = "vsock";
+  status.link.transport = "vsock";
   status.link.age_s = 65;
   status.link.streams = 3;
   status.link.refusal = "wrong\x1b nonce";

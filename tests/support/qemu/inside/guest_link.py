@@ -37,7 +37,7 @@ def link_status():
 
 
 def vsock_listener():
-    return next(entry for entry in link_status()["listeners"] if entry["carrier"] == "vsock")
+    return next(entry for entry in link_status()["listeners"] if entry["transport"] == "vsock")
 
 
 def agent_pid():
