@@ -26,7 +26,7 @@ constexpr std::uint64_t kDrainMs = 1000;
 
 supervise::Supervisor::Options supervisor_options(const AgentOptions& options) {
   supervise::Supervisor::Options out;
-  out.places = {options.run, options.data, options.etc};
+  out.directories = {options.run, options.data, options.etc};
   return out;
 }
 

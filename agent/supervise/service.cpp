@@ -41,13 +41,13 @@ struct Service::Process {
   std::unique_ptr<io::Poll> end_poll;  // adopted: the reaper has no part in it
 };
 
-Service::Service(Surroundings& around, LoadedService loaded)
-    : around_(around),
+Service::Service(ServiceContext& context, LoadedService loaded)
+    : context_(context),
       loaded_(std::move(loaded)),
       since_ms_(boot_ms()),
-      timer_(around.loop),
-      socket_grace_(around.loop),
-      report_grace_(around.loop) {
+      timer_(context.loop),
+      socket_grace_(context.loop),
+      report_grace_(context.loop) {
   machine_.reason = spec().enabled ? "" : "not enabled in its file";
   if (spec().cgroup) {
     const auto mountinfo = file::read("/proc/self/mountinfo", 16 << 20);
@@ -57,45 +57,45 @@ Service::Service(Surroundings& around, LoadedService loaded)
   open_log();
 }
 
-Service::Service(Surroundings& around, const BrokenService& broken)
-    : around_(around),
+Service::Service(ServiceContext& context, const BrokenService& broken)
+    : context_(context),
       broken_(broken.error),
       since_ms_(boot_ms()),
-      timer_(around.loop),
-      socket_grace_(around.loop),
-      report_grace_(around.loop) {
+      timer_(context.loop),
+      socket_grace_(context.loop),
+      report_grace_(context.loop) {
   loaded_.spec.name = broken.name;
   machine_.state = State::invalid;
   machine_.reason = broken.error;
 }
 
 Service::~Service() {
-  if (process_ && !process_->adopted) around_.reaper.forget(process_->child.pid);
+  if (process_ && !process_->adopted) context_.reaper.forget(process_->child.pid);
 }
 
 std::string Service::path(std::string_view suffix) const {
-  return around_.places.run + "/state/" + spec().name + std::string(suffix);
+  return context_.directories.run + "/state/" + spec().name + std::string(suffix);
 }
 
 void Service::open_log() {
   const std::string slot = "log." + spec().name;
-  auto inherited = around_.store.take(slot);
+  auto inherited = context_.store.take(slot);
   const bool known_to_init = static_cast<bool>(inherited);
-  const std::string base = around_.places.run + "/log/" + spec().name;
-  auto opened = ServiceLog::open(
-      around_.loop,
-      {base + ".fifo", base + ".pending", around_.places.data + "/log/" + spec().name + ".log"},
-      around_.log_limits, std::move(inherited));
+  const std::string base = context_.directories.run + "/log/" + spec().name;
+  auto opened = ServiceLog::open(context_.loop,
+                                 {base + ".fifo", base + ".pending",
+                                  context_.directories.data + "/log/" + spec().name + ".log"},
+                                 context_.log_limits, std::move(inherited));
   if (!opened) {
     log::error("service.no_log", {{"service", spec().name}, {"error", opened.error().message}});
     return;  // the next spawn tries again, and says what is wrong
   }
   log_ = std::move(*opened);
-  if (!known_to_init && around_.store.has_init())
-    if (auto put = around_.store.put(slot, log_->fifo()); !put)
+  if (!known_to_init && context_.store.has_init())
+    if (auto put = context_.store.put(slot, log_->fifo()); !put)
       log::warning("service.log_not_stored",
                    {{"service", spec().name}, {"error", put.error().message}});
-  if (const auto dropped = around_.store.dropped(slot); dropped > 0)
+  if (const auto dropped = context_.store.dropped(slot); dropped > 0)
     log_->note("causeway: " + std::to_string(dropped) +
                " bytes of this log were dropped: it was full while no agent ran");
 }
@@ -112,7 +112,7 @@ void Service::event(Event first) {
     if (next_ && (!has_process(machine_.state) || now.kind == EventKind::ended))
       loaded_ = *std::exchange(next_, std::nullopt);
     const State before = machine_.state;
-    auto done = step(spec(), std::move(machine_), now, {around_.loop.now_ms(), around_.chance()});
+    auto done = step(spec(), std::move(machine_), now, {context_.loop.now_ms(), context_.chance()});
     machine_ = std::move(done.state);
     if (machine_.state != before) {
       since_ms_ = boot_ms();
@@ -132,10 +132,10 @@ void Service::event(Event first) {
 
 void Service::note_change() {
   if (std::exchange(change_told_, true)) return;
-  around_.loop.defer(lifetime_.guard([this] {
+  context_.loop.defer(lifetime_.guard([this] {
     const auto alive = lifetime_.watch();
     change_told_ = false;
-    around_.changed();
+    context_.changed();
     if (!alive.ended() && unsaved_) persist();
   }));
 }
@@ -198,7 +198,7 @@ void Service::set_needs_ready(bool ready) {
 
 std::vector<std::string> Service::environment() const {
   std::vector<std::string> out;
-  for (const auto& entry : around_.environment)
+  for (const auto& entry : context_.environment)
     if (!spec().environment.contains(entry.substr(0, entry.find('=')))) out.push_back(entry);
   for (const auto& [key, value] : spec().environment) out.push_back(key + "=" + value);
   return out;
@@ -206,7 +206,7 @@ std::vector<std::string> Service::environment() const {
 
 void Service::prepare() {
   prepare_ = std::make_unique<CommandSequence>(
-      around_.loop, around_.reaper, spec().prepare, environment(), kPrepareTimeoutMs,
+      context_.loop, context_.reaper, spec().prepare, environment(), kPrepareTimeoutMs,
       [this](const Status& done, std::vector<std::string> notes) {
         prepare_.reset();
         saved_.notes = std::move(notes);
@@ -236,8 +236,8 @@ void Service::spawn() {
 
   process_ = std::make_unique<Process>();
   process_->child = std::move(*started);
-  around_.reaper.watch(process_->child, [this](const process::Exit& exit) { on_exit(exit); });
-  process_->report_poll = std::make_unique<io::Poll>(around_.loop, process_->child.report.get(),
+  context_.reaper.watch(process_->child, [this](const process::Exit& exit) { on_exit(exit); });
+  process_->report_poll = std::make_unique<io::Poll>(context_.loop, process_->child.report.get(),
                                                      [this](unsigned) { read_report(); });
   process_->report_poll->watch(io::Poll::readable);
   saved_.started_at_ms = boot_ms();
@@ -249,7 +249,7 @@ void Service::spawn() {
 void Service::join_groups() {
   if (groups_.directories.empty()) return;
   group_move_ = std::make_unique<process::ControlGroupMove>(
-      around_.loop, around_.reaper, process_->child.pid, groups_.directories,
+      context_.loop, context_.reaper, process_->child.pid, groups_.directories,
       [this](const std::vector<std::string>& failures) {
         group_move_.reset();
         if (process_) start_notes_.insert(start_notes_.end(), failures.begin(), failures.end());
@@ -294,7 +294,7 @@ void Service::send(int signal_number) {
 void Service::start_probe() {
   if (!process_) return;  // the spawn failed: its event is on the way
   if (spec().ready.kind == ReadyRule::Kind::none && !process_->adopted) return;  // read_report()
-  probe_ = std::make_unique<Probe>(around_.loop, around_.reaper, spec().ready, environment(),
+  probe_ = std::make_unique<Probe>(context_.loop, context_.reaper, spec().ready, environment(),
                                    [this] { event({EventKind::answered}); });
 }
 
@@ -307,7 +307,7 @@ void Service::serve() {
   watch_socket();
   if (spec().after_ready.empty()) return;
   after_ready_ = std::make_unique<CommandSequence>(
-      around_.loop, around_.reaper, spec().after_ready, environment(), kPrepareTimeoutMs,
+      context_.loop, context_.reaper, spec().after_ready, environment(), kPrepareTimeoutMs,
       [this](const Status& done, const std::vector<std::string>&) {
         side_note_ = done ? "" : "warning: " + done.error().message;
         after_ready_.reset();
@@ -327,7 +327,7 @@ void Service::watch_socket() {
         event({EventKind::lost, "its socket " + spec().ready.path + " vanished"});
     });
   };
-  auto watch = io::PathWatch::start(around_.loop, spec().ready.path, look);
+  auto watch = io::PathWatch::start(context_.loop, spec().ready.path, look);
   if (watch) {
     socket_watch_ = std::move(*watch);
   } else {
@@ -362,7 +362,7 @@ void Service::begin() {
     }
     // It ended while nobody looked.
     ::unlink(path(".pid").c_str());
-    const auto exit = around_.reports.find(recorded->pid, recorded->start_time);
+    const auto exit = context_.reports.find(recorded->pid, recorded->start_time);
     saved_.last_exit = exit.value_or(process::Exit::unknown()).text();
     saved_.ready_at_ms = 0;
     if (wanted) ++machine_.restarts;
@@ -382,7 +382,7 @@ void Service::adopt(process::RecordedPid recorded, UniqueFd pidfd) {
   process_->child.pid = recorded.pid;
   process_->child.start_time = recorded.start_time;
   process_->child.pidfd = std::move(pidfd);
-  process_->end_poll = std::make_unique<io::Poll>(around_.loop, process_->child.pidfd.get(),
+  process_->end_poll = std::make_unique<io::Poll>(context_.loop, process_->child.pidfd.get(),
                                                   [this](unsigned) { adopted_ended(true); });
   process_->end_poll->watch(io::Poll::readable);
   log::info("service.adopted", {{"service", spec().name}, {"pid", recorded.pid}});
@@ -394,9 +394,9 @@ void Service::adopt(process::RecordedPid recorded, UniqueFd pidfd) {
 
 void Service::adopted_ended(bool wait_for_report) {
   process_->end_poll->watch(0);
-  const auto exit = around_.reports.find(process_->child.pid, process_->child.start_time);
+  const auto exit = context_.reports.find(process_->child.pid, process_->child.start_time);
   if (exit) return on_exit(*exit);
-  if (wait_for_report && around_.reports.available()) {
+  if (wait_for_report && context_.reports.available()) {
     report_grace_.start(kReportGraceMs, [this] { adopted_ended(false); });
   } else {
     on_exit(process::Exit::unknown());
@@ -405,7 +405,7 @@ void Service::adopted_ended(bool wait_for_report) {
 
 void Service::exit_reports_arrived() {
   if (process_ && process_->adopted &&
-      around_.reports.find(process_->child.pid, process_->child.start_time))
+      context_.reports.find(process_->child.pid, process_->child.start_time))
     adopted_ended(false);
 }
 
@@ -448,8 +448,8 @@ void Service::shut_down() {
   if (machine_.state != State::ready || spec().stop.before_shutdown.empty())
     return event({EventKind::stop, "shutting down"});
   before_shutdown_ = std::make_unique<CommandSequence>(
-      around_.loop, around_.reaper, spec().stop.before_shutdown, environment(), kShutdownTimeoutMs,
-      [this](const Status& done, const std::vector<std::string>&) {
+      context_.loop, context_.reaper, spec().stop.before_shutdown, environment(),
+      kShutdownTimeoutMs, [this](const Status& done, const std::vector<std::string>&) {
         before_shutdown_.reset();
         if (!done) {
           side_note_ = done.error().message;

@@ -35,12 +35,12 @@
 namespace causeway::supervise {
 
 // What all services share. Outlives them.
-struct Surroundings {
+struct ServiceContext {
   io::Loop& loop;
   process::Reaper& reaper;
   fd_store::StoreClient& store;
   ExitReports& reports;
-  Places places;
+  Directories directories;
   LogLimits log_limits;
   std::vector<std::string> environment;  // "KEY=value": what every service gets
   std::function<double()> chance;        // random, in [0, 1)
@@ -49,9 +49,9 @@ struct Surroundings {
 
 class Service {
  public:
-  Service(Surroundings& around, LoadedService loaded);
+  Service(ServiceContext& context, LoadedService loaded);
   // A file that can't be used, without a process: only to be shown.
-  Service(Surroundings& around, const BrokenService& broken);
+  Service(ServiceContext& context, const BrokenService& broken);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -111,7 +111,7 @@ class Service {
   std::vector<std::string> environment() const;
   std::string path(std::string_view suffix) const;  // RUN/state/<service><suffix>
 
-  Surroundings& around_;
+  ServiceContext& context_;
   LoadedService loaded_;
   std::optional<LoadedService> next_;  // takes the place of loaded_ when no process runs
   std::string broken_;                 // why the file can't be used; empty when it can

@@ -25,16 +25,16 @@ struct ServiceLog::Pending {
   std::atomic<std::uint64_t> length;  // 0: no block is under way
 };
 
-Result<std::unique_ptr<ServiceLog>> ServiceLog::open(io::Loop& loop, Places places,
-                                                     LogLimits limits, UniqueFd inherited) {
-  if (auto made = file::make_directories(places.fifo.substr(0, places.fifo.rfind('/'))); !made)
+Result<std::unique_ptr<ServiceLog>> ServiceLog::open(io::Loop& loop, Paths paths, LogLimits limits,
+                                                     UniqueFd inherited) {
+  if (auto made = file::make_directories(paths.fifo.substr(0, paths.fifo.rfind('/'))); !made)
     return std::move(made).error();
-  if (::mkfifo(places.fifo.c_str(), 0600) != 0 && errno != EEXIST)
-    return errno_error("mkfifo " + places.fifo);
+  if (::mkfifo(paths.fifo.c_str(), 0600) != 0 && errno != EEXIST)
+    return errno_error("mkfifo " + paths.fifo);
   struct stat at_path {};
   struct stat at_fd {};
-  if (::lstat(places.fifo.c_str(), &at_path) != 0) return errno_error("stat " + places.fifo);
-  if (!S_ISFIFO(at_path.st_mode)) return make_error(places.fifo + ": not a FIFO");
+  if (::lstat(paths.fifo.c_str(), &at_path) != 0) return errno_error("stat " + paths.fifo);
+  if (!S_ISFIFO(at_path.st_mode)) return make_error(paths.fifo + ": not a FIFO");
   UniqueFd fifo = std::move(inherited);
   // One that isn't the one at the path any more has no writers that we could start.
   if (fifo && (::fstat(fifo.get(), &at_fd) != 0 || at_fd.st_ino != at_path.st_ino ||
@@ -42,14 +42,14 @@ Result<std::unique_ptr<ServiceLog>> ServiceLog::open(io::Loop& loop, Places plac
     fifo.reset();
   if (!fifo) {
     // Read-write: never an end of file, and the content outlives every daemon.
-    fifo.reset(::open(places.fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
-    if (!fifo) return errno_error("open " + places.fifo);
+    fifo.reset(::open(paths.fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    if (!fifo) return errno_error("open " + paths.fifo);
     // Above fs.pipe-max-size it stays smaller: it works all the same.
     if (::fcntl(fifo.get(), F_SETPIPE_SZ, kFifoBytes) < 0)
-      log::debug("log.fifo_small", {{"fifo", places.fifo}, {"errno", errno}});
+      log::debug("log.fifo_small", {{"fifo", paths.fifo}, {"errno", errno}});
   }
   auto out =
-      std::unique_ptr<ServiceLog>(new ServiceLog(loop, std::move(places), limits, std::move(fifo)));
+      std::unique_ptr<ServiceLog>(new ServiceLog(loop, std::move(paths), limits, std::move(fifo)));
   if (auto opened = out->open_pending(); !opened) return std::move(opened).error();
   out->recover();
   out->lines_.add(out->file_.tail(LogLines::kKeepBytes), nullptr);
@@ -57,11 +57,11 @@ Result<std::unique_ptr<ServiceLog>> ServiceLog::open(io::Loop& loop, Places plac
   return out;
 }
 
-ServiceLog::ServiceLog(io::Loop& loop, Places places, LogLimits limits, UniqueFd fifo)
+ServiceLog::ServiceLog(io::Loop& loop, Paths paths, LogLimits limits, UniqueFd fifo)
     : loop_(loop),
-      places_(std::move(places)),
+      paths_(std::move(paths)),
       fifo_(std::move(fifo)),
-      file_(places_.file, limits),
+      file_(paths_.file, limits),
       poll_(loop, fifo_.get(), [this](unsigned) { move_block(); }) {}
 
 ServiceLog::~ServiceLog() {
@@ -69,11 +69,11 @@ ServiceLog::~ServiceLog() {
 }
 
 Status ServiceLog::open_pending() {
-  const UniqueFd fd(::open(places_.pending.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd) return errno_error("open " + places_.pending);
-  if (::ftruncate(fd.get(), sizeof(Pending)) != 0) return errno_error("resize " + places_.pending);
+  const UniqueFd fd(::open(paths_.pending.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return errno_error("open " + paths_.pending);
+  if (::ftruncate(fd.get(), sizeof(Pending)) != 0) return errno_error("resize " + paths_.pending);
   void* at = ::mmap(nullptr, sizeof(Pending), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-  if (at == MAP_FAILED) return errno_error("map " + places_.pending);
+  if (at == MAP_FAILED) return errno_error("map " + paths_.pending);
   pending_ = static_cast<Pending*>(at);
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return errno_error("pipe");
@@ -104,14 +104,14 @@ void ServiceLog::recover() {
   const std::uint64_t length = pending_->length;
   pending_->length = 0;
   struct stat info {};
-  if (length == 0 || ::stat(places_.file.c_str(), &info) != 0) return;
+  if (length == 0 || ::stat(paths_.file.c_str(), &info) != 0) return;
   const auto size = static_cast<std::uint64_t>(info.st_size);
   if (size <= offset || size - offset > length)
     return;  // nothing of it was written, or another file
   const std::string in_file = file_.tail(static_cast<std::size_t>(size - offset));
   if (!peek().starts_with(in_file)) return;  // consumed: only the record was left to clear
   if (auto done = file_.truncate(offset); !done)
-    log::warning("log.doubled", {{"file", places_.file}, {"error", done.error().message}});
+    log::warning("log.doubled", {{"file", paths_.file}, {"error", done.error().message}});
 }
 
 bool ServiceLog::move_block() {
@@ -144,7 +144,7 @@ void ServiceLog::write_file(std::string_view bytes) {
   error_ = done ? "" : done.error().message;
   unwritten_ += bytes.size() - written;
   if (!done && !was_failing) {
-    log::warning("log.unwritten", {{"file", places_.file}, {"error", error_}});
+    log::warning("log.unwritten", {{"file", paths_.file}, {"error", error_}});
   } else if (done && was_failing) {
     const std::string line = "causeway: " + std::to_string(unwritten_) +
                              " bytes of this log could not be written so far\n";

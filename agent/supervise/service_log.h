@@ -37,7 +37,7 @@ struct LogSubscription {
 
 class ServiceLog {
  public:
-  struct Places {
+  struct Paths {
     std::string fifo;     // RUN/log/<service>.fifo
     std::string pending;  // RUN/log/<service>.pending
     std::string file;     // DATA/log/<service>.log
@@ -45,12 +45,12 @@ class ServiceLog {
 
   // `inherited`: the FIFO as an earlier agent opened it, or empty. An error leaves the service
   // without a FIFO, so it can't be started.
-  static Result<std::unique_ptr<ServiceLog>> open(io::Loop& loop, Places places, LogLimits limits,
+  static Result<std::unique_ptr<ServiceLog>> open(io::Loop& loop, Paths paths, LogLimits limits,
                                                   UniqueFd inherited);
   ~ServiceLog();
 
   // For the child's output, and for init's store.
-  const std::string& fifo_path() const { return places_.fifo; }
+  const std::string& fifo_path() const { return paths_.fifo; }
   int fifo() const { return fifo_.get(); }
 
   void set_limits(LogLimits limits) { file_.set_limits(limits); }
@@ -70,7 +70,7 @@ class ServiceLog {
  private:
   struct Pending;  // the shared record
 
-  ServiceLog(io::Loop& loop, Places places, LogLimits limits, UniqueFd fifo);
+  ServiceLog(io::Loop& loop, Paths paths, LogLimits limits, UniqueFd fifo);
   Status open_pending();
   std::string_view peek();  // the FIFO's head, still in it
   void recover();
@@ -80,7 +80,7 @@ class ServiceLog {
   LogLines::Line teller();
 
   io::Loop& loop_;
-  Places places_;
+  Paths paths_;
   UniqueFd fifo_;
   UniqueFd scratch_in_;
   UniqueFd scratch_out_;

@@ -24,7 +24,7 @@ constexpr std::int64_t kDayS = 24 * 60 * 60;
 // Replaces ${run}, ${data} and ${etc} in every string of the document; keys stay.
 class Expander {
  public:
-  explicit Expander(const Places& places) : places_(places) {}
+  explicit Expander(const Directories& directories) : directories_(directories) {}
 
   Json expand(const Json& value, const std::string& pointer) {
     if (const auto* s = value.as_string()) return Json(expand_text(*s, pointer));
@@ -56,11 +56,11 @@ class Expander {
       const auto end = s.find('}');
       const auto name = s.substr(0, end);
       if (name == "run") {
-        out += places_.run;
+        out += directories_.run;
       } else if (name == "data") {
-        out += places_.data;
+        out += directories_.data;
       } else if (name == "etc") {
-        out += places_.etc;
+        out += directories_.etc;
       } else if (!error) {
         error = make_error(text::printable(pointer) + ": unknown variable ${" +
                            text::printable(name) + "}: there are ${run}, ${data}, ${etc}");
@@ -70,7 +70,7 @@ class Expander {
     }
   }
 
-  const Places& places_;
+  const Directories& directories_;
 };
 
 bool valid_name(std::string_view name) {
@@ -178,10 +178,10 @@ void read_environment(ObjectReader& in, std::map<std::string, std::string>& out)
 }  // namespace
 
 Result<ServiceSpec> parse_service(std::string_view content, std::string_view stem,
-                                  const Places& places) {
+                                  const Directories& directories) {
   auto parsed = Json::parse(content);
   if (!parsed) return std::move(parsed).error();
-  Expander expander(places);
+  Expander expander(directories);
   const Json document = expander.expand(*parsed, "");
   ServiceSpec spec;
   ObjectReader in(document);
@@ -211,7 +211,7 @@ Result<ServiceSpec> parse_service(std::string_view content, std::string_view ste
   return spec;
 }
 
-Result<ServiceFiles> load_services(const std::string& directory, const Places& places) {
+Result<ServiceFiles> load_services(const std::string& directory, const Directories& directories) {
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), ::closedir);
   if (!dir) return errno_error("open " + directory);
   std::set<std::string> names;
@@ -225,7 +225,7 @@ Result<ServiceFiles> load_services(const std::string& directory, const Places& p
     const std::string stem = name.substr(0, name.size() - std::string_view(".json").size());
     auto content = file::read(path, 256 * 1024);
     auto spec =
-        content ? parse_service(*content, stem, places) : Result<ServiceSpec>(content.error());
+        content ? parse_service(*content, stem, directories) : Result<ServiceSpec>(content.error());
     if (spec) {
       out.services.push_back({std::move(*spec), std::move(*content)});
     } else {

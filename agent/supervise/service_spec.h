@@ -70,7 +70,7 @@ struct ServiceSpec {
 };
 
 // What ${run}, ${data} and ${etc} stand for.
-struct Places {
+struct Directories {
   std::string run = "/run/causeway";
   std::string data = "/data";
   std::string etc = "/etc/causeway";
@@ -78,7 +78,7 @@ struct Places {
 
 // `stem` is the file's name without ".json", which "name" must repeat.
 Result<ServiceSpec> parse_service(std::string_view content, std::string_view stem,
-                                  const Places& places);
+                                  const Directories& directories);
 
 struct BrokenService {
   std::string name;  // the file's stem
@@ -94,7 +94,7 @@ struct ServiceFiles {
 };
 
 // All of `directory`/*.json. An unreadable directory is an error; what is in it is not.
-Result<ServiceFiles> load_services(const std::string& directory, const Places& places);
+Result<ServiceFiles> load_services(const std::string& directory, const Directories& directories);
 
 // Why some of `specs` can never start: a need that isn't there, or a circle of needs. By name.
 std::map<std::string, std::string> check_needs(const std::vector<const ServiceSpec*>& specs);

@@ -42,31 +42,32 @@ Supervisor::Supervisor(io::Loop& loop, fd_store::StoreClient& store, Options opt
                [this] {
                  for (auto& [name, service] : services_) service->exit_reports_arrived();
                }),
-      around_{loop,
-              reaper_,
-              store_,
-              reports_,
-              options_.places,
-              options_.log_limits,
-              service_environment(),
-              [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
-              [this] { settle(); }} {}
+      context_{loop,
+               reaper_,
+               store_,
+               reports_,
+               options_.directories,
+               options_.log_limits,
+               service_environment(),
+               [this] { return std::uniform_real_distribution<double>(0, 1)(random_); },
+               [this] { settle(); }} {}
 
 Supervisor::~Supervisor() = default;
 
 Status Supervisor::start() {
   for (const char* directory : {"/state", "/log"})
-    if (auto made = file::make_directories(options_.places.run + directory); !made) return made;
-  auto files = load_services(options_.places.etc + "/services.d", options_.places);
+    if (auto made = file::make_directories(options_.directories.run + directory); !made)
+      return made;
+  auto files = load_services(options_.directories.etc + "/services.d", options_.directories);
   if (!files) return std::move(files).error();
   reports_.read_now();
   for (auto& loaded : files->services) {
     const std::string name = loaded.spec.name;
-    services_[name] = std::make_unique<Service>(around_, std::move(loaded));
+    services_[name] = std::make_unique<Service>(context_, std::move(loaded));
   }
   for (const auto& broken : files->broken) {
     log::error("service.file", {{"error", broken.error}});
-    services_[broken.name] = std::make_unique<Service>(around_, broken);
+    services_[broken.name] = std::make_unique<Service>(context_, broken);
   }
   apply_needs();
   for (auto& [name, service] : services_) service->begin();
@@ -78,7 +79,7 @@ Status Supervisor::start() {
 // Processes of an earlier agent whose file is now missing or broken: they go on under the file that
 // they were started with, or are stopped.
 void Supervisor::adopt_leftovers() {
-  const std::string directory = options_.places.run + "/state";
+  const std::string directory = options_.directories.run + "/state";
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), ::closedir);
   if (!dir) return;
   std::set<std::string> names;
@@ -91,7 +92,7 @@ void Supervisor::adopt_leftovers() {
 }
 
 void Supervisor::adopt_leftover(const std::string& name) {
-  const std::string base = options_.places.run + "/state/" + name;
+  const std::string base = options_.directories.run + "/state/" + name;
   const auto content = file::read(base + ".pid", 64);
   const auto recorded = content ? process::parse_pid_file(*content) : std::nullopt;
   if (!recorded || !process::open_pidfd(recorded->pid, recorded->start_time)) {
@@ -99,8 +100,8 @@ void Supervisor::adopt_leftover(const std::string& name) {
     return;
   }
   const auto source = file::read(base + ".spec.json");
-  auto spec =
-      source ? parse_service(*source, name, options_.places) : Result<ServiceSpec>(source.error());
+  auto spec = source ? parse_service(*source, name, options_.directories)
+                     : Result<ServiceSpec>(source.error());
   if (!spec) {
     log::error("service.orphan",
                {{"service", name}, {"pid", recorded->pid}, {"error", spec.error().message}});
@@ -109,7 +110,7 @@ void Supervisor::adopt_leftover(const std::string& name) {
   const auto* known = find(name);
   const std::string error = known == nullptr ? "" : known->reason();
   auto& service = services_[name] =
-      std::make_unique<Service>(around_, LoadedService{std::move(*spec), *source});
+      std::make_unique<Service>(context_, LoadedService{std::move(*spec), *source});
   service->begin();
   if (error.empty()) {
     service->remove();
@@ -119,7 +120,7 @@ void Supervisor::adopt_leftover(const std::string& name) {
 }
 
 Status Supervisor::reload() {
-  auto files = load_services(options_.places.etc + "/services.d", options_.places);
+  auto files = load_services(options_.directories.etc + "/services.d", options_.directories);
   if (!files) return std::move(files).error();
   if (shutting_down_) return Ok{};
   std::set<std::string, std::less<>> present;
@@ -129,7 +130,7 @@ Status Supervisor::reload() {
     if (auto* service = find(name)) {
       service->replace(std::move(loaded));
     } else {
-      auto& made = services_[name] = std::make_unique<Service>(around_, std::move(loaded));
+      auto& made = services_[name] = std::make_unique<Service>(context_, std::move(loaded));
       made->begin();
     }
   }
@@ -139,7 +140,7 @@ Status Supervisor::reload() {
     if (auto* service = find(broken.name)) {
       service->set_broken(broken.error);
     } else {
-      services_[broken.name] = std::make_unique<Service>(around_, broken);
+      services_[broken.name] = std::make_unique<Service>(context_, broken);
     }
   }
   for (auto& [name, service] : services_)
@@ -151,7 +152,7 @@ Status Supervisor::reload() {
 }
 
 void Supervisor::set_log_limits(LogLimits limits) {
-  around_.log_limits = limits;
+  context_.log_limits = limits;
   for (auto& [name, service] : services_)
     if (auto* log = service->log(); log != nullptr) log->set_limits(limits);
 }

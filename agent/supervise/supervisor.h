@@ -34,7 +34,7 @@ enum class StopReason {
 class Supervisor {
  public:
   struct Options {
-    Places places;
+    Directories directories;
     LogLimits log_limits;
   };
 
@@ -100,7 +100,7 @@ class Supervisor {
   process::Reaper reaper_;
   ExitReports reports_;
   std::minstd_rand random_{std::random_device{}()};
-  Surroundings around_;
+  ServiceContext context_;
   std::function<void()> on_change_;
   std::function<void()> shut_down_;
   bool shutting_down_ = false;

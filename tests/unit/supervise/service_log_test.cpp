@@ -22,7 +22,7 @@ using namespace causeway::supervise;
 namespace {
 
 struct Scratch : causeway::test::TempDir {
-  ServiceLog::Places places() const {
+  ServiceLog::Paths paths() const {
     return {path + "/run/engine.fifo", path + "/run/engine.pending", path + "/data/engine.log"};
   }
 };
@@ -38,7 +38,7 @@ struct Writer {
 
 std::unique_ptr<ServiceLog> open_log(io::Loop& loop, const Scratch& scratch, LogLimits limits = {},
                                      UniqueFd inherited = UniqueFd()) {
-  auto log = ServiceLog::open(loop, scratch.places(), limits, std::move(inherited));
+  auto log = ServiceLog::open(loop, scratch.paths(), limits, std::move(inherited));
   REQUIRE_MESSAGE(log.ok(), (log.ok() ? "" : log.error().message));
   return std::move(*log);
 }
@@ -51,7 +51,7 @@ std::string content(const std::string& path) {
 // The state an agent leaves that is killed between writing a block and consuming it.
 void leave_pending(const Scratch& scratch, std::uint64_t offset, std::uint64_t length) {
   const std::array<std::uint64_t, 2> record{offset, length};
-  REQUIRE(file::write_atomic(scratch.places().pending,
+  REQUIRE(file::write_atomic(scratch.paths().pending,
                              {reinterpret_cast<const char*>(record.data()), sizeof record})
               .ok());
 }
@@ -116,19 +116,19 @@ TEST_CASE("supervise/service_log: what the daemon writes reaches file, memory an
   const Scratch scratch;
   io::Loop loop;
   auto log = open_log(loop, scratch);
-  const Writer daemon(scratch.places().fifo);
+  const Writer daemon(scratch.paths().fifo);
   std::vector<std::string> followed;
   auto subscription = log->follow([&](std::string_view line) { followed.emplace_back(line); });
   daemon.say("one\ntw");
   causeway::test::settle(loop);
   CHECK(followed == std::vector<std::string>{"one"});
-  CHECK(content(scratch.places().file) == "one\ntw");
+  CHECK(content(scratch.paths().file) == "one\ntw");
   subscription.reset();
   daemon.say("o\n");
   causeway::test::settle(loop);
   CHECK(followed.size() == 1);
   CHECK(log->last(5) == std::vector<std::string>{"one", "two"});
-  CHECK(content(scratch.places().file) == "one\ntwo\n");
+  CHECK(content(scratch.paths().file) == "one\ntwo\n");
   CHECK(log->error().empty());
 }
 
@@ -136,12 +136,12 @@ TEST_CASE("supervise/service_log: a megabyte passes unharmed, in order") {
   const Scratch scratch;
   io::Loop loop;
   auto log = open_log(loop, scratch);
-  const Writer daemon(scratch.places().fifo);
+  const Writer daemon(scratch.paths().fifo);
   std::string all;
   for (int i = 0; all.size() < 900000; ++i) all += "line " + std::to_string(i) + " of a log\n";
   daemon.say(all);
   log->service_ended();
-  CHECK(content(scratch.places().file) == all);
+  CHECK(content(scratch.paths().file) == all);
 }
 
 TEST_CASE("supervise/service_log: the next agent goes on where the killed one was") {
@@ -151,14 +151,14 @@ TEST_CASE("supervise/service_log: the next agent goes on where the killed one wa
     io::Loop loop;
     auto log = open_log(loop, scratch);
     stored.reset(::fcntl(log->fifo(), F_DUPFD_CLOEXEC, 3));
-    Writer(scratch.places().fifo).say("before\n");
+    Writer(scratch.paths().fifo).say("before\n");
     causeway::test::settle(loop);
   }
-  Writer(scratch.places().fifo).say("without an agent\n");
+  Writer(scratch.paths().fifo).say("without an agent\n");
   io::Loop loop;
   auto log = open_log(loop, scratch, {}, std::move(stored));
   causeway::test::settle(loop);
-  CHECK(content(scratch.places().file) == "before\nwithout an agent\n");
+  CHECK(content(scratch.paths().file) == "before\nwithout an agent\n");
   CHECK(log->last(9) == std::vector<std::string>{"before", "without an agent"});
 }
 
@@ -185,30 +185,30 @@ TEST_CASE("supervise/service_log: killed between writing and consuming: no loss,
        }) {
     CAPTURE(c.name);
     const Scratch scratch;
-    const auto places = scratch.places();
+    const auto paths = scratch.paths();
     REQUIRE(file::make_directories(scratch.path + "/run").ok());
     REQUIRE(file::make_directories(scratch.path + "/data").ok());
-    REQUIRE(::mkfifo(places.fifo.c_str(), 0600) == 0);
-    REQUIRE(file::write_atomic(places.file, c.file).ok());
+    REQUIRE(::mkfifo(paths.fifo.c_str(), 0600) == 0);
+    REQUIRE(file::write_atomic(paths.file, c.file).ok());
     leave_pending(scratch, c.offset, c.length);
-    const Writer daemon(places.fifo);
+    const Writer daemon(paths.fifo);
     daemon.say(c.fifo);
     io::Loop loop;
     auto log = open_log(loop, scratch);
     causeway::test::settle(loop);
-    CHECK(content(places.file) == c.expected);
+    CHECK(content(paths.file) == c.expected);
   }
 }
 
 TEST_CASE("supervise/service_log: a full disk costs the file's bytes only, until there is room") {
   const Scratch scratch;
-  auto places = scratch.places();
-  places.file = scratch.path + "/data/engine.log";
+  auto paths = scratch.paths();
+  paths.file = scratch.path + "/data/engine.log";
   REQUIRE(file::make_directories(scratch.path + "/data").ok());
-  REQUIRE(::symlink("/dev/full", places.file.c_str()) == 0);  // O_NOFOLLOW: the open fails
+  REQUIRE(::symlink("/dev/full", paths.file.c_str()) == 0);  // O_NOFOLLOW: the open fails
   io::Loop loop;
   auto log = open_log(loop, scratch);
-  const Writer daemon(places.fifo);
+  const Writer daemon(paths.fifo);
   std::vector<std::string> followed;
   const auto subscription =
       log->follow([&](std::string_view line) { followed.emplace_back(line); });
@@ -218,21 +218,21 @@ TEST_CASE("supervise/service_log: a full disk costs the file's bytes only, until
   CHECK(log->unwritten_bytes() == 18);
   CHECK(log->last(1) == std::vector<std::string>{"lost for the file"});
   CHECK(followed.size() == 1);
-  REQUIRE(::unlink(places.file.c_str()) == 0);
+  REQUIRE(::unlink(paths.file.c_str()) == 0);
   daemon.say("kept\n");
   causeway::test::settle(loop);
   CHECK(log->error().empty());
   CHECK(log->unwritten_bytes() == 18);
-  CHECK(content(places.file) ==
+  CHECK(content(paths.file) ==
         "kept\ncauseway: 18 bytes of this log could not be written so far\n");
 }
 
 TEST_CASE("supervise/service_log: what isn't a FIFO is refused") {
   const Scratch scratch;
   REQUIRE(file::make_directories(scratch.path + "/run").ok());
-  REQUIRE(file::write_atomic(scratch.places().fifo, "").ok());
+  REQUIRE(file::write_atomic(scratch.paths().fifo, "").ok());
   io::Loop loop;
-  CHECK_FALSE(ServiceLog::open(loop, scratch.places(), {}, UniqueFd()).ok());
+  CHECK_FALSE(ServiceLog::open(loop, scratch.paths(), {}, UniqueFd()).ok());
 }
 
 TEST_CASE("supervise/service_log: notes stand between the service's lines") {
@@ -241,7 +241,7 @@ TEST_CASE("supervise/service_log: notes stand between the service's lines") {
   auto log = open_log(loop, scratch);
   log->note("65536 bytes\nwere dropped");
   CHECK(log->last(1) == std::vector<std::string>{"65536 bytes\\x0awere dropped"});
-  CHECK(content(scratch.places().file) == "65536 bytes\\x0awere dropped\n");
+  CHECK(content(scratch.paths().file) == "65536 bytes\\x0awere dropped\n");
 }
 
 TEST_CASE("supervise/service_log: a follower may leave in its own callback") {
@@ -254,7 +254,7 @@ TEST_CASE("supervise/service_log: a follower may leave in its own callback") {
     ++calls;
     subscription.reset();
   });
-  Writer(scratch.places().fifo).say("a\nb\n");
+  Writer(scratch.paths().fifo).say("a\nb\n");
   causeway::test::settle(loop);
   CHECK(calls == 1);
 }

@@ -13,7 +13,7 @@ using namespace causeway::supervise;
 
 namespace {
 
-const Places kPlaces{"/r", "/d", "/e"};
+const Directories kPlaces{"/r", "/d", "/e"};
 
 std::string error_of(const std::string& json) {
   auto spec = parse_service(json, "engine", kPlaces);

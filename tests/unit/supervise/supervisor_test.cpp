@@ -58,7 +58,7 @@ class World {
 
   void start() {
     Supervisor::Options options;
-    options.places = {root + "/run", root + "/data", root + "/etc"};
+    options.directories = {root + "/run", root + "/data", root + "/etc"};
     supervisor = std::make_unique<Supervisor>(loop, store, options);
     supervisor->on_change([this] {
       for (const auto& s : supervisor->snapshot())
@@ -494,7 +494,7 @@ TEST_CASE("supervise/supervisor: without a directory of services it says so") {
   World world;
   REQUIRE(::rmdir(world.path("etc/services.d").c_str()) == 0);
   Supervisor::Options options;
-  options.places = {world.path("run"), world.path("data"), world.path("etc")};
+  options.directories = {world.path("run"), world.path("data"), world.path("etc")};
   Supervisor supervisor(world.loop, world.store, options);
   const auto started = supervisor.start();
   REQUIRE_FALSE(started.ok());
