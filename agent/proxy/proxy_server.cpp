@@ -76,8 +76,8 @@ void ProxyServer::begin(std::uint64_t endpoint, std::unique_ptr<io::ByteStream> 
   const std::uint64_t id = next_id_++;
   Endpoint& entered = endpoints_.at(endpoint);
   ++entered.users.sessions;
-  Session::Host& host = *this;
-  sessions_.emplace(id, Served{endpoint, std::make_unique<Session>(host, id, entered.identity,
+  Session::Owner& owner = *this;
+  sessions_.emplace(id, Served{endpoint, std::make_unique<Session>(owner, id, entered.identity,
                                                                    std::move(client))});
   counters_.sessions = sessions_.size();
   limit_accepting();

@@ -32,7 +32,7 @@
 
 namespace causeway::proxy {
 
-class ProxyServer : private Session::Host {
+class ProxyServer : private Session::Owner {
  public:
   // `loop`, `gate` and the editors must outlive the server. The editors are asked in this order.
   ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits = {},
@@ -90,7 +90,7 @@ class ProxyServer : private Session::Host {
   io::Loop& loop() override { return loop_; }
   EngineGate& gate() override { return gate_; }
   const Limits& limits() const override { return limits_; }
-  Counters& tally() override { return counters_; }
+  Counters& session_counters() override { return counters_; }
   IdleEngineConnections& idle_engines() override { return idle_engines_; }
   const std::vector<RequestEditor*>& editors() const override { return editors_; }
   void deadline_set(std::uint64_t at_ms) override;

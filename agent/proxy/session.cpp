@@ -8,19 +8,19 @@ namespace causeway::proxy {
 
 using io::Stream;
 
-Session::Session(Host& host, std::uint64_t id, const paths::Identity& identity,
+Session::Session(Owner& owner, std::uint64_t id, const paths::Identity& identity,
                  std::unique_ptr<io::ByteStream> client)
-    : host_(host),
+    : owner_(owner),
       id_(id),
       identity_(identity),
-      idle_since_(host.loop().now_ms()),
-      exchange_(host.limits().http),
-      edited_(exchange_, identity, host.editors(), host.limits()),
+      idle_since_(owner.loop().now_ms()),
+      exchange_(owner.limits().http),
+      edited_(exchange_, identity, owner.editors(), owner.limits()),
       client_(std::move(client)) {
   if (log::enabled(log::Level::debug)) {
     log::debug("session.begin", {{"session", id_}, {"identity", identity_.name}});
   }
-  set_deadline(host_.limits().idle_ms);
+  set_deadline(owner_.limits().idle_ms);
   client_->set_handler(this);
   client_->watch_hangup(true);
   client_->resume(Stream::not_started);
@@ -73,7 +73,7 @@ std::size_t Session::consume(std::string_view in) {
       if (exchange_.response_complete()) finish_exchange();
     }
   } else if (phase_ == Phase::answering &&
-             (exchange_.request_complete() || discarded_ > host_.limits().discard)) {
+             (exchange_.request_complete() || discarded_ > owner_.limits().discard)) {
     send_answer();
   }
   return used;
@@ -81,20 +81,20 @@ std::size_t Session::consume(std::string_view in) {
 
 void Session::hold(std::string_view bytes) {
   held_.append(bytes);
-  if (held_.size() >= host_.limits().held) client_->pause(Stream::ahead);
+  if (held_.size() >= owner_.limits().held) client_->pause(Stream::ahead);
 }
 
 // The bytes that waited for the end of the exchange before, or for the engine. In a turn of its
 // own: a client that sends many small requests at once shall not starve the others.
 void Session::take_held() {
   if (held_.empty()) return;
-  host_.loop().defer(lifetime_.guard([this] {
+  owner_.loop().defer(lifetime_.guard([this] {
     if (held_.empty() || phase_ == Phase::gone) return;
     const std::string bytes = std::exchange(held_, {});
     const std::size_t used = consume(bytes);
     if (phase_ == Phase::gone) return;
     held_.assign(bytes, used);
-    if (held_.size() < host_.limits().held) client_->resume(Stream::ahead);
+    if (held_.size() < owner_.limits().held) client_->resume(Stream::ahead);
     watch_request();
     if (phase_ == Phase::reading && !held_.empty()) return take_held();
     if (client_eof_) client_ended();
@@ -102,13 +102,13 @@ void Session::take_held() {
 }
 
 void Session::set_deadline(std::uint64_t after_ms) {
-  deadline_ = after_ms == 0 ? 0 : host_.loop().now_ms() + after_ms;
-  if (deadline_ != 0) host_.deadline_set(deadline_);
+  deadline_ = after_ms == 0 ? 0 : owner_.loop().now_ms() + after_ms;
+  if (deadline_ != 0) owner_.deadline_set(deadline_);
 }
 
 // After bytes of the client: how long it may take for the next ones.
 void Session::watch_request() {
-  const Limits& limits = host_.limits();
+  const Limits& limits = owner_.limits();
   if (phase_ == Phase::reading && exchange_.request_started()) {
     // From the first byte of the head: more bytes don't prolong it.
     if (idle_since_ != 0) {
@@ -169,7 +169,7 @@ void Session::on_drained() {
       if (client_eof_ || client_satisfied()) {
         end();
       } else {
-        set_deadline(host_.limits().linger_ms);
+        set_deadline(owner_.limits().linger_ms);
       }
       break;
     case Phase::relaying:
@@ -191,7 +191,7 @@ void Session::on_write_error(const Error&) { end(); }
 // ---- exchanges ----
 
 void Session::begin_exchange() {
-  Counters& counters = host_.tally();
+  Counters& counters = owner_.session_counters();
   ++counters.requests;
   idle_since_ = 0;
   discarded_ = 0;
@@ -202,17 +202,17 @@ void Session::begin_exchange() {
 
 // The request is for the engine, in whatever state that is. Each way leads to another phase.
 void Session::to_engine() {
-  switch (host_.gate().admit()) {
+  switch (owner_.gate().admit()) {
     case EngineGate::Admission::go_on:
       proceed();
       break;
     case EngineGate::Admission::wait:
       engine_.reset();
-      wait_for_engine(host_.limits().engine_wait_ms, {});
+      wait_for_engine(owner_.limits().engine_wait_ms, {});
       break;
     case EngineGate::Admission::refuse:
       engine_.reset();
-      answer(503, describe(host_.gate()));
+      answer(503, describe(owner_.gate()));
       break;
   }
 }
@@ -234,8 +234,8 @@ void Session::next_request() {
   relayed_ = false;
   phase_ = Phase::reading;
   head_sent_ = false;
-  idle_since_ = host_.loop().now_ms();
-  set_deadline(host_.limits().idle_ms);
+  idle_since_ = owner_.loop().now_ms();
+  set_deadline(owner_.limits().idle_ms);
   client_->resume(Stream::ahead);
   take_held();
 }
@@ -247,10 +247,10 @@ void Session::due() {
       if (exchange_.request_started()) return refuse(408, "the request's head took too long");
       return end();
     case Phase::waiting:
-      if (host_.loop().now_ms() < wait_.until) return retry_engine();
+      if (owner_.loop().now_ms() < wait_.until) return retry_engine();
       leave_waiting();
       answer(503, wait_.refused.empty()
-                      ? describe(host_.gate())
+                      ? describe(owner_.gate())
                       : "the Docker engine does not take requests: " + wait_.refused);
       watch_request();
       return take_held();
@@ -286,7 +286,7 @@ void Session::close() {
   if ((client_eof_ || client_satisfied()) && client_->queued() == 0) return end();
   // All is read and dropped until the client has seen the end.
   client_->resume_all();
-  set_deadline(client_->queued() > 0 ? host_.limits().stall_ms : host_.limits().linger_ms);
+  set_deadline(client_->queued() > 0 ? owner_.limits().stall_ms : owner_.limits().linger_ms);
 }
 
 // It has said all that it wants to, and gets the end behind the last byte however it is closed.
@@ -301,7 +301,7 @@ void Session::end() {
   phase_ = Phase::gone;
   deadline_ = 0;
   edited_.reset();
-  host_.session_ended(id_);
+  owner_.session_ended(id_);
 }
 
 }  // namespace causeway::proxy

@@ -46,16 +46,16 @@ namespace causeway::proxy {
 class Session : private io::ByteStream::Handler, private EngineConnection::Owner {
  public:
   // What a session needs of the server around it.
-  class Host {
+  class Owner {
    public:
-    virtual ~Host() = default;
+    virtual ~Owner() = default;
     virtual io::Loop& loop() = 0;
     virtual EngineGate& gate() = 0;
     virtual const Limits& limits() const = 0;
-    virtual Counters& tally() = 0;
+    virtual Counters& session_counters() = 0;
     virtual IdleEngineConnections& idle_engines() = 0;
     virtual const std::vector<RequestEditor*>& editors() const = 0;
-    // A deadline may now be earlier than any the host knows of.
+    // A deadline may now be earlier than any the owner knows of.
     virtual void deadline_set(std::uint64_t at_ms) = 0;
     // The session is gone: destroy it, not within this call.
     virtual void session_ended(std::uint64_t id) = 0;
@@ -67,7 +67,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   };
 
   // `identity` belongs to the endpoint, which outlives the session.
-  Session(Host& host, std::uint64_t id, const paths::Identity& identity,
+  Session(Owner& owner, std::uint64_t id, const paths::Identity& identity,
           std::unique_ptr<io::ByteStream> client);
   ~Session() override;
 
@@ -149,7 +149,7 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   void send_answer();
   void refuse(int status, std::string_view message);
 
-  Host& host_;
+  Owner& owner_;
   const std::uint64_t id_;
   const paths::Identity& identity_;
   Phase phase_ = Phase::reading;

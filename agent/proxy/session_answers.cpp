@@ -12,13 +12,13 @@ using io::Stream;
 // Sends it when the request's body is out of the way: then the client can keep its connection. One
 // that waits for "100 Continue", or has much to send, is told at once.
 void Session::answer(int status, std::string message) {
-  ++(status < 500 ? host_.tally().refused : host_.tally().unavailable);
+  ++(status < 500 ? owner_.session_counters().refused : owner_.session_counters().unavailable);
   edited_.reset();
   phase_ = Phase::answering;
   answer_ = {status, std::move(message)};
   client_->resume(Stream::backlog);
   if (exchange_.request_complete() || client_eof_ || exchange_.expects_continue() ||
-      exchange_.request_length() > host_.limits().discard) {
+      exchange_.request_length() > owner_.limits().discard) {
     send_answer();
   }
 }
@@ -35,7 +35,7 @@ void Session::send_answer() {
 }
 
 void Session::refuse(int status, std::string_view message) {
-  ++host_.tally().refused;
+  ++owner_.session_counters().refused;
   if (log::enabled(log::Level::debug)) {
     log::debug("session.refused", {{"session", id_}, {"reason", message}});
   }

@@ -78,9 +78,9 @@ void Session::pass_prepared() {
   if (!edited_.collected()) return;
   int pieces = 0;
   while (phase_ == Phase::relaying && engine_ && !engine_->stream().write_ended() &&
-         engine_->stream().queued() <= host_.limits().queue && !edited_.body_sent()) {
+         engine_->stream().queued() <= owner_.limits().queue && !edited_.body_sent()) {
     if (++pieces > kPiecesPerTurn) {
-      host_.loop().defer(lifetime_.guard([this] { pass_prepared(); }));
+      owner_.loop().defer(lifetime_.guard([this] { pass_prepared(); }));
       return;
     }
     const auto piece = edited_.next_piece();

@@ -17,16 +17,16 @@ constexpr std::uint64_t kReconnectEveryMs = 250;
 // Relaying, on the connection there is or a new one. The head is sent with the first piece of body.
 void Session::bind_engine() {
   if (!engine_) {
-    engine_ = host_.idle_engines().take();
+    engine_ = owner_.idle_engines().take();
     if (engine_) engine_->set_owner(*this);
   }
   engine_reused_ = engine_ != nullptr;
   if (!engine_) {
-    auto connected = EngineConnection::connect(host_.loop(), host_.gate().socket_path(), *this);
+    auto connected = EngineConnection::connect(owner_.loop(), owner_.gate().socket_path(), *this);
     if (!connected.ok()) {
       // It is called ready: either it has just died, which the gate will tell, or its backlog is
       // full.
-      wait_for_engine(host_.limits().reconnect_ms, std::move(connected).error().message);
+      wait_for_engine(owner_.limits().reconnect_ms, std::move(connected).error().message);
       return;
     }
     engine_ = std::move(*connected);
@@ -40,20 +40,20 @@ void Session::release_engine() {
   if (!engine_) return;
   io::Stream& engine = engine_->stream();
   if (!head_sent_ && !engine.write_ended() && engine.queued() == 0 && !engine.paused()) {
-    host_.idle_engines().keep(std::move(engine_));
+    owner_.idle_engines().keep(std::move(engine_));
   }
   engine_.reset();
 }
 
 void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
-  Counters& counters = host_.tally();
-  if (counters.waiting >= host_.limits().waiting) {
-    answer(503, describe(host_.gate()) + " (too many requests wait for it)");
+  Counters& counters = owner_.session_counters();
+  if (counters.waiting >= owner_.limits().waiting) {
+    answer(503, describe(owner_.gate()) + " (too many requests wait for it)");
     return;
   }
   ++counters.waiting;
   phase_ = Phase::waiting;
-  wait_ = {host_.loop().now_ms() + limit_ms, std::move(why)};
+  wait_ = {owner_.loop().now_ms() + limit_ms, std::move(why)};
   client_->pause(Stream::waiting);
   watch_engine();
 }
@@ -61,32 +61,32 @@ void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
 // The gate tells when the engine's state changes. When it is called ready and yet refuses, its
 // backlog may be full, and nothing tells when that ends: then it is tried again.
 void Session::watch_engine() {
-  const std::uint64_t now = host_.loop().now_ms();
+  const std::uint64_t now = owner_.loop().now_ms();
   const std::uint64_t left = wait_.until > now ? wait_.until - now : 0;
-  const bool retry = host_.gate().state() == EngineGate::State::ready;
+  const bool retry = owner_.gate().state() == EngineGate::State::ready;
   set_deadline(std::max<std::uint64_t>(1, retry ? std::min(left, kReconnectEveryMs) : left));
 }
 
 void Session::leave_waiting() {
-  --host_.tally().waiting;
+  --owner_.session_counters().waiting;
   deadline_ = 0;
   client_->resume(Stream::waiting);
 }
 
 void Session::engine_changed() {
   if (phase_ != Phase::waiting) return;
-  const auto admission = host_.gate().admit();
+  const auto admission = owner_.gate().admit();
   // An engine that was asleep may be awake within that call, which tells this session first.
   if (phase_ != Phase::waiting) return;
   switch (admission) {
     case EngineGate::Admission::wait:
       // It was ready and has died, or has just fallen asleep: from here on it is a start like any
       // other.
-      wait_ = {host_.loop().now_ms() + host_.limits().engine_wait_ms, {}};
+      wait_ = {owner_.loop().now_ms() + owner_.limits().engine_wait_ms, {}};
       return watch_engine();
     case EngineGate::Admission::refuse:
       leave_waiting();
-      answer(503, describe(host_.gate()));
+      answer(503, describe(owner_.gate()));
       break;
     case EngineGate::Admission::go_on:
       return retry_engine();
@@ -129,7 +129,7 @@ void Session::pass_to_engine(std::string_view bytes) {
       // Stale: the engine closed it while it was idle, and has taken nothing of this request. So
       // any request may go to a new one.
       engine_.reset();
-      host_.idle_engines().clear();
+      owner_.idle_engines().clear();
       bind_engine();
       if (phase_ != Phase::relaying) {
         unsent_.assign(bytes);
@@ -141,7 +141,7 @@ void Session::pass_to_engine(std::string_view bytes) {
   } else {
     engine.write(bytes);
   }
-  if (engine.queued() > host_.limits().queue) client_->pause(Stream::backlog);
+  if (engine.queued() > owner_.limits().queue) client_->pause(Stream::backlog);
 }
 
 void Session::engine_drained() {
@@ -164,7 +164,7 @@ void Session::engine_data(std::string_view bytes) {
   }
   if (!(edited_.changes_answer() ? pass_changed_answer(&bytes) : pass_answer(&bytes))) return;
   if (exchange_.switched()) return switch_to_raw(bytes);
-  if (client_->queued() > host_.limits().queue) engine_->stream().pause(Stream::backlog);
+  if (client_->queued() > owner_.limits().queue) engine_->stream().pause(Stream::backlog);
   if (!exchange_.response_complete()) return;
   if (!bytes.empty()) engine_.reset();  // more than one answer to one request
   if (exchange_.request_complete()) return finish_exchange();
@@ -241,14 +241,14 @@ void Session::engine_lost() {
   engine_.reset();
   if (engine_reused_ && !exchange_.response_started() && exchange_.repeatable()) {
     head_sent_ = false;
-    host_.idle_engines().clear();  // so it is a new connection, and this happens once
+    owner_.idle_engines().clear();  // so it is a new connection, and this happens once
     bind_engine();
     if (phase_ == Phase::relaying) pass_to_engine({});
     return;
   }
   std::string message = "the Docker engine closed the connection without an answer";
-  if (host_.gate().state() != EngineGate::State::ready) {
-    message.append("; ").append(describe(host_.gate()));
+  if (owner_.gate().state() != EngineGate::State::ready) {
+    message.append("; ").append(describe(owner_.gate()));
   }
   answer(502, std::move(message));
 }
@@ -259,12 +259,12 @@ void Session::switch_to_raw(std::string_view behind_head) {
   std::string to_engine;
   UniqueFd engine = engine_->stream().release(&to_engine);
   to_engine.append(held_);
-  ++host_.tally().upgraded;
+  ++owner_.session_counters().upgraded;
   if (log::enabled(log::Level::debug)) {
     log::debug("session.switched", {{"session", id_}, {"target", exchange_.request().target}});
   }
-  host_.session_switched(id_, std::move(client_), std::string(behind_head), std::move(engine),
-                         std::move(to_engine));
+  owner_.session_switched(id_, std::move(client_), std::string(behind_head), std::move(engine),
+                          std::move(to_engine));
   end();
 }
 
