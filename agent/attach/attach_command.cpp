@@ -79,7 +79,7 @@ int carry_link(const AttachOptions& options, control_client::ControlClient& clie
   if (std::fputs(line.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
     return refuse(kSetUpFailed, "nobody reads what this command says");
   const auto carried = carry(STDIN_FILENO, STDOUT_FILENO, link->get());
-  if (!carried) return refuse(kDone, "Windows' end is gone: " + carried.error().message);
+  if (!carried) return refuse(kDone, "the Windows side is gone: " + carried.error().message);
   // The agent ends a link when it stops, or when it refuses it; that is told within the link.
   return refuse(kNotRunning, "the agent has ended the link");
 }

@@ -1,4 +1,4 @@
-// What `causeway attach` says: the line for Windows' end, and the one for a person. Pure.
+// What `causeway attach` says: the line for the Windows side, and the one for a person. Pure.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Where Windows' end of the link can connect, and who may.
+// Where the Windows side of the link can connect, and who may.
 #pragma once
 
 #include <cstdint>

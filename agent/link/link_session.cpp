@@ -53,11 +53,11 @@ std::string_view LinkSession::greet(std::string_view bytes) {
   }
   if (!*hello) return {};
   if (!(*hello)->refusal.empty()) {
-    refuse("Windows' end refuses: " + (*hello)->refusal);
+    refuse("the Windows side refuses: " + (*hello)->refusal);
     return {};
   }
   if ((*hello)->expected != options_.nonce) {
-    refuse("the nonce is of another life of docker-desktop, or of another distro of that name");
+    refuse("the nonce is of another boot of docker-desktop, or of another distro of that name");
     return {};
   }
   wire::Hello answer;

@@ -1,4 +1,4 @@
-// LinkSession is one connection of Windows' end of the link: a transport, the hello, then yamux.
+// LinkSession is one connection of the Windows side: a transport, the hello, then yamux.
 //
 //   hello ── nonce right ──▶ open ── transport ends, silence, violation ──▶ over
 //     └── wrong, too old, garbage, too slow ──▶ refusing (the text is on its way) ──▶ over

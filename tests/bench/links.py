@@ -1,4 +1,4 @@
-"""The rows about the link to Windows: the agent behind link.sock with link_client as Windows' end, against two bare relays, which is
+"""The rows about the link to Windows: the agent behind link.sock with link_client as the Windows side, against two bare relays, which is
 as many hops."""
 import contextlib
 import os
@@ -100,7 +100,7 @@ class Links:
             engine.stop()
 
     def client(self, name, transport):
-        """Windows' end, connected; its socket is `name`.sock."""
+        """The Windows side, connected; its socket is `name`.sock."""
         self.sockets[name] = f"{self.work}/{name}.sock"
         process = subprocess.Popen([self.bench.programs["link_client"], "--transport", f"unix:{transport}", "--nonce", self.nonce,
                                     "--engine", self.sockets[name]], stdout=subprocess.PIPE, text=True, preexec_fn=self.bench.pin)

@@ -122,7 +122,7 @@ class Shares:
                            interval=self.bootstrap(more, took[name], took["pass-through"]))
 
     def share(self):
-        """From the call of Windows' side (`wsl.exe … causeway distro`) until all mounts are attached, which the engine's mount
+        """From the call of the Windows side (`wsl.exe … causeway distro`) until all mounts are attached, which the engine's mount
         table tells as an event."""
         took, linked = [], []
         for _ in range(self.plan["shares"]):

@@ -1,4 +1,4 @@
-"""Real clients on Windows' side, the real causeway.exe, the real agent and dockerd: node.exe with dockerode under Wine, through the
+"""Real clients on the Windows side, the real causeway.exe, the real agent and dockerd: node.exe with dockerode under Wine, through the
 pipe and both transports that Wine has. wsl.exe is a stand-in (tests/support/windows/wsl_service.py), as is the VM it runs commands in."""
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The program link_client (tests/support/programs/link_client.cpp): Windows' end of the link. Runs in the guest under QEMU, too."""
+"""The program link_client (tests/support/programs/link_client.cpp): the Windows side of the link. Runs in the guest under QEMU, too."""
 
 import select
 import subprocess

@@ -1,4 +1,4 @@
-"""Stands between Windows' end of the link and the agent: notes what passes, and can hold the agent's side back."""
+"""Stands between the Windows side of the link and the agent: notes what passes, and can hold the agent's side back."""
 
 import contextlib
 import select
@@ -11,7 +11,7 @@ DATA, SYN = 0, 1
 
 
 class Tap(threading.Thread):
-    """Passes one connection to the unix socket `path` on to what `dial()` gives; Windows' end says `said`."""
+    """Passes one connection to the unix socket `path` on to what `dial()` gives; the Windows side says `said`."""
 
     def __init__(self, path, dial):
         super().__init__(daemon=True)
@@ -37,7 +37,7 @@ class Tap(threading.Thread):
             assert self.changed.wait_for(lambda: self.holding == holding, 10), "no connection is tapped"
 
     def wait_said(self, what, since=0, timeout=10):
-        """False when Windows' end hasn't said it in that time."""
+        """False when the Windows side hasn't said it in that time."""
         with self.changed:
             return self.changed.wait_for(lambda: what in self.said[since:], timeout)
 

@@ -1,4 +1,4 @@
-"""Windows' end of the link in the simulated VM: link_client at the agent's link.sock or TCP port, and hellos by hand."""
+"""The Windows side of the link in the simulated VM: link_client at the agent's link.sock or TCP port, and hellos by hand."""
 
 import os
 import socket

@@ -4,7 +4,7 @@
 
 using namespace causeway;
 
-TEST_CASE("attach/attach_line: the line for Windows' end") {
+TEST_CASE("attach/attach_line: the line for the Windows side") {
   CHECK(
       attach::attach_line({"00112233445566778899aabbccddeeff", 1129775105, 1},
                           "{b6a9a5f4-1c5e-4b8a-9f52-0d0f3d4f1a2b}", "0.1.0") ==

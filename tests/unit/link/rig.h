@@ -1,5 +1,5 @@
-// A link server on a socket of its own, a served side that the test plays, and Windows' end, which
-// the test plays with a yamux of its own; all on one thread.
+// A link server on a socket of its own, a served side that the test plays, and the Windows side,
+// which the test plays with a yamux of its own; all on one thread.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -58,7 +58,7 @@ struct Served : io::ByteStream::Handler {
 
 class Rig;
 
-// Windows' end, over one connection.
+// The Windows side, over one connection.
 class Windows : public wire::Yamux::Handler {
  public:
   using Id = wire::Yamux::StreamId;

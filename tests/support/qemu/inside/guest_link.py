@@ -1,4 +1,4 @@
-"""In the guest: Windows' end of the link over AF_VSOCK, and what the agent says of itself."""
+"""In the guest: the Windows side of the link over AF_VSOCK, and what the agent says of itself."""
 
 import contextlib
 import http.client
