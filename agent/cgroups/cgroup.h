@@ -30,7 +30,7 @@ std::string controllers_file(std::string_view mountinfo, std::string_view self_c
 // Moves the calling process into <own>/causeway.init. Empty unless v2 rules alone and is mounted.
 std::vector<Step> plan_leaf(std::string_view mountinfo, std::string_view self_cgroup);
 
-// Removes what an earlier life left, makes <own>/causeway and hands it the controllers. Every step
+// Removes what an earlier boot left, makes <own>/causeway and hands it the controllers. Every step
 // is optional: without control groups the agent still runs, and says what is missing.
 std::vector<Step> plan_groups(std::string_view mountinfo, std::string_view self_cgroup,
                               std::string_view controllers);

@@ -16,7 +16,7 @@ struct AgentStatus {
   std::string version;
   std::int64_t pid = 0;
   std::uint64_t age_s = 0;
-  std::uint64_t starts = 1;  // how often init has started it in this life, this one included
+  std::uint64_t starts = 1;  // how often init has started it in this boot, this one included
   std::uint64_t memory_bytes = 0;
 };
 

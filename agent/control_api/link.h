@@ -41,7 +41,7 @@ Status read(const json::Json& json, LinkStatus& out);
 
 // GET /v1/link
 struct LinkContact {
-  std::string nonce;       // 32 hex digits, of this life of init
+  std::string nonce;       // 32 hex digits, of this boot
   std::uint32_t port = 0;  // of vsock; 0: nothing listens there
   std::uint16_t major = 0;
 };

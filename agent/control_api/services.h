@@ -43,7 +43,7 @@ struct ServiceStatus {
   std::uint64_t age_s = 0;
   std::optional<std::int64_t> pid;
   bool adopted = false;        // its process was started by an earlier agent
-  std::uint64_t restarts = 0;  // in this life of init
+  std::uint64_t restarts = 0;  // in this boot
   std::string last_exit;       // how its last process ended; empty when none did
   std::optional<std::uint64_t> memory_bytes;
   std::vector<std::string> needs;

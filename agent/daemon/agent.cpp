@@ -120,7 +120,7 @@ void Agent::load_settings() {
   paths_.editor().allow_swarm(!settings_.engine.in_force().live_restore);
 }
 
-// Bound by init, once in its life; without init by us.
+// Bound by init, once in a boot; without init by us.
 Result<UniqueFd> Agent::socket(std::string_view slot) {
   if (auto inherited = store_.take(slot)) return inherited;
   for (const auto& entry : fd_store::kSockets) {

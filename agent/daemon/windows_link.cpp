@@ -37,7 +37,7 @@ WindowsLink::WindowsLink(io::Loop& loop, shares::Shares& shares, proxy::ProxySer
 
 Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
                           const link::Settings& settings) {
-  auto nonce = link::life_nonce(run, fresh);
+  auto nonce = link::boot_nonce(run, fresh);
   if (!nonce) return std::move(nonce).error();
   nonce_ = *std::move(nonce);
   link::LinkServer::Options options;

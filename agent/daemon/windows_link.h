@@ -27,7 +27,7 @@ class WindowsLink {
   WindowsLink(io::Loop& loop, shares::Shares& shares, proxy::ProxyServer& proxy,
               std::function<control::ControlServer*()> control, std::function<void()> changed);
 
-  // `socket` is link.sock; `fresh`: there is no init, so each agent is a life of its own. An error:
+  // `socket` is link.sock; `fresh`: there is no init, so each agent is a boot of its own. An error:
   // there is no nonce, and nothing listens.
   Status start(const std::string& run, bool fresh, UniqueFd socket, const link::Settings& settings);
 

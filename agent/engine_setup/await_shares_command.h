@@ -8,7 +8,7 @@
 namespace causeway::engine_setup {
 
 // Made by the agent (daemon/shares_wait.h) when dockerd may start. Below RUN, which is new in each
-// life of init: it is waited for once in a life.
+// boot: it is waited for once in each.
 inline constexpr const char* kSharesReady = "/shares.ready";
 
 struct AwaitSharesOptions {

@@ -1,4 +1,4 @@
-// The sockets that init binds once in its life: a fixed table. A socket that is bound again is a
+// The sockets that init binds once in a boot: a fixed table. A socket that is bound again is a
 // new inode, and a container that mounts it would get ECONNREFUSED for ever; so the agent only ever
 // inherits them.
 #pragma once

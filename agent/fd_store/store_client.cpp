@@ -83,7 +83,7 @@ Result<StoreClient> StoreClient::from_environment() {
   const std::string init_fd = take_variable("CAUSEWAY_INIT_FD");
   const std::string dropped = take_variable("CAUSEWAY_DROPPED");
   const std::string agent_start = take_variable("CAUSEWAY_AGENT_START");
-  client.life_ = take_variable("CAUSEWAY_LIFE");
+  client.instance_ = take_variable("CAUSEWAY_INSTANCE");
   if (init_fd.empty() && fds.empty()) return client;
 
   auto names = parse_named_numbers(fds);

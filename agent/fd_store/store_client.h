@@ -63,7 +63,9 @@ class StoreClient {
   // this one doesn't live for 10 s.
   std::uint64_t dropped(std::string_view name) const;
 
-  const std::string& life() const { return life_; }  // random, of this init; empty without one
+  const std::string& instance() const {
+    return instance_;
+  }  // random, of this init; empty without one
   std::uint64_t agent_start() const { return agent_start_; }  // 0 for the first agent
 
  private:
@@ -72,7 +74,7 @@ class StoreClient {
   UniqueFd init_;
   std::map<std::string, UniqueFd, std::less<>> fds_;
   std::map<std::string, std::uint64_t, std::less<>> dropped_;
-  std::string life_;
+  std::string instance_;
   std::uint64_t agent_start_ = 0;
 };
 

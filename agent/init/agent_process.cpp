@@ -24,7 +24,7 @@ constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 constexpr int kNotExecuted = 127;
 
 constexpr std::array<std::string_view, 5> kOurVariables{
-    kFds, kDropped, "CAUSEWAY_INIT_FD=", "CAUSEWAY_LIFE=", "CAUSEWAY_AGENT_START="};
+    kFds, kDropped, "CAUSEWAY_INIT_FD=", "CAUSEWAY_INSTANCE=", "CAUSEWAY_AGENT_START="};
 
 bool ours(std::string_view entry) {
   return std::any_of(kOurVariables.begin(), kOurVariables.end(),
@@ -48,7 +48,7 @@ void drop_stored(int client) {
 }  // namespace
 
 AgentProcess::AgentProcess(UniqueFd binary, std::vector<std::string> arguments,
-                           std::vector<std::string> environment, const std::string& life)
+                           std::vector<std::string> environment, const std::string& instance)
     : binary_(std::move(binary)),
       arguments_(std::move(arguments)),
       environment_(std::move(environment)) {
@@ -56,7 +56,7 @@ AgentProcess::AgentProcess(UniqueFd binary, std::vector<std::string> arguments,
   const bool has_path = std::any_of(environment_.begin(), environment_.end(),
                                     [](const std::string& e) { return e.starts_with("PATH="); });
   if (!has_path) environment_.emplace_back(kPath);
-  environment_.push_back("CAUSEWAY_LIFE=" + life);
+  environment_.push_back("CAUSEWAY_INSTANCE=" + instance);
   std::copy(kFds.begin(), kFds.end(), fds_text_.begin());
   std::copy(kDropped.begin(), kDropped.end(), dropped_text_.begin());
   for (auto& argument : arguments_) argument_pointers_.push_back(argument.data());

@@ -20,7 +20,7 @@ class AgentProcess {
   // possible. `environment` entries are "NAME=value"; CAUSEWAY_* ones of init are left out, PATH is
   // added when missing.
   AgentProcess(UniqueFd binary, std::vector<std::string> arguments,
-               std::vector<std::string> environment, const std::string& life);
+               std::vector<std::string> environment, const std::string& instance);
 
   // Forks and executes, with every descriptor of the store inherited. False with errno when there
   // is no child; an execution that fails shows as exit code 127. What the slot `agent` holds is

@@ -12,8 +12,8 @@
 
 #include "base/exit_code.h"
 #include "base/text.h"
+#include "init/boot_context.h"
 #include "init/console.h"
-#include "init/life_context.h"
 
 namespace causeway::init {
 namespace {
@@ -68,7 +68,7 @@ int run(const InitOptions& options) {
     return setup_failed(checked.error(), "update the kernel (on Windows: wsl.exe --update)");
   if (::geteuid() != 0) return setup_failed(make_error("not root"), "run it as root");
 
-  LifeContext context;
+  BootContext context;
   context.options = options;
   const char* distro = std::getenv("WSL_DISTRO_NAME");
   const ModeInputs inputs{::getpid(), kernel.release, distro == nullptr ? "" : distro};

@@ -38,7 +38,7 @@ struct InitOptions {
   std::string agent;
 };
 
-// Runs a whole life and returns the exit code. The process is init's from here on: descriptors
+// Runs a whole boot and returns the exit code. The process is init's from here on: descriptors
 // above 2 are closed, signals blocked. All messages go to standard error.
 int run_init(const InitOptions& options);
 

@@ -62,7 +62,7 @@ void set_up_groups() {
 
 // Our own root gets the base file systems before anything is attached in it: a tmpfs on /run must
 // not cover RUN.
-std::optional<SetupError> enter_version(LifeContext& context) {
+std::optional<SetupError> enter_version(BootContext& context) {
   const auto& options = context.options;
   const std::string root = options.versions + "/" + options.version;
   auto mountinfo = file::read(kMountInfo, kMountInfoLimit);
@@ -90,7 +90,7 @@ std::optional<SetupError> enter_version(LifeContext& context) {
 }
 
 // The real PID 1 finds what the kernel mounted, which may be nothing.
-std::optional<SetupError> set_up_machine(LifeContext& context) {
+std::optional<SetupError> set_up_machine(BootContext& context) {
   if (::access("/proc/self", F_OK) != 0)
     if (auto done = cgroups::carry_out({proc_mount()}, skipped); !done)
       return SetupError{done.error(), "make the directory /proc"};
@@ -113,7 +113,7 @@ std::optional<SetupError> set_up_machine(LifeContext& context) {
 
 // Only where /run is ours: on a plain machine it belongs to processes outside, and may hold another
 // engine's socket.
-void link_docker_socket(const LifeContext& context) {
+void link_docker_socket(const BootContext& context) {
   if (context.mode == Mode::plain && !context.pivots()) return;
   const std::string target = context.options.run + "/engine.sock";
   std::array<char, PATH_MAX> old{};
@@ -124,7 +124,7 @@ void link_docker_socket(const LifeContext& context) {
 
 }  // namespace
 
-std::optional<SetupError> set_up_namespace(LifeContext& context) {
+std::optional<SetupError> set_up_namespace(BootContext& context) {
   ::umask(022);
   if (context.mode == Mode::pid1) {
     if (auto failed = set_up_machine(context)) return failed;
@@ -152,7 +152,7 @@ std::optional<SetupError> set_up_namespace(LifeContext& context) {
   return std::nullopt;
 }
 
-void tear_down_namespace(const LifeContext& context) {
+void tear_down_namespace(const BootContext& context) {
   const auto mountinfo = file::read(kMountInfo, kMountInfoLimit);
   const auto groups = file::read("/proc/self/cgroup");
   if (mountinfo && groups)

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "init/life_context.h"
+#include "init/boot_context.h"
 
 namespace causeway::init {
 
@@ -13,10 +13,10 @@ struct SetupError {
 };
 
 // Nothing on success. In mode pid1 it also mounts RUN and takes the lock.
-std::optional<SetupError> set_up_namespace(LifeContext& context);
+std::optional<SetupError> set_up_namespace(BootContext& context);
 
 // At the end: our control groups and mounts.
-void tear_down_namespace(const LifeContext& context);
+void tear_down_namespace(const BootContext& context);
 
 // "/run/docker.sock", the link to the engine's socket, where clients look for it.
 inline constexpr const char* kDockerSocket = "/run/docker.sock";

@@ -13,8 +13,8 @@
 #include "base/exit_code.h"
 #include "base/file.h"
 #include "cgroups/cgroup.h"
+#include "init/boot_context.h"
 #include "init/console.h"
-#include "init/life_context.h"
 #include "init/run_directory.h"
 
 namespace causeway::init {
@@ -54,7 +54,7 @@ int wait_for(pid_t child) {
   }
 }
 
-[[noreturn]] void become_pid_one(LifeContext& context) {
+[[noreturn]] void become_pid_one(BootContext& context) {
   ::setsid();  // ^C in a terminal is the outer process's to forward
   pid_t pid = 0;
   // Nothing to read: the outer process is dead already.
@@ -63,7 +63,7 @@ int wait_for(pid_t child) {
   ::_exit(run_pid_one(context));
 }
 
-int fork_and_wait(LifeContext& context) {
+int fork_and_wait(BootContext& context) {
   std::array<int, 2> ends{-1, -1};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0)
     return setup_failed(errno_error("pipe"), "close other programs");
@@ -92,7 +92,7 @@ int fork_and_wait(LifeContext& context) {
 
 }  // namespace
 
-int run_outer(LifeContext& context) {
+int run_outer(BootContext& context) {
   auto& options = context.options;
   for (std::string* path : {&options.run, &options.data}) {
     // The data is the agent's to make, unless a version's root has to be given it.

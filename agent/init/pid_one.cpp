@@ -69,14 +69,14 @@ Result<PidOne> PidOne::make(fd_store::FdStore& store, AgentProcess& agent, Uniqu
   if (!one.signals_) return errno_error("signalfd");
   one.timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!one.timer_) return errno_error("timerfd_create");
-  one.life_.due = now();
-  one.life_.stop_timeout = stop_timeout;
+  one.boot_.due = now();
+  one.boot_.stop_timeout = stop_timeout;
   return one;
 }
 
 void PidOne::run() {
-  handle(LifeEvent::due);  // the first start
-  while (life_.state != Life::State::finished) {
+  handle(BootEvent::due);  // the first start
+  while (boot_.state != Boot::State::finished) {
     arm_timer();
     std::array<pollfd, 4> polled{{
         {signals_.get(), POLLIN, 0},
@@ -91,7 +91,7 @@ void PidOne::run() {
     if (polled[3].revents != 0) {
       outer_gone_ = true;
       say(log::Level::warning, "init.outer_gone action=stop");
-      handle(LifeEvent::stop_asked);
+      handle(BootEvent::stop_asked);
     }
     if (polled[0].revents != 0) read_signals();
     if (polled[1].revents != 0) {
@@ -99,36 +99,36 @@ void PidOne::run() {
       (void)!::read(timer_.get(), &expirations, sizeof(expirations));
     }
     if (agent_.pid() == 0) drain_logs();
-    if (life_.due != kNever && now() >= life_.due) handle(LifeEvent::due);
+    if (boot_.due != kNever && now() >= boot_.due) handle(BootEvent::due);
   }
 }
 
-void PidOne::handle(LifeEvent event) {
-  const LifeStep step = advance(life_, event, now());
-  life_ = step.next;
+void PidOne::handle(BootEvent event) {
+  const BootStep step = advance(boot_, event, now());
+  boot_ = step.next;
   switch (step.action) {
-    case LifeAction::none:
+    case BootAction::none:
       break;
-    case LifeAction::start_agent:
+    case BootAction::start_agent:
       start_agent();
       break;
-    case LifeAction::stop_agent:
+    case BootAction::stop_agent:
       say(log::Level::info, "init.stopping timeout_ms=%lld",
-          static_cast<long long>(life_.stop_timeout));
+          static_cast<long long>(boot_.stop_timeout));
       ::kill(agent_.pid(), SIGTERM);
       break;
-    case LifeAction::terminate_all:
+    case BootAction::terminate_all:
       if (agent_.pid() != 0) say(log::Level::warning, "init.agent_overdue action=terminate");
       ::kill(-1, SIGTERM);
       ::kill(-1, SIGCONT);  // a stopped process acts on it only now
       reap();
       break;
-    case LifeAction::kill_all:
+    case BootAction::kill_all:
       say(log::Level::warning, "init.kill_all");
       ::kill(-1, SIGKILL);
       reap();
       break;
-    case LifeAction::finish:
+    case BootAction::finish:
       say(log::Level::info, "init.stopped");
       break;
   }
@@ -137,12 +137,12 @@ void PidOne::handle(LifeEvent event) {
 void PidOne::start_agent() {
   if (agent_.start(store_)) {
     say(log::Level::info, "agent.started pid=%d failures=%u program=%s",
-        static_cast<int>(agent_.pid()), life_.failures,
+        static_cast<int>(agent_.pid()), boot_.failures,
         store_.get(fd_store::kAgentSlot) >= 0 ? "stored" : "own");
-    handle(LifeEvent::agent_started);
+    handle(BootEvent::agent_started);
   } else {
     say(log::Level::error, "agent.not_started error=\"%s\"", std::strerror(errno));
-    handle(LifeEvent::start_failed);
+    handle(BootEvent::start_failed);
   }
 }
 
@@ -159,7 +159,7 @@ void PidOne::read_signals() {
         break;
       default:  // TERM, INT, PWR
         say(log::Level::info, "init.stop_asked signal=%u", info.ssi_signo);
-        handle(LifeEvent::stop_asked);
+        handle(BootEvent::stop_asked);
         break;
     }
   }
@@ -174,7 +174,7 @@ void PidOne::reap() {
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
       if (errno == EINTR) continue;
       // ECHILD: every process below was our child or has become it, so nobody is left.
-      handle(LifeEvent::nobody_left);
+      handle(BootEvent::nobody_left);
       return;
     }
     const pid_t pid = info.si_pid;
@@ -214,9 +214,9 @@ void PidOne::agent_ended(int wait_status) {
   agent_.ended();
   // An agent that lived so long has told what it knew of dropped log lines; one that died young may
   // not have, so the next one is told again.
-  if (now() - life_.started >= kRecovered)
+  if (now() - boot_.started >= kRecovered)
     for (auto& slot : store_.slots()) slot.dropped = 0;
-  handle(done ? LifeEvent::agent_done : LifeEvent::agent_died);
+  handle(done ? BootEvent::agent_done : BootEvent::agent_died);
 }
 
 void PidOne::serve_store() {
@@ -236,7 +236,7 @@ void PidOne::drain_logs() {
 }
 
 void PidOne::arm_timer() {
-  Milliseconds at = life_.due;
+  Milliseconds at = boot_.due;
   const auto& slots = store_.slots();
   const bool drains = agent_.pid() == 0 && std::any_of(slots.begin(), slots.end(), [](auto& slot) {
                         return slot.used() && slot.name_view().starts_with("log.");

@@ -1,6 +1,7 @@
 // The process with PID 1: a poll(2) loop over signals, the agent's store socket, a timer and the
 // pipe of the outer process. It reaps everybody, keeps the fd store, restarts the agent and ends in
-// order (life.h says when). Nothing is allocated once run() has been entered, and no error ends it.
+// order (boot_machine.h says when). Nothing is allocated once run() has been entered, and no error
+// ends it.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +10,14 @@
 #include "base/unique_fd.h"
 #include "fd_store/fd_store.h"
 #include "init/agent_process.h"
-#include "init/life.h"
+#include "init/boot_machine.h"
 
 namespace causeway::init {
 
 class PidOne {
  public:
   // `exits` is the write end of the report pipe; `outer` the read end of a pipe that the outer
-  // process holds open (none in mode pid1): its end of file means that nobody controls this life
+  // process holds open (none in mode pid1): its end of file means that nobody controls this boot
   // any more, which is a stop like SIGTERM. Signals that init handles are blocked from here on.
   static Result<PidOne> make(fd_store::FdStore& store, AgentProcess& agent, UniqueFd exits,
                              UniqueFd outer, Milliseconds stop_timeout);
@@ -31,7 +32,7 @@ class PidOne {
  private:
   PidOne(fd_store::FdStore& store, AgentProcess& agent) : store_(store), agent_(agent) {}
 
-  void handle(LifeEvent event);
+  void handle(BootEvent event);
   void start_agent();
   void read_signals();
   void reap();
@@ -47,7 +48,7 @@ class PidOne {
   UniqueFd outer_;
   UniqueFd signals_;
   UniqueFd timer_;
-  Life life_;
+  Boot boot_;
   bool outer_gone_ = false;
   std::uint64_t lost_reports_ = 0;
 };

@@ -19,8 +19,8 @@
 #include "fd_store/fd_store.h"
 #include "fd_store/sockets.h"
 #include "init/agent_process.h"
+#include "init/boot_context.h"
 #include "init/console.h"
-#include "init/life_context.h"
 #include "init/namespace_setup.h"
 #include "init/pid_one.h"
 #include "init/run_directory.h"
@@ -51,7 +51,7 @@ std::string utc_now() {
 
 // RUN/init.json appears when PID 1 is ready to start the agent. No value needs escapes:
 // check_options() let only plain version names pass.
-Status write_description(const LifeContext& context, const std::string& life) {
+Status write_description(const BootContext& context, const std::string& instance) {
   std::string boot_id;
   if (auto content = file::read("/proc/sys/kernel/random/boot_id")) boot_id = text::trim(*content);
   std::string json = "{\"pid\": " + std::to_string(context.pid_outside);
@@ -59,7 +59,7 @@ Status write_description(const LifeContext& context, const std::string& life) {
   json += ", \"version\": \"" + context.options.version + "\"";
   json += ", \"started_at\": \"" + utc_now() + "\"";
   json += ", \"boot_id\": \"" + boot_id + "\"";
-  json += ", \"life\": \"" + life + "\"}\n";
+  json += ", \"instance\": \"" + instance + "\"}\n";
   return file::write_atomic(context.options.run + "/init.json", json);
 }
 
@@ -75,23 +75,23 @@ Result<UniqueFd> fill_store(const std::string& run, fd_store::FdStore& store) {
   return write_end;
 }
 
-// One life after the namespace is there; returns the exit code.
-int live(LifeContext& context) {
+// One boot after the namespace is there; returns the exit code.
+int run_boot(BootContext& context) {
   const auto& options = context.options;
   fd_store::FdStore store;
   auto exits = fill_store(options.run, store);
   if (!exits) return setup_failed(exits.error(), "choose another run directory");
-  const std::string life = random_hex();
+  const std::string instance = random_hex();
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
   AgentProcess agent(
       std::move(context.binary),
       {"causeway", "agent", "--run", options.run, "--data", options.data, "--etc", options.etc},
-      std::move(environment), life);
+      std::move(environment), instance);
   auto one = PidOne::make(store, agent, std::move(*exits), std::move(context.outer),
                           std::chrono::milliseconds(options.stop_timeout).count());
   if (!one) return setup_failed(one.error(), "report this");
-  if (auto written = write_description(context, life); !written)
+  if (auto written = write_description(context, instance); !written)
     return setup_failed(written.error(), "choose another run directory");
   say(log::Level::info, "init.started mode=%s pid=%d version=%s", name(context.mode).data(),
       static_cast<int>(context.pid_outside),
@@ -104,11 +104,11 @@ int live(LifeContext& context) {
   return kDone;
 }
 
-int set_up_and_live(LifeContext& context) {
+int set_up_and_live(BootContext& context) {
   try {
     if (const auto failed = set_up_namespace(context))
       return setup_failed(failed->error, failed->what_to_do);
-    return live(context);
+    return run_boot(context);
   } catch (const std::exception& e) {
     return setup_failed(make_error(e.what()), "free some memory");
   }
@@ -116,7 +116,7 @@ int set_up_and_live(LifeContext& context) {
 
 }  // namespace
 
-int run_pid_one(LifeContext& context) {
+int run_pid_one(BootContext& context) {
   // Ctrl-Alt-Del becomes SIGINT, an ordered stop.
   if (context.mode == Mode::pid1) ::reboot(RB_DISABLE_CAD);
   return set_up_and_live(context);

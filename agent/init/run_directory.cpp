@@ -18,7 +18,7 @@ namespace {
 // The mount's source, by which we know our own.
 constexpr const char* kSource = "causeway";
 constexpr std::size_t kMountInfoLimit = 16 << 20;
-// More leftovers than lives anybody killed in a row; a bound against a file system that comes back.
+// More leftovers than boots killed in a row; a bound against a file system that comes back.
 constexpr int kMostLeftovers = 1000;
 
 }  // namespace
@@ -51,7 +51,7 @@ void unmount_run(const std::string& run) {
     const auto mounts = paths::parse_mountinfo(*text);
     const paths::MountEntry* mount = paths::mounted_at(mounts, run);
     if (mount == nullptr || mount->fs_type != "tmpfs" || mount->source != kSource) return;
-    // Lazily when somebody outside has a file open there: it must not stop the next life.
+    // Lazily when somebody outside has a file open there: it must not stop the next boot.
     if (::umount2(run.c_str(), UMOUNT_NOFOLLOW) != 0 &&
         ::umount2(run.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) != 0)
       return;

@@ -1,4 +1,4 @@
-// RUN, the directory of one life: the lock beside it, and the tmpfs on it, which every life makes
+// RUN, the directory of one boot: the lock beside it, and the tmpfs on it, which every boot makes
 // anew (a stale containerd pid file made dockerd wait for ever: measured).
 #pragma once
 
@@ -19,7 +19,7 @@ struct Lock {
 // RUN.lock, held by flock for as long as any duplicate of the descriptor lives, with our pid in it.
 Result<Lock> take_lock(const std::string& run);
 
-// Unmounts what earlier lives mounted on `run` in this mount namespace, and nobody else's mounts.
+// Unmounts what earlier boots mounted on `run` in this mount namespace, and nobody else's mounts.
 void unmount_run(const std::string& run);
 
 // Makes the directory, and after unmount_run() a fresh tmpfs on it.

@@ -18,7 +18,7 @@ bool well_formed(std::string_view text) {
 
 }  // namespace
 
-Result<std::string> life_nonce(const std::string& run, bool fresh) {
+Result<std::string> boot_nonce(const std::string& run, bool fresh) {
   const std::string path = run + "/link.nonce";
   if (!fresh) {
     // Anything else than a nonce there is as good as none.

@@ -1,5 +1,5 @@
-// The nonce of this life of init: whoever connects to the link must know it, so that a peer of an
-// earlier life, or of another distro in the same VM, is found out.
+// The nonce of this boot of init: whoever connects to the link must know it, so that a peer of an
+// earlier boot, or of another distro in the same VM, is found out.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 namespace causeway::link {
 
 // 32 hex digits, 128 bits of getrandom(2), from RUN/link.nonce, which root alone can read. Every
-// agent of a life finds the same one, for RUN is new in each; `fresh` (without init) makes another.
-Result<std::string> life_nonce(const std::string& run, bool fresh);
+// agent of a boot finds the same one, for RUN is new in each; `fresh` (without init) makes another.
+Result<std::string> boot_nonce(const std::string& run, bool fresh);
 
 }  // namespace causeway::link

@@ -1,6 +1,6 @@
 // ApiSockets are the Docker API for containers: RUN/api/windows.sock and
 // RUN/api/distro-<name>.sock, which a container gets when its creator mounted docker.sock. Each is
-// bound once in an init life and kept in init's store: a socket bound again is a new file, and a
+// bound once in a boot and kept in init's store: a socket bound again is a new file, and a
 // container that has the old one mounted would get ECONNREFUSED for ever (measured).
 #pragma once
 
@@ -21,7 +21,7 @@ class ApiSockets {
   // `store` outlives it.
   ApiSockets(fd_store::StoreClient& store, std::string run);
 
-  // The distros that sockets of this life stand for, by their files: also those that nobody else
+  // The distros that sockets of this boot stand for, by their files: also those that nobody else
   // remembers.
   std::set<std::string> left_in_run() const;
 

@@ -1,6 +1,6 @@
 // What of the shares must outlive the agent beside the mounts and the descriptors:
 // RUN/shares.json. It is written before a mount is made and after one is gone, so that a mount that
-// is ours is always in it. RUN is new in each init life, as the mounts are.
+// is ours is always in it. RUN is new in each boot, as the mounts are.
 #pragma once
 
 #include <map>

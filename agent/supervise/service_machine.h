@@ -104,7 +104,7 @@ struct ServiceState {
   bool was_ready = false;                // the present or last run has shown that it works
   unsigned attempts = 0;                 // failures in a row, for the delay
   std::vector<std::uint64_t> failed_at;  // starts that failed, in ms, within the window
-  unsigned restarts = 0;                 // since the first start of this init life
+  unsigned restarts = 0;                 // since the first start of this boot
 };
 
 struct Now {

@@ -29,7 +29,7 @@ struct ServiceStatus {
   std::string reason;       // why it is in this state, or what it waits for; may be empty
   std::int64_t age_ms = 0;  // of the state; of the process while it is ready
   pid_t pid = 0;            // 0: no process
-  unsigned restarts = 0;    // in this life of init
+  unsigned restarts = 0;    // in this boot
   std::optional<std::uint64_t> memory_bytes;  // of its control group
   std::vector<std::string> needs;
   std::string socket;     // that its readiness is asked on; may be empty

@@ -1,6 +1,6 @@
 // What of a service must outlive the agent, beside its process: RUN/state/<service>.json, written
 // at each change, and RUN/state/<service>.spec.json, the service file as it was when the process
-// was started. RUN is new in each init life, so nothing here outlives the machine.
+// was started. RUN is new in each boot, so nothing here outlives the machine.
 #pragma once
 
 #include <cstdint>

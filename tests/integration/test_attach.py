@@ -96,7 +96,7 @@ def test_two_at_once_start_one_init_which_outlives_them(idle_vm):
     vm.wait_engine()
     third = attach(vm)
     try:
-        assert contact(third)["nonce"] == told[0]["nonce"], "another life of init"
+        assert contact(third)["nonce"] == told[0]["nonce"], "another boot of init"
     finally:
         end(third)
     assert len(inits(vm)) == 2

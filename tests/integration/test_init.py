@@ -41,7 +41,7 @@ def test_what_the_agent_finds(place):
     assert description["pid"] == life.pid_one()
     assert description["mode"] == "plain"
     info = life.info()
-    assert (info["parent"], info["start"], info["life"]) == (1, 0, description["life"])
+    assert (info["parent"], info["start"], info["instance"]) == (1, 0, description["instance"])
     assert list(info["fds"]) == ["control", "engine", "exits", "link"]
     control, engine = os.stat(f"{place.run}/control.sock"), os.stat(f"{place.run}/engine.sock")
     assert stat.S_IMODE(control.st_mode) == 0o600
@@ -63,7 +63,7 @@ def test_a_killed_agent_comes_back_with_the_same_sockets_and_stored_descriptors(
         life.kill_agent()
         info = life.info()
         assert info["start"] == start
-        assert info["life"] == before["life"]
+        assert info["instance"] == before["instance"]
         assert {name: info["fds"][name] for name in before["fds"]} == before["fds"]
         assert info["fds"]["log.dockerd"] == fifo
     assert [inode(f"{place.run}/{name}.sock") for name in ("control", "engine")] == sockets
@@ -111,7 +111,7 @@ def test_another_program_is_started_as_the_agent_under_the_same_init(place):
     assert life.info()["executable"] == own["executable"]  # the agent that runs goes on
     life.kill_agent()
     info = life.info()
-    assert (info["executable"], info["start"], info["life"]) == (other, 1, own["life"])
+    assert (info["executable"], info["start"], info["instance"]) == (other, 1, own["instance"])
     assert {name: info["fds"][name] for name in own["fds"]} == own["fds"]
     life.kill_agent()  # it stays the agent, with its file gone, too
     os.unlink(other)

@@ -3,7 +3,7 @@
 // command per connection on the inherited control socket and answers with one JSON object or plain
 // text, then end of file:
 //
-//   info               {"pid", "start", "life", "fds": {name: inode}, "dropped": {name: bytes}, …}
+//   info               {"pid", "start", "instance", "fds": {name: inode}, "dropped": …, …}
 //   put NAME           puts a new FIFO (O_RDWR) of that name, RUN/NAME.fifo
 //   put-file NAME      puts an unlinked temporary file
 //   put-agent PATH     puts that file, open for reading, as the program of the next agent
@@ -122,7 +122,7 @@ class FakeAgent {
     std::string out = "{\"pid\": " + std::to_string(getpid());
     out += ", \"parent\": " + std::to_string(getppid());
     out += ", \"start\": " + std::to_string(client_.agent_start());
-    out += ", \"life\": " + quoted(client_.life());
+    out += ", \"instance\": " + quoted(client_.instance());
     out += ", \"hangups\": " + std::to_string(hangups_);
     out += ", \"executable\": " + quoted(executable());
     out += ", \"fds\": {";

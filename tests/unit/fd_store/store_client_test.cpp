@@ -35,12 +35,12 @@ struct Environment {
     setenv("CAUSEWAY_FDS", fds.c_str(), 1);
     setenv("CAUSEWAY_INIT_FD", init.c_str(), 1);
     setenv("CAUSEWAY_DROPPED", dropped.c_str(), 1);
-    setenv("CAUSEWAY_LIFE", "abc", 1);
+    setenv("CAUSEWAY_INSTANCE", "abc", 1);
     setenv("CAUSEWAY_AGENT_START", "4", 1);
   }
   ~Environment() {
     for (const char* name : {"CAUSEWAY_FDS", "CAUSEWAY_INIT_FD", "CAUSEWAY_DROPPED",
-                             "CAUSEWAY_LIFE", "CAUSEWAY_AGENT_START"})
+                             "CAUSEWAY_INSTANCE", "CAUSEWAY_AGENT_START"})
       unsetenv(name);
   }
 };
@@ -110,7 +110,7 @@ TEST_CASE("fd_store/store_client: takes what the environment names and removes t
   auto client = StoreClient::from_environment();
   REQUIRE(client);
   CHECK(client->has_init());
-  CHECK(client->life() == "abc");
+  CHECK(client->instance() == "abc");
   CHECK(client->agent_start() == 4);
   CHECK(client->dropped("log.a") == 7);
   CHECK(client->dropped("log.b") == 0);

@@ -38,7 +38,7 @@ int run(init::AgentProcess& agent, fd_store::FdStore& store) {
 }
 
 init::AgentProcess agent_with(UniqueFd own) {
-  return {std::move(own), {"causeway", "agent"}, {"PATH=/bin"}, "a life"};
+  return {std::move(own), {"causeway", "agent"}, {"PATH=/bin"}, "an instance"};
 }
 
 // A file of root's with `mode`, removed at the end.

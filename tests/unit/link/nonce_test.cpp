@@ -13,7 +13,7 @@ namespace {
 
 struct Run : test::TempDir {
   std::string nonce(bool fresh = false) const {
-    auto out = link::life_nonce(path, fresh);
+    auto out = link::boot_nonce(path, fresh);
     REQUIRE(out.ok());
     CHECK(out->size() == 32);
     CHECK(out->find_first_not_of("0123456789abcdef") == std::string::npos);
@@ -23,7 +23,7 @@ struct Run : test::TempDir {
 
 }  // namespace
 
-TEST_CASE("link/nonce: the same for every agent of a life, another in another life") {
+TEST_CASE("link/nonce: the same for every agent of a boot, another in another boot") {
   const Run run;
   const Run other;
   const std::string nonce = run.nonce();
@@ -45,5 +45,5 @@ TEST_CASE("link/nonce: for root only, and nonsense in the file is replaced") {
     CHECK(again != bad);
     CHECK(run.nonce() == again);
   }
-  CHECK(!link::life_nonce("/nowhere", false).ok());
+  CHECK(!link::boot_nonce("/nowhere", false).ok());
 }

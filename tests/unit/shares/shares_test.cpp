@@ -38,7 +38,7 @@ TEST_CASE("shares/shares: the places are made, and the API sockets are there at 
   CHECK(rig.state("Ubuntu") == "stopped");
   CHECK(rig.state("Old") == "disabled");
 
-  // Bound once in a life: the next agent listens on the same sockets.
+  // Bound once in a boot: the next agent listens on the same sockets.
   const auto before = inode(rig.listener(rig.sandbox / "run/api/windows.sock")->fd.get());
   rig.agent_dies();
   rig.agent();

@@ -1,4 +1,4 @@
-// What the processes of one init life share: inherited over fork, not global.
+// What the processes of one boot share: inherited over fork, not global.
 #pragma once
 
 #include <sys/types.h>
@@ -12,7 +12,7 @@
 
 namespace causeway::init {
 
-struct LifeContext {
+struct BootContext {
   InitOptions options;  // with `run` and `data` as canonical paths
   Mode mode = Mode::plain;
   UniqueFd binary;  // of the agent, opened before a pivot; empty in mode pid1 until /proc is there
@@ -32,10 +32,10 @@ int setup_failed(const Error& error, std::string_view what_to_do);
 Result<UniqueFd> open_agent(const InitOptions& options);
 
 // The outer process: lock, RUN, fork, wait. Gives the exit code; in the child it doesn't return.
-int run_outer(LifeContext& context);
+int run_outer(BootContext& context);
 
 // PID 1 after the fork, or the real one: set-up, the loop, the end. Gives the exit code.
-int run_pid_one(LifeContext& context);
+int run_pid_one(BootContext& context);
 
 // PID 1's last deed, when it is the machine's: the root file system goes read-only, and the machine
 // off. Returns in any other PID namespace.

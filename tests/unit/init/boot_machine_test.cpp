@@ -1,4 +1,4 @@
-#include "init/life.h"
+#include "init/boot_machine.h"
 
 #include <doctest/doctest.h>
 
@@ -8,26 +8,26 @@ using namespace causeway::init;
 
 namespace {
 
-using State = Life::State;
-using Event = LifeEvent;
-using Action = LifeAction;
+using State = Boot::State;
+using Event = BootEvent;
+using Action = BootAction;
 
 constexpr Milliseconds kNow = 100000;
 constexpr Milliseconds kStopTimeout = 60000;
 
-Life in(State state, Milliseconds due, unsigned failures = 0, Milliseconds started = 0) {
-  Life life;
-  life.state = state;
-  life.due = due;
-  life.failures = failures;
-  life.started = started;
-  life.stop_timeout = kStopTimeout;
-  return life;
+Boot in(State state, Milliseconds due, unsigned failures = 0, Milliseconds started = 0) {
+  Boot boot;
+  boot.state = state;
+  boot.due = due;
+  boot.failures = failures;
+  boot.started = started;
+  boot.stop_timeout = kStopTimeout;
+  return boot;
 }
 
 }  // namespace
 
-TEST_CASE("init/life: every state and every event") {
+TEST_CASE("init/boot_machine: every state and every event") {
   struct Case {
     State state;
     Event event;
@@ -100,13 +100,13 @@ TEST_CASE("init/life: every state and every event") {
   }
 }
 
-TEST_CASE("init/life: the first restart is immediate, then delays double up to 5 s") {
+TEST_CASE("init/boot_machine: the first restart is immediate, then delays double up to 5 s") {
   const Milliseconds expected[] = {0, 100, 200, 400, 800, 1600, 3200, 5000, 5000};
   for (unsigned i = 0; i < std::size(expected); ++i) CHECK(restart_delay(i) == expected[i]);
   CHECK(restart_delay(4000000000U) == 5000);
 }
 
-TEST_CASE("init/life: an agent that dies young counts, one that lived 10 s starts afresh") {
+TEST_CASE("init/boot_machine: an agent that dies young counts, one that lived 10 s starts afresh") {
   const auto young = advance(in(State::running, kNever, 3, kNow - 9999), Event::agent_died, kNow);
   CHECK(young.next.failures == 4);
   CHECK(young.next.due == kNow + 400);
@@ -115,15 +115,16 @@ TEST_CASE("init/life: an agent that dies young counts, one that lived 10 s start
   CHECK(old.next.due == kNow);
 }
 
-TEST_CASE("init/life: an agent that dies in the stop leaves the rest of its time to the others") {
+TEST_CASE(
+    "init/boot_machine: an agent that dies in the stop leaves the rest of its time to the others") {
   const auto early = advance(in(State::stopping, kNow + 20000), Event::agent_died, kNow);
   CHECK(early.next.due == kNow + 20000);
   const auto late = advance(in(State::stopping, kNow + 1), Event::agent_died, kNow);
   CHECK(late.next.due == kNow + kTermGrace);
 }
 
-TEST_CASE("init/life: a stop timeout of nothing still leaves the grace") {
-  Life life = in(State::waiting, kNow);
-  life.stop_timeout = 0;
-  CHECK(advance(life, Event::stop_asked, kNow).next.due == kNow + kTermGrace);
+TEST_CASE("init/boot_machine: a stop timeout of nothing still leaves the grace") {
+  Boot boot = in(State::waiting, kNow);
+  boot.stop_timeout = 0;
+  CHECK(advance(boot, Event::stop_asked, kNow).next.due == kNow + kTermGrace);
 }

@@ -1,5 +1,6 @@
-// The life of PID 1 as a pure state machine: when the agent is started, restarted, asked to stop,
-// and when everything else goes. pid_one.h feeds it and does what it says.
+// One boot, a run of PID 1 from its start to its end, as a pure state machine: when the agent is
+// started, restarted, asked to stop, and when everything else goes. pid_one.h feeds it and does
+// what it says.
 //
 //   waiting ──start──▶ running ──stop──▶ stopping ──agent gone──▶ terminating ──deadline──▶ killing
 //      ▲                  │                  └──────deadline─────────▲  │                      │
@@ -16,7 +17,7 @@
 // finished     PID 1 may end
 //
 // An agent that exits 0 has done an ordered stop (somebody sent it SIGTERM directly): that ends the
-// life as if init had asked. Any other end means "restart me". In `stopping` it isn't started
+// boot as if init had asked. Any other end means "restart me". In `stopping` it isn't started
 // again: dockerd and containerd end in order on the SIGTERM that follows, and get what is left of
 // the deadline for it.
 #pragma once
@@ -28,7 +29,7 @@ namespace causeway::init {
 using Milliseconds = std::int64_t;  // of CLOCK_MONOTONIC
 
 // The first restart is immediate, then 100 ms doubled up to 5 s: an agent that can't start must not
-// keep a CPU busy, and nobody waits longer than 5 s for one that can again. 10 s of life count as
+// keep a CPU busy, and nobody waits longer than 5 s for one that can again. 10 s of boot count as
 // recovered.
 inline constexpr Milliseconds kFirstDelay = 100;
 inline constexpr Milliseconds kLongestDelay = 5000;
@@ -39,7 +40,7 @@ inline constexpr Milliseconds kTermGrace = 3000;
 inline constexpr Milliseconds kKillGrace = 5000;
 inline constexpr Milliseconds kNever = -1;
 
-struct Life {
+struct Boot {
   enum class State { waiting, running, stopping, terminating, killing, finished };
   State state = State::waiting;
   Milliseconds due = 0;           // of the timer event; kNever: none
@@ -48,7 +49,7 @@ struct Life {
   unsigned failures = 0;          // agents in a row that did not live kRecovered
 };
 
-enum class LifeEvent {
+enum class BootEvent {
   agent_started,
   start_failed,  // fork or its preparations
   agent_done,    // exited with 0
@@ -58,16 +59,16 @@ enum class LifeEvent {
   nobody_left,  // no child is left
 };
 
-enum class LifeAction { none, start_agent, stop_agent, terminate_all, kill_all, finish };
+enum class BootAction { none, start_agent, stop_agent, terminate_all, kill_all, finish };
 
-struct LifeStep {
-  Life next;
-  LifeAction action = LifeAction::none;
+struct BootStep {
+  Boot next;
+  BootAction action = BootAction::none;
 };
 
-// How long to wait before the start that follows `failures` short lives.
+// How long to wait before the start that follows `failures` short boots.
 Milliseconds restart_delay(unsigned failures);
 
-LifeStep advance(const Life& life, LifeEvent event, Milliseconds now);
+BootStep advance(const Boot& boot, BootEvent event, Milliseconds now);
 
 }  // namespace causeway::init
