@@ -11,7 +11,23 @@
 namespace causeway::binds {
 namespace {
 constexpr std::uint64_t kInspectMs = 10'000;
+constexpr int kNotFound = 404;
 constexpr int kConflict = 409;
+constexpr int kUnavailable = 503;
+
+// Why dockerd, or we ourselves, can't tell what the container mounts.
+std::string unknown(const std::string& why) {
+  return "the bind sources of the container can't be checked, so it isn't let through: " + why;
+}
+
+// What dockerd says in an error, or the whole answer.
+std::string message_of(const http_client::Reply& reply) {
+  const auto body = json::Json::parse(reply.body);
+  auto message = body ? (*body)["message"].string_or("") : std::string();
+  if (message.empty()) message = "the engine answers with status " + std::to_string(reply.status);
+  return message;
+}
+
 }  // namespace
 
 struct BindCheck::Job {
@@ -23,6 +39,7 @@ struct BindCheck::Job {
   std::string problem;
 
   void finish() { done(problem.empty() ? 0 : kConflict, problem); }
+  void give_up(int status, const std::string& why) { done(status, unknown(why)); }
 };
 
 BindCheck::BindCheck(Distros& distros, http_client::HttpClient& engine, std::string docker_root,
@@ -34,23 +51,30 @@ void BindCheck::check(const std::string& container, Done done) {
   job->container = container;
   job->done = std::move(done);
   engine_.call("GET", "/containers/" + text::percent_encoded(container) + "/json", kInspectMs,
-               lifetime_.guard([this, job](const auto& reply) {
-                 if (!reply || reply->status != 200) return job->finish();
-                 inspected(job, reply->body);
-               }));
+               lifetime_.guard([this, job](const auto& reply) { inspected(job, reply); }));
 }
 
-void BindCheck::inspected(const std::shared_ptr<Job>& job, const std::string& body) {
-  const auto container = json::Json::parse(body);
-  if (!container) {
-    job->problem =
-        "the engine's description of the container can't be read: " + container.error().message;
-    return job->finish();
+void BindCheck::inspected(const std::shared_ptr<Job>& job,
+                          const Result<http_client::Reply>& reply) {
+  if (!reply) return job->give_up(kUnavailable, reply.error().message);
+  if (reply->status == kNotFound) return job->finish();
+  if (reply->status != 200) {
+    // The engine's own error keeps its status: that a name is ambiguous, say.
+    const bool error = reply->status >= 400;
+    return job->give_up(error ? reply->status : kUnavailable, message_of(*reply));
   }
-  for (const auto& mount : (*container)["Mounts"].items()) {
+  const auto container = json::Json::parse(reply->body);
+  if (!container) return job->give_up(kUnavailable, container.error().message);
+  const json::Json& mounts = (*container)["Mounts"];
+  if (!mounts.is_array())
+    return job->give_up(kUnavailable, "the engine's description of it has no list of mounts");
+  for (const auto& mount : mounts.items()) {
     std::string source = mount["Source"].string_or("");
-    if (mount["Type"].string_or("") == "volume")
-      source = containers::volume_device(docker_root_, mount["Name"].string_or(""));
+    if (mount["Type"].string_or("") == "volume") {
+      auto device = containers::read_volume_device(docker_root_, mount["Name"].string_or(""));
+      if (!device) return job->give_up(kUnavailable, device.error().message);
+      source = *std::move(device);
+    }
     if (const auto share = paths::split_share_path(source))
       job->paths[std::string(share->distro)].emplace_back(share->rest);
   }

@@ -1,6 +1,7 @@
-// BindCheck looks at a container's bind sources before it starts: a share may be away, and a part
-// of a path that was a directory when the container was made may be a symbolic link now. runc would
-// follow that link in the engine's own root, and the container get the engine's files.
+// BindCheck looks at a container's bind sources before dockerd mounts them, for a start or for
+// docker cp: a share may be away, and a part of a path that was a directory when the container was
+// made may be a symbolic link now. runc and dockerd would follow that link in the engine's own
+// root, and the container get, or docker cp write, the engine's files.
 #pragma once
 
 #include <cstddef>
@@ -22,14 +23,15 @@ class BindCheck {
   BindCheck(Distros& distros, http_client::HttpClient& engine, std::string docker_root,
             Limits limits = {});
 
-  // `container`: an id, a part of one, or a name. `done` is called once, later: status 0, or 409
-  // and why. What dockerd doesn't know is fine here: dockerd says so itself.
+  // `container`: an id, a part of one, or a name. `done` is called once, later: status 0; 409 and
+  // why; or another one, and why the container can't be looked at. What isn't known is not fine:
+  // only a container that dockerd says it hasn't may pass, so that dockerd says so itself.
   using Done = std::function<void(int status, std::string message)>;
   void check(const std::string& container, Done done);
 
  private:
   struct Job;
-  void inspected(const std::shared_ptr<Job>& job, const std::string& body);
+  void inspected(const std::shared_ptr<Job>& job, const Result<http_client::Reply>& reply);
   void look(const std::shared_ptr<Job>& job);
   void resolved(const std::shared_ptr<Job>& job, const std::string& distro,
                 const std::vector<Result<std::string>>& found);

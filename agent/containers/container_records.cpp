@@ -81,15 +81,24 @@ std::vector<ContainerRecord> read_records(const std::string& docker_root) {
   return out;
 }
 
-std::string volume_device(const std::string& docker_root, const std::string& volume) {
-  if (!is_plain_name(volume)) return {};
+Result<std::string> read_volume_device(const std::string& docker_root, const std::string& volume) {
+  if (!is_plain_name(volume)) return std::string();
   auto content = file::read(docker_root + "/volumes/" + volume + "/opts.json");
-  if (!content) return {};
+  if (!content) {
+    // Without options there is no such file (moby, volume/local).
+    if (content.error().code == ENOENT) return std::string();
+    return std::move(content).error();
+  }
   auto options = Json::parse(*content);
-  if (!options) return {};
+  if (!options) return std::move(options).error().with("the options of the volume " + volume);
   const std::string how = (*options)["MountOpts"].string_or("");
-  if (!has_option(how, "bind") && !has_option(how, "rbind")) return {};
+  if (!has_option(how, "bind") && !has_option(how, "rbind")) return std::string();
   return (*options)["MountDevice"].string_or("");
+}
+
+std::string volume_device(const std::string& docker_root, const std::string& volume) {
+  auto device = read_volume_device(docker_root, volume);
+  return device ? *std::move(device) : std::string();
 }
 
 bool starts_by_itself(const ContainerRecord& record) {

@@ -35,7 +35,10 @@ Result<ContainerRecord> read_record(const std::string& docker_root, const std::s
 // Of all. A record that can't be read is left out: dockerd itself doesn't load such a container.
 std::vector<ContainerRecord> read_records(const std::string& docker_root);
 
-// The device of a volume of the driver "local" that is a bind of a path; empty for any other.
+// The device of a volume of the driver "local" that is a bind of a path; empty for any other. An
+// error when what dockerd wrote about it can't be read: then nobody knows.
+Result<std::string> read_volume_device(const std::string& docker_root, const std::string& volume);
+// The same, empty also after an error.
 std::string volume_device(const std::string& docker_root, const std::string& volume);
 
 // Whether dockerd starts it when dockerd itself starts (moby, restartmanager.ShouldRestart).

@@ -13,11 +13,12 @@ bool is_of_swarm(Call call) { return call == Call::service_create || call == Cal
 
 }  // namespace
 
-// The engine's own paths mean what they say; whether a container may start is asked for everybody.
+// The engine's own paths mean what they say; whether a container's sources may be mounted is asked
+// for everybody.
 proxy::RequestEditor::Interest PathEditor::interest(const paths::Identity& identity,
                                                     const engine_api::Route& route) const {
   Interest out;
-  out.always = engine_api::starts_container(route.call);
+  out.always = engine_api::mounts_binds(route.call);
   if (identity.kind == paths::Identity::Kind::engine) return out;
   out.body.paths = engine_api::request_has_paths(route.call);
   out.filters = route.call == Call::container_list;
@@ -36,7 +37,7 @@ void PathEditor::edit(const Request& request, Done done) {
   }
   const bool maps = !paths.empty() || !request.findings.filters.paths.empty();
   auto findings = maps ? std::make_shared<const engine_api::Findings>(request.findings) : nullptr;
-  if (!engine_api::starts_container(request.route.call)) {
+  if (!engine_api::mounts_binds(request.route.call)) {
     return maps ? map(request.identity, findings, std::move(done)) : done({});
   }
   check_.check(request.route.id, [this, identity = request.identity, findings,

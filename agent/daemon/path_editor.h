@@ -1,6 +1,6 @@
 // PathEditor gives the engine its own paths for those of a distro or of Windows, and clients theirs
-// for the engine's. Before a container starts it looks whether its bind sources still mean what
-// they did, and whether their shares are there.
+// for the engine's. Before dockerd mounts a container's bind sources (for a start, or for docker
+// cp) it looks whether they still mean what they did, and whether their shares are there.
 #pragma once
 
 #include <functional>

@@ -84,6 +84,15 @@ bool take_action(std::string_view& name, std::string_view action) {
   return true;
 }
 
+// GET and HEAD look into a container, PUT writes into it. `s` is of a clean path.
+Call archive_call(const Segments& s, std::string_view& id) {
+  if (s.count == 0 || s.at[0] != "containers") return Call::other;
+  std::string_view rest = s.rest();
+  if (!take_action(rest, "archive")) return Call::other;
+  id = rest;
+  return Call::container_archive;
+}
+
 // The calls with paths in them. `s` is of a clean path.
 Call call_with_paths(bool get, const Segments& s, std::string_view& id) {
   if (s.count == 0) return Call::other;
@@ -95,6 +104,8 @@ Call call_with_paths(bool get, const Segments& s, std::string_view& id) {
     Call call = Call::other;
     if (get && take_action(rest, "json")) call = Call::container_inspect;
     if (!get && take_action(rest, "restart")) call = Call::container_restart;
+    // The second up to API 1.23 (dockerd up to 24 takes it).
+    if (take_action(rest, get ? "archive" : "copy")) call = Call::container_archive;
     if (!get && take_action(rest, "start")) {
       call = before_1_24(s.version) ? Call::container_start_with_config : Call::container_start;
     }
@@ -127,27 +138,31 @@ std::string decoded_path(std::string_view target) {
 
 Route route(std::string_view method, std::string_view target) {
   Route found;
-  // The calls of the table are POST and GET: the others need no work.
+  // The calls of the table are these: the others need no work.
   const bool get = method == "GET";
-  if (!get && method != "POST") return found;
+  const bool other = method == "HEAD" || method == "PUT";
+  if (!get && !other && method != "POST") return found;
   std::string decoded;
   std::string_view path = target.substr(0, target.find('?'));
   if (path.find('%') != std::string_view::npos) path = decoded = decoded_path(target);
   const Segments segments = split(path);
   found.version = segments.version;
-  found.call = hijacking_call(get, segments);
+  if (!other) found.call = hijacking_call(get, segments);
   if (found.call != Call::other) {
     if (segments.count > 1) found.id = segments.at[1];
     return found;
   }
   std::string_view id;
   std::string cleaned;
+  const auto find = [&](const Segments& s) {
+    return other ? archive_call(s, id) : call_with_paths(get, s, id);
+  };
   if (segments.clean) {
-    found.call = call_with_paths(get, segments, id);
+    found.call = find(segments);
   } else {
     cleaned = paths::clean(path);  // as Go's path.Clean
     const Segments of_clean = split(cleaned);
-    found.call = call_with_paths(get, of_clean, id);
+    found.call = find(of_clean);
     if (found.call != Call::other) found.version = of_clean.version;
   }
   found.id = id;
@@ -167,6 +182,7 @@ bool hijackable(Call call) {
     case Call::container_start:
     case Call::container_start_with_config:
     case Call::container_restart:
+    case Call::container_archive:
     case Call::container_list:
     case Call::container_inspect:
     case Call::volume_create:
@@ -196,5 +212,7 @@ bool starts_container(Call call) {
   return call == Call::container_start || call == Call::container_start_with_config ||
          call == Call::container_restart;
 }
+
+bool mounts_binds(Call call) { return starts_container(call) || call == Call::container_archive; }
 
 }  // namespace causeway::engine_api

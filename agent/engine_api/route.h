@@ -22,6 +22,7 @@ enum class Call {
   container_start,              // POST /containers/{id}/start
   container_start_with_config,  // the same before API 1.24, with a body or without
   container_restart,            // POST /containers/{id}/restart
+  container_archive,            // GET, HEAD, PUT /containers/{id}/archive; POST …/copy
   container_list,               // GET  /containers/json
   container_inspect,            // GET  /containers/{id}/json
   volume_create,                // POST /volumes/create
@@ -48,8 +49,11 @@ Route route(std::string_view method, std::string_view target);
 bool request_has_paths(Call call);
 // Paths of the engine may stand in the answer, at least in its {"message"}: a ResponseRewriter's.
 bool response_has_paths(Call call);
-// The call starts a container that exists: its bind sources are checked first.
+// The call starts a container that exists.
 bool starts_container(Call call);
+// dockerd mounts the container's bind sources for this call, as they are by then: for a start, and
+// for docker cp (moby, daemon/archive.go), of a running container too. They are checked first.
+bool mounts_binds(Call call);
 
 // Whether the engine may answer this call by taking the connection over: with 101, or with 200 and
 // a body without length, after which both directions are raw bytes.

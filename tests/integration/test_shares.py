@@ -1,7 +1,9 @@
 """Any distro, any path: what containers see of the distros' files, and what the distros see of containers."""
 
+import io
 import json
 import os
+import tarfile
 import textwrap
 
 import pytest
@@ -166,6 +168,43 @@ def test_a_link_changed_since_is_named_before_the_start(vm, folder, call):
         os.rename(f"{folder.host}/moved", f"{folder.host}/real")
         assert api("POST", f"/containers/{container}/{call}?t=0").status == 204
         assert vm.docker("exec", container, "cat", "/w/f") == "as created"
+    finally:
+        api.remove(container)
+
+
+def archive_of(**files):
+    """A tar archive with these files, as `docker cp` sends it."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("state", ["created", "running"])
+def test_docker_cp_does_not_follow_a_link_out_of_the_distro(vm, folder, state):
+    """dockerd mounts the sources for it in the engine's own root: its /etc must be neither read nor written."""
+    folder.write("real/f", "as created")
+    api = identity(vm, folder.distro)
+    container = api.created(command=("sleep", "1000000"), binds=[f"{folder.path}/real:/w"])
+    target = f"/containers/{container}/archive?path=/w"
+    name = fresh_name("planted-")
+    try:
+        if state == "running":
+            assert api.start(container).status == 204
+        os.rename(f"{folder.host}/real", f"{folder.host}/moved")
+        folder.link("/etc", "real")
+        for answer in (api("GET", target), api("HEAD", target),
+                       api("PUT", target, data=archive_of(**{name: "planted"}), headers={"Content-Type": "application/x-tar"})):
+            assert answer.status == 409, answer
+        assert engine_shell(vm, f"ls /etc/{name}", check=False).returncode != 0
+        os.unlink(f"{folder.host}/real")
+        os.rename(f"{folder.host}/moved", f"{folder.host}/real")
+        assert b"as created" in api.good("GET", target).data
+        api.good("PUT", target, data=archive_of(**{name: "copied in"}), headers={"Content-Type": "application/x-tar"})
+        assert folder.read(f"real/{name}") == "copied in"
     finally:
         api.remove(container)
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/file.h"
 #include "binds/bind_check.h"
 #include "binds/source_mapper.h"
 #include "support/loop_fixture.h"
@@ -186,6 +187,9 @@ struct CheckRig {
     engine.answers["GET /containers/web/json"] = {
         200, R"({"Id":"c","Mounts":[{"Type":"bind","Source":")" + source + R"("},
                  {"Type":"bind","Source":"/elsewhere"}]})"};
+    return ask();
+  }
+  std::pair<int, std::string> ask() {
     std::optional<std::pair<int, std::string>> got;
     checker.check("web", [&](int status, std::string why) { got.emplace(status, std::move(why)); });
     engine.settle();
@@ -238,7 +242,76 @@ TEST_CASE("binds/bind_check: a distro that nobody knows isn't waited for") {
   CHECK(rig.distros.requested.empty());
 }
 
-TEST_CASE("binds/bind_check: what dockerd doesn't know is dockerd's to say") {
+TEST_CASE("binds/bind_check: only what dockerd says it hasn't passes unseen") {
+  struct Row {
+    int answer;
+    const char* body;
+    int status;
+    const char* why;
+  };
+  for (const Row& row : {
+           Row{404, R"({"message":"No such container: web"})", 0, ""},
+           {200, R"({"Id":"c","Mounts":[]})", 0, ""},
+           {500, R"({"message":"Multiple IDs found with provided prefix: web"})", 500,
+            "Multiple IDs found with provided prefix: web"},
+           {400, R"({"message":"bad name"})", 400, "bad name"},
+           {503, "busy", 503, "the engine answers with status 503"},
+           {500, R"({"message":7})", 500, "the engine answers with status 500"},
+           {204, "", 503, "the engine answers with status 204"},
+           {301, "", 503, "the engine answers with status 301"},
+           {200, "", 503, "line 1, column"},
+           {200, R"({"Id":"c","Mounts":[)", 503, "line 1, column"},
+           {200, R"({"Id":"c","Mounts":[],"Mounts":[]})", 503, "/Mounts"},
+           {200, R"({"Id":"c"})", 503, "no list of mounts"},
+           {200, R"({"Id":"c","Mounts":"none"})", 503, "no list of mounts"},
+           {200, "[]", 503, "no list of mounts"},
+       }) {
+    CAPTURE(row.answer);
+    CAPTURE(row.body);
+    CheckRig rig;
+    rig.engine.answers["GET /containers/web/json"] = {row.answer, row.body};
+    const auto [status, why] = rig.ask();
+    CHECK(status == row.status);
+    CAPTURE(why);
+    CHECK(why.find(row.why) != std::string::npos);
+    CHECK(why.empty() == (status == 0));
+    CHECK(rig.distros.questions == 0);
+  }
+}
+
+TEST_CASE("binds/bind_check: an engine that can't be asked lets nothing through") {
+  CheckRig gone;
+  http_client::HttpClient nobody{gone.engine.loop, gone.engine.folder + "/no.sock"};
+  binds::BindCheck checker{gone.distros, nobody, gone.engine.folder};
+  std::optional<std::pair<int, std::string>> got;
+  checker.check("web", [&](int status, std::string why) { got.emplace(status, std::move(why)); });
+  gone.engine.settle();
+  REQUIRE(got);
+  CHECK(got->first == 503);
+  CHECK(got->second.find("can't be checked") != std::string::npos);
+}
+
+TEST_CASE("binds/bind_check: a volume whose device isn't known lets nothing through") {
+  CheckRig rig;
+  const std::string volume = rig.engine.folder + "/volumes/data";
+  REQUIRE(file::make_directories(volume));
+  rig.engine.answers["GET /containers/web/json"] = {
+      200, R"({"Id":"c","Mounts":[{"Type":"volume","Name":"data","Source":"/v"}]})"};
+  CHECK(rig.ask().first == 0);  // it has no options
+  const auto options = [&](const std::string& text) {
+    REQUIRE(file::write_atomic(volume + "/opts.json", text));
+  };
+  options(R"({"MountOpts":"bind","MountDevice":"/mnt/distro/Ubuntu/home"})");
+  CHECK(rig.ask().first == 0);
+  rig.distros.links["/home"] = "/etc";
+  CHECK(rig.ask().first == 409);
+  options(R"({"MountOpts":"bind","MountDev)");
+  const auto [status, why] = rig.ask();
+  CHECK(status == 503);
+  CHECK(why.find("the options of the volume data") != std::string::npos);
+}
+
+TEST_CASE("binds/bind_check: a name is one part of the engine's path") {
   CheckRig rig;
   std::optional<int> got;
   rig.checker.check("nobody/../x", [&](int status, const std::string&) { got = status; });

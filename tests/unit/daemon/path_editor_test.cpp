@@ -101,6 +101,7 @@ TEST_CASE("daemon/path_editor: what it is interested in, by call and identity") 
            Row{Call::container_start, false, false, true, true},
            Row{Call::container_start_with_config, true, false, true, true},
            Row{Call::container_restart, false, false, true, true},
+           Row{Call::container_archive, false, false, true, true},
            Row{Call::container_list, false, true, true, false},
            Row{Call::container_inspect, false, false, true, false},
            Row{Call::volume_create, true, false, true, false},
@@ -184,7 +185,8 @@ TEST_CASE("daemon/path_editor: a start is checked for everybody, and then its pa
   // A part of the source has become a link: the text names the path as the client knows it.
   rig.engine.answers["GET /containers/abc/json"].body =
       R"({"Id":"c","Mounts":[{"Type":"bind","Source":"/mnt/distro/Ubuntu/link"}]})";
-  for (const Route& route : {start, old_start}) {
+  const Route copy{Call::container_archive, "1.41", "abc"};
+  for (const Route& route : {start, old_start, copy}) {
     const auto answer = rig.edit(kUbuntu, route);
     CHECK(answer.status == 409);
     CHECK(answer.message.find("/link") != std::string::npos);

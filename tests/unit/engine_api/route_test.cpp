@@ -128,6 +128,21 @@ TEST_CASE("engine_api/route: finds the calls with paths, in doubt too") {
       {"POST", "/containers/abc/restart?t=1", Call::container_restart, "abc", ""},
       {"GET", "/containers/abc/restart", Call::other, "", ""},
 
+      {"GET", "/containers/abc/archive?path=/x", Call::container_archive, "abc", ""},
+      {"HEAD", "/v1.41/containers/abc/archive?path=/x", Call::container_archive, "abc", "1.41"},
+      {"PUT", "/v1.41/containers/a/b/archive?path=/x", Call::container_archive, "a/b", "1.41"},
+      {"PUT", "/v1.41/%63ontainers/abc/arc%68ive", Call::container_archive, "abc", "1.41"},
+      {"PUT", "/v1.41//containers/abc/archive", Call::container_archive, "abc", "1.41"},
+      {"HEAD", "/containers/./abc/archive", Call::container_archive, "abc", ""},
+      {"POST", "/v1.23/containers/abc/copy", Call::container_archive, "abc", "1.23"},
+      {"POST", "/containers/abc/archive", Call::other, "", ""},
+      {"GET", "/containers/abc/copy", Call::other, "", ""},
+      {"PUT", "/containers/abc/start", Call::other, "", ""},
+      {"HEAD", "/containers/abc/json", Call::other, "", ""},
+      {"PUT", "/containers/archive", Call::other, "", ""},
+      {"PUT", "/volumes/abc/archive", Call::other, "", ""},
+      {"DELETE", "/containers/abc/archive", Call::other, "", ""},
+
       {"POST", "/volumes/create", Call::volume_create, "", ""},
       {"POST", "/volumes/prune", Call::other, "", ""},
       {"GET", "/volumes", Call::volume_list, "", ""},
@@ -181,4 +196,12 @@ TEST_CASE("engine_api/route: says which calls have what") {
   CHECK(engine_api::starts_container(Call::container_start_with_config));
   CHECK(engine_api::starts_container(Call::container_restart));
   CHECK_FALSE(engine_api::starts_container(Call::container_create));
+  CHECK_FALSE(engine_api::starts_container(Call::container_archive));
+  for (const Call call : {Call::container_start, Call::container_start_with_config,
+                          Call::container_restart, Call::container_archive})
+    CHECK(engine_api::mounts_binds(call));
+  for (const Call call : {Call::other, Call::container_create, Call::container_inspect})
+    CHECK_FALSE(engine_api::mounts_binds(call));
+  CHECK(engine_api::response_has_paths(Call::container_archive));
+  CHECK_FALSE(engine_api::request_has_paths(Call::container_archive));
 }
