@@ -81,7 +81,9 @@ void LinkServer::note_refusal(const std::string& reason) {
   refusal_ = {reason, loop_.now_ms()};
   if (!same || loop_.now_ms() >= refusal_logged_ms_ + kRefusalLogGapMs) {
     refusal_logged_ms_ = loop_.now_ms();
-    log::warning("link.refused", {{"reason", reason}});
+    // The reason may be the peer's own words; so it isn't what tells these lines apart.
+    log::warning("link.refused",
+                 {{"transport", reason.substr(0, reason.find(':'))}, {"reason", reason}});
   }
   handler_.changed();
 }
@@ -93,7 +95,7 @@ void LinkServer::over(LinkSession& session, const std::string& reason) {
                                {"unknown_channels", odd.unknown_channels},
                                {"refused_streams", odd.refused_streams},
                                {"farewells", odd.farewells}});
-  } else {
+  } else if (!session.sent_away()) {
     log::info("link.over", {{"transport", session.transport()}, {"reason", reason}});
   }
   loop_.defer(lifetime_.guard([this, gone = &session] {

@@ -84,6 +84,7 @@ void LinkSession::refuse(const std::string& reason) {
   stream_.shutdown_write();
   // What still comes is read and dropped: unread, it would make a reset that overtakes the text.
   deadline_.start(options_.refusal_ms, [this, reason] { end(reason); });
+  sent_away_ = true;
   owner_.refused(*this, reason);
 }
 
@@ -93,6 +94,7 @@ void LinkSession::on_eof() {
       // Nobody is left to read a refusal.
       state_ = State::refusing;
       if (silent_) return end("it has held the distro, and carried no link");
+      sent_away_ = true;
       owner_.refused(*this, "the connection ended within the hello");
       return end("the connection ended within the hello");
     case State::refusing:

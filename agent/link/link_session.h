@@ -76,6 +76,8 @@ class LinkSession : private io::ByteStream::Handler,
     bool any() const { return unknown_channels + refused_streams + farewells > 0; }
   };
   const Oddities& oddities() const { return oddities_; }
+  // The owner was told so.
+  bool sent_away() const { return sent_away_; }
 
   // A stream to Windows; null: it can't be opened.
   std::unique_ptr<io::ByteStream> open(wire::Channel channel);
@@ -133,6 +135,7 @@ class LinkSession : private io::ByteStream::Handler,
   bool heard_ = false;     // since the last tick
   int silent_ticks_ = 0;
   Oddities oddities_;
+  bool sent_away_ = false;
   wire::HelloReader hello_;
   std::unordered_map<Id, ChannelStream*> streams_;  // null: the channel isn't known yet
   Lifetime lifetime_;
