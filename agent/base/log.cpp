@@ -3,8 +3,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <memory>
 
+#include "base/line_limit.h"
 #include "base/text.h"
 
 namespace causeway::log {
@@ -31,6 +33,25 @@ std::shared_ptr<spdlog::logger>& logger() {
   return instance;
 }
 
+LineLimit& line_limit() {
+  static LineLimit instance;
+  return instance;
+}
+
+std::uint64_t now_ms() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+// By the event, and by whom it is of: the first field names the distro, the service, the transport.
+// So one who floods the log hides nobody else's lines.
+std::string kind_of(std::string_view event, Fields fields) {
+  std::string kind(event);
+  if (fields.size() > 0) kind.append(1, ' ').append(fields.begin()->value);
+  return kind;
+}
+
 }  // namespace
 
 Level level_named(std::string_view name) {
@@ -52,6 +73,10 @@ bool enabled(Level level) { return logger()->should_log(to_spdlog(level)); }
 
 void write(Level level, std::string_view event, Fields fields) {
   if (!enabled(level)) return;
+  // Who asks for all of it, gets it.
+  LineLimit::Verdict verdict{true};
+  if (!enabled(Level::debug)) verdict = line_limit().line(kind_of(event, fields), now_ms());
+  if (!verdict.write) return;
   std::string line(event);
   for (const auto& field : fields) {
     const std::string value = text::printable(field.value);
@@ -69,6 +94,8 @@ void write(Level level, std::string_view event, Fields fields) {
       line += value;
     }
   }
+  if (verdict.left_out > 0) line += " left_out=" + std::to_string(verdict.left_out);
+  if (verdict.last) line += " further=counted";
   logger()->log(to_spdlog(level), line);
 }
 

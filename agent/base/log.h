@@ -1,6 +1,9 @@
 // One event per line: "info  service.ready service=dockerd after_ms=412". spdlog stands behind it
 // and appears in no header. Values are quoted when they hold blanks; control characters are
-// escaped, so no value can forge a line.
+// escaped, so no value can forge a line. Of one event and subject (its first field) not everything
+// is written when it comes in thousands, unless the level is debug: a peer that can cause a line
+// can't fill the log. `further=counted` stands in the last line that is written at once,
+// `left_out=N` in the next one after it.
 #pragma once
 
 #include <concepts>

@@ -127,12 +127,17 @@ bool may_move(const ProductStatus& status, const ServiceStatus& service, std::si
 }
 
 std::string socket_table(const ProductStatus& status, const Terminal& terminal) {
-  Table table({{"SOCKET", false, 20}, {"FOR", false, 8}, {"OPEN", true}, {"STREAMS", true}});
+  Table table({{"SOCKET", false, 20},
+               {"FOR", false, 8},
+               {"OPEN", true},
+               {"STREAMS", true},
+               {"STALLED", true}});
   for (const auto& socket : status.sockets)
     table.add({{text::printable(socket.path)},
                {text::printable(socket.purpose)},
-               {std::to_string(socket.connections)},
-               {std::to_string(socket.streams)}});
+               {std::to_string(socket.connections) + (socket.full ? " (full)" : "")},
+               {std::to_string(socket.streams)},
+               {std::to_string(socket.stalled)}});
   return table.text(terminal);
 }
 

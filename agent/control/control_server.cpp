@@ -49,25 +49,33 @@ void ControlServer::accepted(UniqueFd connection) {
     return turn_away(std::move(connection), 503,
                      std::to_string(limits_.sessions) +
                          " connections to the control socket are open; close some followers");
-  begin(std::make_unique<io::Stream>(loop_, std::move(connection), nullptr));
+  begin(std::make_unique<io::Stream>(loop_, std::move(connection), nullptr), true);
 }
 
 std::unique_ptr<io::ByteStream> ControlServer::serve(std::unique_ptr<io::ByteStream> client) {
-  if (sessions_.size() >= limits_.sessions) return client;
-  begin(std::move(client));
+  if (sessions_.size() >= limits_.sessions || others_ >= (limits_.sessions + 1) / 2) {
+    return client;
+  }
+  begin(std::move(client), false);
   return nullptr;
 }
 
-void ControlServer::begin(std::unique_ptr<io::ByteStream> client) {
+void ControlServer::begin(std::unique_ptr<io::ByteStream> client, bool of_socket) {
   auto session =
       std::make_unique<Session>(static_cast<Session::Owner&>(*this), loop_, std::move(client));
   Session* const key = session.get();
-  sessions_.emplace(key, std::move(session));
+  if (!of_socket) ++others_;
+  sessions_.emplace(key, Served{std::move(session), of_socket});
 }
 
 // It is in the middle of a call of its own, or of a walk over all sessions.
 void ControlServer::retire(Session& session) {
-  loop_.defer(lifetime_.guard([this, key = &session] { sessions_.erase(key); }));
+  loop_.defer(lifetime_.guard([this, key = &session] {
+    const auto found = sessions_.find(key);
+    if (found == sessions_.end()) return;
+    if (!found->second.of_socket) --others_;
+    sessions_.erase(found);
+  }));
 }
 
 }  // namespace causeway::control

@@ -25,7 +25,8 @@ class ControlServer final : private Session::Owner {
                 uid_t allowed_uid = 0);
   ~ControlServer() override;
 
-  // A client whose right to be here was checked. It comes back when there are too many.
+  // A client whose right to be here was checked. It comes back when there are too many: these have
+  // at most half of the sessions, so that they don't keep root from the socket.
   std::unique_ptr<io::ByteStream> serve(std::unique_ptr<io::ByteStream> client);
 
   std::size_t sessions() const { return sessions_.size(); }
@@ -35,15 +36,20 @@ class ControlServer final : private Session::Owner {
   const Limits& limits() const override { return limits_; }
   void retire(Session& session) override;
   void accepted(UniqueFd connection);
-  void begin(std::unique_ptr<io::ByteStream> client);
+  void begin(std::unique_ptr<io::ByteStream> client, bool of_socket);
 
   io::Loop& loop_;
   const Calls& calls_;
   const Limits limits_;
   const uid_t allowed_uid_;
   Lifetime lifetime_;  // guards deferred work
-  std::map<Session*, std::unique_ptr<Session>> sessions_;
-  io::Listener listener_;  // last: nobody is accepted while the rest goes
+  struct Served {
+    std::unique_ptr<Session> session;
+    bool of_socket = false;
+  };
+  std::map<Session*, Served> sessions_;
+  std::size_t others_ = 0;  // sessions that didn't come in by the socket
+  io::Listener listener_;   // last: nobody is accepted while the rest goes
 };
 
 }  // namespace causeway::control

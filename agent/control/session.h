@@ -24,8 +24,11 @@
 namespace causeway::control {
 
 struct Limits {
-  std::size_t sessions = 64;  // a status and a few followers for each of a dozen users
-  // A request and its body together stay below 64 KiB; the longest real one has 200 bytes.
+  // A status and a few followers for each of a dozen users. All of them are root or Windows: it
+  // protects the agent's memory from a tool that forgets its connections.
+  std::size_t sessions = 64;
+  // A request and its body together stay below 64 KiB; the longest real one has 200 bytes. The API
+  // is the agent's own: no other program's limit can be undercut.
   std::size_t head_bytes = std::size_t{16} * 1024;
   std::size_t body_bytes = std::size_t{32} * 1024;
   std::uint64_t request_ms = 10'000;  // from the first byte of a request to its last

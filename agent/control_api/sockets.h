@@ -18,6 +18,8 @@ struct SocketStatus {
   std::string purpose;
   std::uint64_t connections = 0;  // open now
   std::uint64_t streams = 0;      // of these, upgraded to a raw stream (attach, exec)
+  std::uint64_t stalled = 0;      // of these, the client has stopped within a request
+  bool full = false;              // further clients wait until one of these ends
 };
 
 std::string to_json(const std::vector<SocketStatus>& sockets);

@@ -51,6 +51,20 @@ proxy::Limits proxy_limits(const AgentOptions& options) {
   return out;
 }
 
+// Where clients wait at the door.
+std::vector<control_api::Note> notes_of(const std::vector<control_api::SocketStatus>& sockets) {
+  std::vector<control_api::Note> out;
+  for (const auto& socket : sockets) {
+    if (!socket.full) continue;
+    out.push_back({true, socket.purpose + " (" + socket.path + "): all " +
+                             std::to_string(socket.connections) +
+                             " connections that it may have are open, so further clients wait; " +
+                             std::to_string(socket.stalled) +
+                             " of them have stopped within a request and give way"});
+  }
+  return out;
+}
+
 proxy::EngineGate::State gate_state(control_api::EngineState state) {
   switch (state) {
     case control_api::EngineState::ready:
@@ -302,6 +316,7 @@ void Agent::add_calls() {
   notes_.add_source([this] { return as_notes(shares_.notes()); });
   notes_.add_source([this] { return wait_ ? wait_->notes() : std::vector<control_api::Note>(); });
   notes_.add_source([this] { return notes_of(supervisor_.snapshot()); });
+  notes_.add_source([this] { return notes_of(sockets()); });
 }
 
 LogSource Agent::log_source() {
@@ -319,13 +334,14 @@ std::vector<control_api::SocketStatus> Agent::sockets() const {
   std::vector<control_api::SocketStatus> out;
   const auto add = [&](const std::string& path, const std::string& purpose, std::uint64_t id) {
     const auto users = proxy_.users(id);
-    out.push_back({path, purpose, users.sessions + users.streams, users.streams});
+    out.push_back(
+        {path, purpose, users.sessions + users.streams, users.streams, users.stalled, users.full});
   };
   add(options_.run + "/engine.sock", "Docker API", engine_listener_);
   for (const auto& [key, served] : served_) add(served.path, served.purpose, served.id);
   if (const auto users = link_.users(); users.sessions + users.streams > 0)
-    out.push_back(
-        {"link", "Docker API for Windows", users.sessions + users.streams, users.streams});
+    out.push_back({"link", "Docker API for Windows", users.sessions + users.streams, users.streams,
+                   users.stalled, users.full});
   out.push_back({options_.run + "/control.sock", "causeway status, logs, …",
                  control_ ? control_->sessions() : 0, 0});
   return out;

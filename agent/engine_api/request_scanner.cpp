@@ -1,5 +1,6 @@
 #include "engine_api/request_scanner.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
@@ -292,6 +293,7 @@ struct RequestScanner::Impl {
   Findings found;
   std::string label_key;
   std::size_t bytes = 0;
+  std::size_t values = 0;
   bool told = false;  // a token
   bool failed = false;
 };
@@ -490,6 +492,7 @@ Status RequestScanner::Impl::entry(EntryList& of, EntryList::Entry entry) {
   of.state = EntryList::State::filled;
   if (of.object) entry.key = std::move(label_key);
   bytes += entry.key.size() + entry.text.size();
+  ++values;
   if (of.entries.size() == kMostValues) {
     return refuse("more than 4096 entries of " + std::string(of.name));
   }
@@ -512,6 +515,7 @@ Status RequestScanner::Impl::settle() {
 Status RequestScanner::Impl::count(PathValue value) {
   if (value.source.empty()) return Ok{};  // dockerd refuses it by itself
   bytes += value.source.size() + value.rest.size();
+  ++values;
   if (found.paths.size() == kMostValues) return refuse("more than 4096 paths");
   if (bytes > kMostBytes) return refuse("more than 4 MiB of paths");
   found.paths.push_back(std::move(value));
@@ -535,5 +539,11 @@ Status RequestScanner::finish() {
 }
 
 Findings RequestScanner::take() { return std::move(impl_->found); }
+
+std::size_t RequestScanner::held() const {
+  // A vector that grows has up to twice the place.
+  constexpr std::size_t kOfValue = 2 * std::max(sizeof(PathValue), sizeof(EntryList::Entry));
+  return impl_->bytes + impl_->values * kOfValue;
+}
 
 }  // namespace causeway::engine_api

@@ -56,6 +56,8 @@ class RequestScanner {
   Status finish();
   // After finish(), once.
   Findings take();
+  // Bytes of memory that the findings take, about.
+  std::size_t held() const;
 
  private:
   struct Impl;

@@ -86,12 +86,15 @@ Position member(Position position, std::string_view name) {
   static constexpr std::array<Member, 3> kVolume = {{{"Options", Position::driver_options},
                                                      {"Volumes", Position::volumes},
                                                      {"Warnings", Position::texts}}};
-  // The two in the second line: since API 1.52.
-  static constexpr std::array<Member, 4> kDiskUsage = {
+  // Since API 1.52 lists stand within an object for each kind (moby, api/types/system), instead of
+  // the lists at the top or beside them. The last two are their names in its documentation.
+  static constexpr std::array<Member, 6> kDiskUsage = {
       {{"Containers", Position::containers},
        {"Volumes", Position::volumes},
        {"ContainerUsage", Position::container_usage},
-       {"VolumeUsage", Position::volume_usage}}};
+       {"VolumeUsage", Position::volume_usage},
+       {"ContainersDiskUsage", Position::container_usage},
+       {"VolumesDiskUsage", Position::volume_usage}}};
   static constexpr std::array<Member, 1> kContainerUsage = {{{"Items", Position::containers}}};
   static constexpr std::array<Member, 1> kVolumeUsage = {{{"Items", Position::volumes}}};
   static constexpr std::array<Member, 3> kService = {{{"Spec", Position::service_spec},

@@ -22,6 +22,9 @@ constexpr std::uint64_t kLargestBody = std::numeric_limits<std::int64_t>::max();
 // What reset() keeps, so that an idle connection stays small: a usual docker head is 200-600 bytes.
 constexpr std::size_t kKeptHead = 2048;
 constexpr std::size_t kKeptFields = 32;
+// The first byte of a TLS client's first record (RFC 8446, section 5.1), which no method begins
+// with.
+constexpr char kTlsHandshake = 0x16;
 
 std::string_view view(beast::string_view s) { return {s.data(), s.size()}; }
 
@@ -215,6 +218,7 @@ struct Parser::Impl {
   bool remembered_head_request = false;
   bool chunk_used = false;
   bool first_line = true;
+  bool too_large = false;
   char last = 0;           // the byte before, within a line
   std::uint64_t left = 0;  // of a body with a length
   std::optional<std::uint64_t> length;
@@ -237,6 +241,10 @@ struct Parser::Impl {
   Error fail(std::string_view what) {
     state = State::failed;
     return make_error(std::string(kind == Kind::request ? "request: " : "response: ").append(what));
+  }
+  Error fail_large(std::string_view what) {
+    too_large = true;
+    return fail(what);
   }
 
   bool repeats(std::string_view in) const {
@@ -288,6 +296,11 @@ const char* Parser::Impl::check_first_line() const {
                : "not an HTTP/1.x status line";
   }
   if (line.empty()) return "an empty line in front";
+  // RFC 9113, section 3.4: what a client sends that takes HTTP/2 for granted.
+  if (line == "PRI * HTTP/2.0") {
+    return "this socket speaks HTTP/1.1, and the client began with HTTP/2: it has to begin with "
+           "HTTP/1.1 and may ask for an upgrade where the call has one";
+  }
   return line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0")
              ? nullptr
              : "not an HTTP/1.x request line";
@@ -303,6 +316,9 @@ Result<std::size_t> Parser::Impl::feed_head(std::string_view in) {
   if (remembered) forget();
   const bool from_here = gathered.empty();  // then `in` holds the head from its first byte
   std::size_t piece = 0;                    // begin of what is not yet in `gathered`
+  if (from_here && kind == Kind::request && in[0] == kTlsHandshake) {
+    return fail("this socket speaks HTTP without TLS, and the client began with TLS");
+  }
   for (std::size_t i = 0; i < in.size(); ++i) {
     if (last != '\r' && last != '\n') {
       // Within a line: nothing above CR needs a closer look.
@@ -312,7 +328,7 @@ Result<std::size_t> Parser::Impl::feed_head(std::string_view in) {
     }
     const std::size_t before = gathered.size() + (i - piece);
     if (before > limits.head || (before == limits.head && i < in.size())) {
-      return fail("a head of more than " + std::to_string(limits.head) + " bytes");
+      return fail_large("a head of more than " + std::to_string(limits.head) + " bytes");
     }
     if (i == in.size()) break;
     const char c = in[i];
@@ -351,8 +367,8 @@ Status Parser::Impl::parse_head() {
 Status Parser::Impl::head_complete() {
   if (auto status = parse_head(); !status.ok()) return status;
   head.raw = gathered;
-  if (head.fields.size() > limits.fields) return fail("too many fields");
-  if (head.target.size() > limits.target) return fail("a target that is too long");
+  if (head.fields.size() > limits.fields) return fail_large("too many fields");
+  if (head.target.size() > limits.target) return fail_large("a target that is too long");
   if (const char* what = ambiguity(head, noted, kind, &length)) return fail(what);
   if (kind == Kind::request) {
     if (const char* what = target_form(head, noted, limits.forms)) return fail(what);
@@ -538,6 +554,10 @@ Status Parser::finish() {
 
 Parser::State Parser::state() const { return impl_->state; }
 bool Parser::started() const { return impl_->state != State::head || impl_->last != 0; }
+bool Parser::too_large() const { return impl_->too_large; }
+std::size_t Parser::held() const {
+  return impl_->gathered.capacity() + impl_->head.fields.capacity() * sizeof(Field);
+}
 const Head& Parser::head() const { return impl_->head; }
 std::string_view Parser::body() const { return impl_->body; }
 std::string_view Parser::wire() const { return impl_->wire; }

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -32,16 +33,20 @@ struct Forms {
   bool asterisk = false;
 };
 
+// Each protects the memory of this process from the peer that the parser reads. None is below what
+// Go's net/http takes, and so dockerd: what dockerd serves must not fail before it.
 struct Limits {
-  // Go, and so dockerd, takes heads of 1 MiB. X-Registry-Config carries all of a user's registry
-  // tokens in base64, 4 KiB each: 256 KiB are more than 40 of them and bound what one client holds.
-  std::size_t head = std::size_t{256} * 1024;
-  // `docker build` puts its build arguments into the query.
-  std::size_t target = std::size_t{64} * 1024;
-  std::size_t fields = 512;
-  std::size_t chunk_line = 1024;  // 16 digits, and extensions, which nobody sends
-  std::size_t trailers = std::size_t{16} * 1024;
+  // As Go has it: 1 MiB (DefaultMaxHeaderBytes), and 4 KiB that it reads ahead. Build arguments and
+  // filters stand in the target, all of a user's registry tokens in a field. Within the head
+  // neither the target nor the number of fields has a limit there, nor here unless it is set.
+  std::size_t head = std::size_t{1028} * 1024;
+  std::size_t target = kNone;
+  std::size_t fields = kNone;
+  std::size_t chunk_line = 4096;                  // as Go's: 16 digits, and extensions
+  std::size_t trailers = std::size_t{16} * 1024;  // Go takes 4 KiB
   Forms forms;
+
+  static constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 };
 
 class Parser {
@@ -66,6 +71,10 @@ class Parser {
   bool complete() const { return state() == State::complete; }
   // Whether any byte of the present message was read.
   bool started() const;
+  // It failed because the head is larger than the limits: a server's 431 (RFC 6585, section 5).
+  bool too_large() const;
+  // Bytes of memory that the present head takes.
+  std::size_t held() const;
 
   // The head, from head_done() until reset(). Views into the parser.
   const Head& head() const;

@@ -9,6 +9,10 @@
 #include "io/timer.h"
 
 namespace causeway::http_client {
+namespace {
+// Worth giving back to the system.
+constexpr std::size_t kLargeBody = std::size_t{1} << 20;
+}  // namespace
 
 class HttpClient::Call final : private io::Stream::Handler {
  public:
@@ -138,7 +142,7 @@ class HttpClient::Follower final : private io::Stream::Handler {
 };
 
 HttpClient::HttpClient(io::Loop& loop, std::string socket_path)
-    : loop_(loop), socket_path_(std::move(socket_path)) {}
+    : loop_(loop), socket_path_(std::move(socket_path)), trim_(loop) {}
 
 HttpClient::~HttpClient() = default;
 
@@ -197,6 +201,8 @@ void HttpClient::finish(std::uint64_t id, Result<Reply> result) {
   if (found == calls_.end()) return;
   const auto call = std::move(found->second);  // lives until the end of this
   calls_.erase(found);
+  // Before `done`, which may destroy this: what it makes of the answer goes soon, too.
+  if (result.ok() && result->body.size() > kLargeBody) trim_.soon();
   call->take_done()(std::move(result));
 }
 

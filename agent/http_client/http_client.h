@@ -12,6 +12,7 @@
 
 #include "base/lifetime.h"
 #include "base/result.h"
+#include "io/heap_trim.h"
 #include "io/loop.h"
 
 namespace causeway::http_client {
@@ -46,7 +47,7 @@ class HttpClient {
   std::uint64_t follow(std::string target, OnLine on_line, Ended ended, Begun begun = {});
   void unfollow(std::uint64_t id);
 
-  // The list of ten thousand containers has 20 MiB.
+  // The list of ten thousand containers has 20 MiB. It protects the agent's memory from the engine.
   static constexpr std::size_t kMostBody = std::size_t{64} << 20;
 
  private:
@@ -58,6 +59,7 @@ class HttpClient {
   io::Loop& loop_;
   const std::string socket_path_;
   std::uint64_t next_ = 1;
+  io::HeapTrim trim_;
   std::map<std::uint64_t, std::unique_ptr<Call>> calls_;
   std::map<std::uint64_t, std::unique_ptr<Follower>> followers_;
   Lifetime lifetime_;

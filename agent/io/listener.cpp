@@ -34,6 +34,11 @@ void Listener::pause() {
 
 void Listener::resume() { poll_.watch(Poll::readable); }
 
+bool Listener::has_waiting() const {
+  pollfd state{fd_.get(), POLLIN, 0};
+  return ::poll(&state, 1, 0) == 1 && (state.revents & POLLIN) != 0;
+}
+
 bool Listener::hung_up() const {
   pollfd state{fd_.get(), 0, 0};
   return ::poll(&state, 1, 0) == 1 && state.revents != 0;

@@ -26,6 +26,8 @@ class Listener {
   // No more connections until resume(); those in the backlog wait.
   void pause();
   void resume();
+  // Whether somebody waits in the backlog.
+  bool has_waiting() const;
   int fd() const { return fd_.get(); }
 
  private:

@@ -17,6 +17,10 @@ namespace {
 // slot holds one fragment of a socket buffer, so slots are what counts: 1 MiB are 256 slots (10 KiB
 // of kernel memory; the data stay where the sender's write put them).
 constexpr int kPipeBytes = 1 << 20;
+// Of what all pipes hold; above it a pipe gets less. 4,096 raw streams whose receivers take nothing
+// then hold 256 MiB, not 4 GiB.
+constexpr std::size_t kHeldFreely = std::size_t{64} << 20;
+constexpr std::size_t kPressedBytes = std::size_t{64} * 1024;
 // Pipes kept in reserve: only slow receivers use more than one at a time.
 constexpr std::size_t kIdlePipes = 2;
 // What one direction may move before others get their turn; the poll is level-triggered.
@@ -52,6 +56,8 @@ void PipePool::give(Pipe pipe) {
   if (idle_.size() < kIdlePipes) idle_.push_back(std::move(pipe));
 }
 
+std::size_t PipePool::most() const { return held_ < kHeldFreely ? kPipeBytes : kPressedBytes; }
+
 Splice::Splice(Loop& loop, PipePool& pool, End a, End b, std::function<void()> ended)
     : loop_(loop),
       pool_(pool),
@@ -71,6 +77,7 @@ Splice::~Splice() {
 void Splice::return_pipe(Direction& direction) {
   // One that still holds bytes is closed with them.
   if (direction.pipe && direction.in_pipe == 0) pool_.give(std::move(direction.pipe));
+  pool_.take_held(direction.in_pipe);
   direction.pipe = {};
   direction.in_pipe = 0;
 }
@@ -147,6 +154,7 @@ Splice::Step Splice::send_pipe(std::size_t from) {
     if (n < 0 && errno == EAGAIN) return Step::wait;
     if (n <= 0) return Step::receiver_gone;
     direction.in_pipe -= static_cast<std::size_t>(n);
+    pool_.take_held(static_cast<std::size_t>(n));
   }
   return Step::more;
 }
@@ -157,7 +165,7 @@ Splice::Step Splice::read_some(std::size_t from, std::size_t* got) {
   if (!direction.pipe) return copy_some(from, got);
   ssize_t n = 0;
   do {
-    n = ::splice(ends_[from].get(), nullptr, direction.pipe.in.get(), nullptr, kPipeBytes,
+    n = ::splice(ends_[from].get(), nullptr, direction.pipe.in.get(), nullptr, pool_.most(),
                  SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   } while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN) return Step::wait;
@@ -168,6 +176,7 @@ Splice::Step Splice::read_some(std::size_t from, std::size_t* got) {
     return Step::more;
   }
   direction.in_pipe = *got = static_cast<std::size_t>(n);
+  pool_.add_held(direction.in_pipe);
   return Step::more;
 }
 

@@ -35,8 +35,16 @@ class PipePool {
   Pipe take();           // an empty Pipe value when there are no descriptors left
   void give(Pipe pipe);  // must hold no bytes
 
+  // Bytes in all pipes, which receivers have not taken yet.
+  void add_held(std::size_t bytes) { held_ += bytes; }
+  void take_held(std::size_t bytes) { held_ -= bytes; }
+  // How much a pipe may be filled with now. Many receivers that take nothing have little each, so
+  // that they can't fill the kernel's memory together.
+  std::size_t most() const;
+
  private:
   std::vector<Pipe> idle_;
+  std::size_t held_ = 0;
 };
 
 class Splice {

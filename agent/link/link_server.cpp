@@ -1,7 +1,5 @@
 #include "link/link_server.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -11,13 +9,16 @@ namespace causeway::link {
 namespace {
 // Somebody who knocks all day is one event, not thousands.
 constexpr std::uint64_t kRefusalLogGapMs = 10'000;
+// So many fewer streams are worth a look at the memory that they held.
+constexpr std::size_t kTrimStreams = 16;
 }  // namespace
 
 LinkServer::LinkServer(io::Loop& loop, Options options, Handler handler)
     : loop_(loop),
       options_(std::move(options)),
       handler_(std::move(handler)),
-      alone_since_ms_(loop.now_ms()) {}
+      alone_since_ms_(loop.now_ms()),
+      trim_(loop) {}
 
 LinkServer::~LinkServer() = default;
 
@@ -31,7 +32,7 @@ void LinkServer::listen(Endpoint endpoint) {
 }
 
 void LinkServer::accepted(const std::string& transport, bool may_be_silent, UniqueFd fd) {
-  if (sessions_.size() - count_open() >= options_.strangers)
+  if (count_strangers(transport) >= options_.strangers)
     return note_refusal(transport + ": too many connections that have not said hello");
   if (sessions_.empty()) {
     heartbeat_ = std::make_unique<Heartbeat>(loop_, options_.tick_ms, [this] { tick(); });
@@ -45,8 +46,10 @@ void LinkServer::tick() {
   // A session that ends here is destroyed later.
   for (const auto& session : sessions_) session->tick();
   // Streams whose receivers are slow hold a window each; the C library keeps what they held.
-  const bool streams = status().streams > 0;
-  if (std::exchange(had_streams_, streams) && !streams) ::malloc_trim(0);
+  const std::size_t streams = status().streams;
+  const bool fewer = streams == 0 ? most_streams_ > 0 : streams + kTrimStreams <= most_streams_;
+  if (fewer) trim_.soon();
+  most_streams_ = fewer ? streams : std::max(most_streams_, streams);
 }
 
 void LinkServer::opened(LinkSession& session) {
@@ -65,7 +68,7 @@ void LinkServer::opened(LinkSession& session) {
 
 std::unique_ptr<io::ByteStream> LinkServer::serve(wire::Channel channel,
                                                   std::unique_ptr<io::ByteStream> stream) {
-  had_streams_ = true;
+  most_streams_ = std::max<std::size_t>(most_streams_, 1);
   return handler_.serve(channel, std::move(stream));
 }
 
@@ -78,16 +81,28 @@ void LinkServer::note_refusal(const std::string& reason) {
   refusal_ = {reason, loop_.now_ms()};
   if (!same || loop_.now_ms() >= refusal_logged_ms_ + kRefusalLogGapMs) {
     refusal_logged_ms_ = loop_.now_ms();
-    log::warning("link.refused", {{"reason", reason}});
+    // The reason may be the peer's own words; so it isn't what tells these lines apart.
+    log::warning("link.refused",
+                 {{"transport", reason.substr(0, reason.find(':'))}, {"reason", reason}});
   }
   handler_.changed();
 }
 
 void LinkServer::over(LinkSession& session, const std::string& reason) {
-  log::info("link.over", {{"transport", session.transport()}, {"reason", reason}});
+  if (const auto& odd = session.oddities(); odd.any()) {
+    log::warning("link.over", {{"transport", session.transport()},
+                               {"reason", reason},
+                               {"unknown_channels", odd.unknown_channels},
+                               {"refused_streams", odd.refused_streams},
+                               {"farewells", odd.farewells}});
+  } else if (!session.sent_away()) {
+    log::info("link.over", {{"transport", session.transport()}, {"reason", reason}});
+  }
   loop_.defer(lifetime_.guard([this, gone = &session] {
     sessions_.remove_if([gone](const auto& other) { return other.get() == gone; });
     if (count_open() == 0) alone_since_ms_ = loop_.now_ms();
+    // Its streams' windows go with those who used them, in the next turns.
+    if (std::exchange(most_streams_, 0) > 0) trim_.soon();
     if (sessions_.empty()) {
       heartbeat_.reset();
       std::vector<char>().swap(output_);
@@ -104,6 +119,13 @@ std::span<char> LinkServer::output() {
 std::size_t LinkServer::count_open() const {
   return static_cast<std::size_t>(std::count_if(
       sessions_.begin(), sessions_.end(), [](const auto& session) { return session->is_open(); }));
+}
+
+std::size_t LinkServer::count_strangers(const std::string& transport) const {
+  return static_cast<std::size_t>(
+      std::count_if(sessions_.begin(), sessions_.end(), [&](const auto& session) {
+        return !session->is_open() && session->transport() == transport;
+      }));
 }
 
 LinkSession* LinkServer::newest() {

@@ -20,6 +20,7 @@
 
 #include "base/lifetime.h"
 #include "io/byte_stream.h"
+#include "io/heap_trim.h"
 #include "io/loop.h"
 #include "link/endpoints.h"
 #include "link/heartbeat.h"
@@ -33,8 +34,12 @@ class LinkServer : private LinkSession::Owner {
  public:
   struct Options {
     LinkSession::Options session;  // with the nonce
-    std::size_t sessions = 4;      // with the nonce known
-    std::size_t strangers = 64;    // within the hello: more are closed at once
+    // With the nonce known. It protects the agent's memory from a Windows side that dials without
+    // end.
+    std::size_t sessions = 4;
+    // Within the hello, for each transport: more are closed at once. It protects the agent's
+    // descriptors from who knocks there, and who comes by another transport from him.
+    std::size_t strangers = 64;
     std::uint64_t tick_ms = 10'000;
     LinkListener::Delays delays;
   };
@@ -83,6 +88,7 @@ class LinkServer : private LinkSession::Owner {
   std::span<char> output() override;
 
   std::size_t count_open() const;
+  std::size_t count_strangers(const std::string& transport) const;
   LinkSession* newest();
   const LinkSession* newest() const;
 
@@ -92,8 +98,9 @@ class LinkServer : private LinkSession::Owner {
   std::uint64_t alone_since_ms_;
   std::uint64_t refusal_logged_ms_ = 0;
   std::optional<Refusal> refusal_;
-  bool had_streams_ = false;  // since the last tick
+  std::size_t most_streams_ = 0;  // since memory was given back last
   Lifetime lifetime_;
+  io::HeapTrim trim_;
   std::vector<char> output_;                          // while there are sessions
   std::unique_ptr<Heartbeat> heartbeat_;              // while there are sessions
   std::list<std::unique_ptr<LinkSession>> sessions_;  // in the order they were opened

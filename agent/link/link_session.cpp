@@ -84,6 +84,7 @@ void LinkSession::refuse(const std::string& reason) {
   stream_.shutdown_write();
   // What still comes is read and dropped: unread, it would make a reset that overtakes the text.
   deadline_.start(options_.refusal_ms, [this, reason] { end(reason); });
+  sent_away_ = true;
   owner_.refused(*this, reason);
 }
 
@@ -93,6 +94,7 @@ void LinkSession::on_eof() {
       // Nobody is left to read a refusal.
       state_ = State::refusing;
       if (silent_) return end("it has held the distro, and carried no link");
+      sent_away_ = true;
       owner_.refused(*this, "the connection ended within the hello");
       return end("the connection ended within the hello");
     case State::refusing:
@@ -176,14 +178,18 @@ void LinkSession::dispatch(Id id, std::string_view bytes) {
   const auto channel = static_cast<wire::Channel>(bytes[0]);
   yamux_.consumed(id, 1);
   if (channel != wire::Channel::engine && channel != wire::Channel::control) {
-    log::warning("link.unknown_channel",
-                 {{"transport", transport_}, {"channel", static_cast<unsigned char>(bytes[0])}});
+    if (++oddities_.unknown_channels == 1)
+      log::warning("link.unknown_channel",
+                   {{"transport", transport_}, {"channel", static_cast<unsigned char>(bytes[0])}});
     streams_.erase(id);
     return yamux_.reset(id);
   }
   auto stream = std::make_unique<ChannelStream>(static_cast<ChannelStream::Owner&>(*this), id);
   streams_[id] = stream.get();
   if (const auto refused = owner_.serve(channel, std::move(stream))) {
+    if (++oddities_.refused_streams == 1)
+      log::warning("link.stream_refused",
+                   {{"transport", transport_}, {"channel", static_cast<unsigned char>(channel)}});
     static_cast<ChannelStream&>(*refused).abort();
     return;
   }
@@ -217,7 +223,7 @@ void LinkSession::on_drained(Id id) {
 }
 
 void LinkSession::on_go_away(wire::Yamux::GoAway reason) {
-  if (reason != wire::Yamux::GoAway::normal)
+  if (reason != wire::Yamux::GoAway::normal && ++oddities_.farewells == 1)
     log::warning("link.farewell",
                  {{"transport", transport_}, {"reason", static_cast<std::uint32_t>(reason)}});
 }

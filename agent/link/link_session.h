@@ -68,6 +68,16 @@ class LinkSession : private io::ByteStream::Handler,
   const std::string& transport() const { return transport_; }
   std::uint64_t since_ms() const { return since_ms_; }
   std::size_t streams() const { return yamux_.streams(); }
+  // What Windows did that it has no reason to: of each the first is logged, all are counted.
+  struct Oddities {
+    std::uint64_t unknown_channels = 0;
+    std::uint64_t refused_streams = 0;  // there were too many, or the service was not there
+    std::uint64_t farewells = 0;        // with an error
+    bool any() const { return unknown_channels + refused_streams + farewells > 0; }
+  };
+  const Oddities& oddities() const { return oddities_; }
+  // The owner was told so.
+  bool sent_away() const { return sent_away_; }
 
   // A stream to Windows; null: it can't be opened.
   std::unique_ptr<io::ByteStream> open(wire::Channel channel);
@@ -124,6 +134,8 @@ class LinkSession : private io::ByteStream::Handler,
   bool flushing_ = false;  // will be, in this turn
   bool heard_ = false;     // since the last tick
   int silent_ticks_ = 0;
+  Oddities oddities_;
+  bool sent_away_ = false;
   wire::HelloReader hello_;
   std::unordered_map<Id, ChannelStream*> streams_;  // null: the channel isn't known yet
   Lifetime lifetime_;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -26,17 +27,30 @@ Result<UniqueFd> open_unnamed(const std::string& directory) {
 
 }  // namespace
 
-Status CollectedBody::append(std::string_view bytes) {
-  if (!file_ && memory_.size() + bytes.size() > in_memory_) {
-    if (auto moved = move_to_file(); !moved.ok()) return moved;
-  }
-  if (file_) {
-    if (auto written = write(bytes); !written.ok()) return written;
-  } else {
+// What counts is the memory that is taken, which is more than what is in it.
+bool CollectedBody::fits_memory(std::size_t more) {
+  const std::size_t size = memory_.size() + more;
+  if (size > in_memory_) return false;
+  if (size <= memory_.capacity()) return true;
+  const std::size_t wanted = std::min(in_memory_, std::max(size, 2 * memory_.capacity()));
+  if (!of_memory_.set(wanted)) return false;
+  memory_.reserve(wanted);
+  return true;
+}
+
+Result<bool> CollectedBody::append(std::string_view bytes) {
+  if (!file_ && fits_memory(bytes.size())) {
     memory_.append(bytes);
+    size_ += bytes.size();
+    return true;
   }
+  if (!of_disk_.set(size_ + bytes.size())) return false;
+  if (!file_) {
+    if (auto moved = move_to_file(); !moved.ok()) return std::move(moved).error();
+  }
+  if (auto written = write(bytes); !written.ok()) return std::move(written).error();
   size_ += bytes.size();
-  return Ok{};
+  return true;
 }
 
 Status CollectedBody::move_to_file() {
@@ -44,6 +58,7 @@ Status CollectedBody::move_to_file() {
   if (!file.ok()) return std::move(file).error();
   file_ = std::move(*file);
   const std::string bytes = std::exchange(memory_, {});
+  of_memory_.set(0);
   return write(bytes);
 }
 

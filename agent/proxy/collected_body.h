@@ -9,22 +9,29 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "proxy/quota.h"
 
 namespace causeway::proxy {
 
 class CollectedBody {
  public:
-  // At most `in_memory` bytes stay in memory; the file would be in `directory`.
-  CollectedBody(std::size_t in_memory, std::string directory)
-      : in_memory_(in_memory), directory_(std::move(directory)) {}
+  // At most `in_memory` bytes stay in memory, fewer when there is no room for them in `memory`; the
+  // file would be in `directory`, and counts in `disk`.
+  CollectedBody(std::size_t in_memory, std::string directory, Charge memory = {}, Charge disk = {})
+      : in_memory_(in_memory),
+        directory_(std::move(directory)),
+        of_memory_(std::move(memory)),
+        of_disk_(std::move(disk)) {}
 
-  Status append(std::string_view bytes);
+  // False: there is no room on disk for this much. The body is no good then.
+  Result<bool> append(std::string_view bytes);
   std::uint64_t size() const { return size_; }
   // Appends the `length` bytes from `begin` on, which are there, to `out`.
   Status read(std::uint64_t begin, std::size_t length, std::string& out) const;
   bool in_file() const { return static_cast<bool>(file_); }
 
  private:
+  bool fits_memory(std::size_t more);
   Status move_to_file();
   Status write(std::string_view bytes);
 
@@ -33,6 +40,8 @@ class CollectedBody {
   std::uint64_t size_ = 0;
   std::string memory_;  // all of it, until there is a file
   UniqueFd file_;
+  Charge of_memory_;
+  Charge of_disk_;
 };
 
 }  // namespace causeway::proxy

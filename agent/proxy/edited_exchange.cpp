@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/lifetime.h"
+#include "base/text.h"
 #include "engine_api/request_scanner.h"
 #include "proxy/changed_head.h"
 #include "proxy/collected_body.h"
@@ -12,7 +13,10 @@ namespace causeway::proxy {
 
 // A request on its way to its new form.
 struct EditedExchange::Draft {
-  explicit Draft(const Limits& limits) : body(limits.body_in_memory, limits.body_directory) {}
+  Draft(const Limits& limits, Quotas& quotas, Quota::Holder endpoint)
+      : body(limits.body_in_memory, limits.body_directory, Charge(quotas.memory, endpoint),
+             Charge(quotas.disk, endpoint)),
+        of_memory(quotas.memory, endpoint) {}
 
   std::vector<RequestEditor*> editors;                // who is to be asked
   std::size_t next = 0;                               // of them
@@ -20,6 +24,7 @@ struct EditedExchange::Draft {
   std::optional<engine_api::RequestScanner> scanner;  // of a body that is wanted
   CollectedBody body;
   engine_api::Findings findings;
+  Charge of_memory;                // of the findings
   engine_api::RequestEdits edits;  // of those who were asked
   bool within_edit = false;        // within the call of an editor, who may answer at once
   std::optional<RequestEditor::Answer> answer;
@@ -28,8 +33,14 @@ struct EditedExchange::Draft {
 };
 
 EditedExchange::EditedExchange(Exchange& exchange, const paths::Identity& identity,
-                               const std::vector<RequestEditor*>& editors, const Limits& limits)
-    : exchange_(exchange), identity_(identity), editors_(editors), limits_(limits) {}
+                               const std::vector<RequestEditor*>& editors, const Limits& limits,
+                               Quotas& quotas, Quota::Holder endpoint)
+    : exchange_(exchange),
+      identity_(identity),
+      editors_(editors),
+      limits_(limits),
+      quotas_(quotas),
+      endpoint_(endpoint) {}
 
 EditedExchange::~EditedExchange() = default;
 
@@ -43,7 +54,7 @@ void EditedExchange::begin() {
     const RequestEditor::Interest interest = editor->interest(identity_, route);
     if (interest.answer) of_answer.push_back(editor);
     if (!interest.request()) continue;
-    if (!draft) draft = std::make_unique<Draft>(limits_);
+    if (!draft) draft = std::make_unique<Draft>(limits_, quotas_, endpoint_);
     draft->editors.push_back(editor);
     draft->filters |= interest.filters;
     kinds |= interest.body;
@@ -79,14 +90,31 @@ void EditedExchange::reset() {
   response_.reset();
 }
 
+EditedExchange::Refusal EditedExchange::announce(std::uint64_t length) const {
+  return length > quotas_.disk.most() ? no_room(length) : Refusal{};
+}
+
+// For a body of at least `size` bytes.
+EditedExchange::Refusal EditedExchange::no_room(std::uint64_t size) const {
+  const std::uint64_t most = quotas_.disk.most();
+  if (size > most) {
+    return {413, "the request's body is larger than " + text::human_bytes(most) +
+                     ", the most that is kept on disk until its paths are mapped"};
+  }
+  return {503, "there is no room for the request's body: those of other requests take " +
+                   text::human_bytes(quotas_.disk.used()) + " on disk and " +
+                   text::human_bytes(quotas_.memory.used()) +
+                   " of memory until their paths are mapped; try again"};
+}
+
 EditedExchange::Refusal EditedExchange::collect(std::string_view content) {
   if (auto scanned = draft_->scanner->feed(content); !scanned.ok()) {
     return {400, std::move(scanned).error().message};
   }
-  if (auto kept = draft_->body.append(content); !kept.ok()) {
-    return {500, "the request's body can't be kept: " + std::move(kept).error().message};
-  }
-  return {};
+  if (!draft_->of_memory.set(draft_->scanner->held())) return no_room(0);
+  const auto kept = draft_->body.append(content);
+  if (!kept.ok()) return {500, "the request's body can't be kept: " + kept.error().message};
+  return *kept ? Refusal{} : no_room(draft_->body.size() + content.size());
 }
 
 std::optional<EditedExchange::Refusal> EditedExchange::ask(std::function<void(Refusal)> later) {

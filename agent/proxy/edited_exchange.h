@@ -39,8 +39,10 @@ class EditedExchange {
   enum class Need { nothing, body, editors };
 
   // All of these outlive it.
+  // `endpoint` holds what is collected.
   EditedExchange(Exchange& exchange, const paths::Identity& identity,
-                 const std::vector<RequestEditor*>& editors, const Limits& limits);
+                 const std::vector<RequestEditor*>& editors, const Limits& limits, Quotas& quotas,
+                 Quota::Holder endpoint);
   ~EditedExchange();
 
   // The request's head is there.
@@ -49,6 +51,8 @@ class EditedExchange {
   void reset();
 
   Need need() const { return need_; }
+  // Whether a body of that length can be collected at all.
+  Refusal announce(std::uint64_t length) const;
   // The next piece of the body's content.
   Refusal collect(std::string_view content);
   // After the whole body. The outcome when the editors answer at once; else `later` is called with
@@ -76,11 +80,14 @@ class EditedExchange {
   void answered(RequestEditor::Answer answer);
   Refusal take(RequestEditor::Answer answer);
   Refusal prepare();
+  Refusal no_room(std::uint64_t size) const;
 
   Exchange& exchange_;
   const paths::Identity& identity_;
   const std::vector<RequestEditor*>& editors_;
   const Limits& limits_;
+  Quotas& quotas_;
+  const Quota::Holder endpoint_;
   Need need_ = Need::nothing;
   std::unique_ptr<Draft> draft_;  // while something is needed
   std::string head_;              // with another target

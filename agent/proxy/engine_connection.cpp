@@ -7,6 +7,7 @@
 namespace causeway::proxy {
 namespace {
 // The docker commands that run side by side on a busy machine; each costs the engine a goroutine.
+// It protects the engine from a rush that left them behind; nobody waits for one.
 constexpr std::size_t kMostIdle = 8;
 }  // namespace
 

@@ -41,6 +41,7 @@ class Exchange {
   bool request_started() const { return request_.started(); }
   bool request_head_done() const { return request_.head_done(); }
   bool request_complete() const { return request_.complete(); }
+  bool request_too_large() const { return request_.too_large(); }
   const http::Head& request() const { return request_.head(); }
   const engine_api::Route& route() const { return route_; }
   bool head_request() const { return request().method == "HEAD"; }
@@ -62,6 +63,9 @@ class Exchange {
   bool keep_alive() const { return request_.keep_alive() && response_.keep_alive(); }
   bool client_keeps_alive() const { return request_.keep_alive(); }
   bool engine_keeps_alive() const { return response_.keep_alive(); }
+
+  // Bytes of memory that both heads take.
+  std::size_t held() const { return request_.held() + response_.held(); }
 
   // The next one of the same connection.
   void reset();

@@ -12,6 +12,11 @@ namespace {
 constexpr std::uint64_t kSweepGapMs = 250;
 // At the limit each end of a session lets one client in: that is one event, not thousands.
 constexpr std::uint64_t kFullLogGapMs = 60'000;
+// How soon somebody is noticed who waits at an endpoint that is full, and could have a place.
+constexpr std::uint64_t kLookGapMs = 250;
+// What an idle session takes, and how much that was given back is worth a call of malloc_trim().
+constexpr std::uint64_t kSessionBytes = 2400;
+constexpr std::uint64_t kTrimBytes = std::uint64_t{2} << 20;
 }  // namespace
 
 ProxyServer::ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits,
@@ -21,20 +26,22 @@ ProxyServer::ProxyServer(io::Loop& loop, EngineGate& gate, Limits limits,
       limits_(std::move(limits)),
       editors_(std::move(editors)),
       subscription_(gate.subscribe([this] { gate_changed(); })),
+      quotas_(limits_),
+      trim_(loop),
       sweep_timer_(loop),
       drain_timer_(loop) {}
 
 ProxyServer::~ProxyServer() { gate_.unsubscribe(subscription_); }
 
 std::uint64_t ProxyServer::listen(UniqueFd listening, paths::Identity identity) {
-  const std::uint64_t id = next_id_++;
-  Endpoint& endpoint = endpoints_[id];
-  endpoint.identity = std::move(identity);
+  const std::uint64_t id = open(std::move(identity));
+  Endpoint& endpoint = endpoints_.at(id);
   endpoint.listener =
       std::make_unique<io::Listener>(loop_, std::move(listening), [this, id](UniqueFd client) {
         begin(id, std::make_unique<io::Stream>(loop_, std::move(client), nullptr));
       });
   if (!accepting_) endpoint.listener->pause();
+  limit_accepting();  // its reserve is not the others' any more
   return id;
 }
 
@@ -44,100 +51,160 @@ void ProxyServer::stop_listening(std::uint64_t listener) {
   found->second.listener.reset();
   found->second.closed = true;
   left(listener);
+  limit_accepting();
 }
 
 std::uint64_t ProxyServer::open(paths::Identity identity) {
   const std::uint64_t id = next_id_++;
   endpoints_[id].identity = std::move(identity);
+  quotas_.add(id);
   return id;
 }
 
 std::unique_ptr<io::ByteStream> ProxyServer::serve(std::uint64_t endpoint,
                                                    std::unique_ptr<io::ByteStream> client) {
   if (!accepting_ || drained_) return client;
+  if (Endpoint& entered = endpoints_.at(endpoint); entered.full) {
+    entered.turned_away_ms = loop_.now_ms();
+    make_room(endpoint);
+    return client;
+  }
   begin(endpoint, std::move(client));
   return nullptr;
 }
 
 ProxyServer::Users ProxyServer::users(std::uint64_t endpoint) const {
   const auto found = endpoints_.find(endpoint);
-  return found == endpoints_.end() ? Users{} : found->second.users;
+  if (found == endpoints_.end()) return {};
+  Users users{found->second.sessions, found->second.streams, 0, found->second.full};
+  for (const auto& [id, served] : sessions_) {
+    const Session& session = *served.session;
+    if (served.endpoint == endpoint && session.awaits_client() &&
+        session.gives_way_at() <= loop_.now_ms())
+      ++users.stalled;
+  }
+  return users;
 }
 
 void ProxyServer::left(std::uint64_t endpoint) {
   const auto found = endpoints_.find(endpoint);
   if (found == endpoints_.end() || !found->second.closed) return;
-  const Users& users = found->second.users;
-  if (users.sessions == 0 && users.streams == 0) endpoints_.erase(found);
+  if (found->second.sessions + found->second.streams > 0) return;
+  endpoints_.erase(found);
+  quotas_.remove(endpoint);
 }
 
 void ProxyServer::begin(std::uint64_t endpoint, std::unique_ptr<io::ByteStream> client) {
-  ++counters_.accepted;
   const std::uint64_t id = next_id_++;
   Endpoint& entered = endpoints_.at(endpoint);
-  ++entered.users.sessions;
+  if (!quotas_.places.take(endpoint, 1)) return limit_accepting();
+  ++counters_.accepted;
+  ++entered.sessions;
   Session::Owner& owner = *this;
-  sessions_.emplace(id, Served{endpoint, std::make_unique<Session>(owner, id, entered.identity,
-                                                                   std::move(client))});
+  sessions_.emplace(
+      id, Served{endpoint, std::make_unique<Session>(owner, id, endpoint, entered.identity,
+                                                     std::move(client))});
   counters_.sessions = sessions_.size();
   limit_accepting();
 }
 
-// At the limit the longest idle session makes room for the next client. There is none: clients wait
-// in the backlog.
+// An endpoint without a place for one more accepts nobody: its clients wait in the backlog. Whoever
+// has least use of a place makes room for one that waits, as soon as there is one.
 void ProxyServer::limit_accepting() {
-  const bool room = sessions_.size() + streams_.size() < limits_.sessions || make_room();
-  // Time alone makes a session idle long enough: looked at again by the sweep.
-  if (!room) deadline_set(loop_.now_ms() + limits_.linger_ms);
-  if (room == accepting_ || drained_) return;
-  accepting_ = room;
-  if (!room && (full_logged_ == 0 || loop_.now_ms() >= full_logged_ + kFullLogGapMs)) {
-    full_logged_ = loop_.now_ms();
-    log::warning("proxy.full", {{"sessions", limits_.sessions}});
-  }
-  for (const auto& [id, endpoint] : endpoints_) {
-    if (!endpoint.listener) continue;
-    if (room) {
-      endpoint.listener->resume();
-    } else {
-      endpoint.listener->pause();
-    }
+  if (!accepting_ || drained_) return;
+  for (auto& [id, endpoint] : endpoints_) {
+    const bool full = !quotas_.places.has_room(id, 1);
+    if (full != endpoint.full) set_full(endpoint, full);
+    if (full) make_room(id);
   }
 }
 
-bool ProxyServer::make_room() {
-  Session* longest = nullptr;
-  for (const auto& [id, served] : sessions_) {
-    const auto& session = served.session;
-    if (!session->idle()) continue;
-    // One that has just come has not had the time to speak.
-    if (loop_.now_ms() - session->idle_since() < limits_.linger_ms) continue;
-    if (longest == nullptr || session->idle_since() < longest->idle_since())
-      longest = session.get();
+void ProxyServer::set_full(Endpoint& endpoint, bool full) {
+  endpoint.full = full;
+  if (full &&
+      (endpoint.full_logged_ms == 0 || loop_.now_ms() >= endpoint.full_logged_ms + kFullLogGapMs)) {
+    endpoint.full_logged_ms = loop_.now_ms();
+    log::warning("proxy.full", {{"identity", endpoint.identity.name},
+                                {"connections", endpoint.sessions + endpoint.streams},
+                                {"of_all", quotas_.places.used()}});
   }
-  if (longest != nullptr) longest->drop();
-  return false;  // not before it is gone: session_ended() looks again
+  if (!endpoint.listener) return;
+  if (full) {
+    endpoint.listener->pause();
+  } else {
+    endpoint.listener->resume();
+  }
+}
+
+bool ProxyServer::has_waiting(const Endpoint& endpoint) const {
+  if (endpoint.listener) return endpoint.listener->has_waiting();
+  return endpoint.turned_away_ms != 0 &&
+         loop_.now_ms() < endpoint.turned_away_ms + limits_.pressed_ms;
+}
+
+// Tells one session to go: of that endpoint, or of one that has more than its reserve. The longest
+// idle one first, then the one whose request has stalled the longest. The place is free in the next
+// turn; then session_ended() looks again.
+void ProxyServer::make_room(std::uint64_t endpoint) {
+  Session* idle = nullptr;
+  Session* stalled = nullptr;
+  std::uint64_t next = 0;
+  const std::uint64_t now = loop_.now_ms();
+  for (const auto& [id, served] : sessions_) {
+    Session& session = *served.session;
+    const std::uint64_t at = session.gives_way_at();
+    if (at == 0) continue;
+    if (served.endpoint != endpoint && !quotas_.places.above_reserve(served.endpoint)) continue;
+    if (at > now) {
+      if (next == 0 || at < next) next = at;
+      continue;
+    }
+    Session*& longest = session.idle() ? idle : stalled;
+    if (longest == nullptr || at < longest->gives_way_at()) longest = &session;
+  }
+  // Time alone makes a session one that gives way, and nothing tells that somebody came to wait:
+  // looked at again by the sweep.
+  Session* const chosen = idle != nullptr ? idle : stalled;
+  if (chosen != nullptr) {
+    if (has_waiting(endpoints_.at(endpoint))) return chosen->give_way();
+    next = now + kLookGapMs;
+  }
+  if (next != 0) deadline_set(next);
 }
 
 void ProxyServer::session_ended(std::uint64_t id) {
   loop_.defer(lifetime_.guard([this, id] {
     if (const auto found = sessions_.find(id); found != sessions_.end()) {
       const std::uint64_t endpoint = found->second.endpoint;
+      const bool switched = found->second.switched;
       sessions_.erase(found);
-      --endpoints_.at(endpoint).users.sessions;
+      --endpoints_.at(endpoint).sessions;
+      if (!switched) quotas_.places.give_back(endpoint, 1);
       left(endpoint);
     }
     counters_.sessions = sessions_.size();
+    memory_given_back();
     limit_accepting();
     check_drained();
   }));
 }
 
+// What sessions held, and the sessions themselves.
+void ProxyServer::memory_given_back() {
+  const std::uint64_t all =
+      quotas_.memory.given_back() + quotas_.places.given_back() * kSessionBytes;
+  if (all - trimmed_ < kTrimBytes) return;
+  trimmed_ = all;
+  trim_.soon();
+}
+
 void ProxyServer::session_switched(std::uint64_t id, std::unique_ptr<io::ByteStream> client,
                                    std::string to_client, UniqueFd engine, std::string to_engine) {
   Streamed stream;
-  stream.endpoint = sessions_.at(id).endpoint;
-  ++endpoints_.at(stream.endpoint).users.streams;
+  Served& served = sessions_.at(id);
+  served.switched = true;
+  stream.endpoint = served.endpoint;
+  ++endpoints_.at(stream.endpoint).streams;
   const auto ended = [this, id] { stream_ended(id); };
   std::string unsent;
   if (UniqueFd fd = client->release(&unsent); fd) {
@@ -159,7 +226,8 @@ void ProxyServer::stream_ended(std::uint64_t id) {
   if (const auto found = streams_.find(id); found != streams_.end()) {
     const std::uint64_t endpoint = found->second.endpoint;
     streams_.erase(found);
-    --endpoints_.at(endpoint).users.streams;
+    --endpoints_.at(endpoint).streams;
+    quotas_.places.give_back(endpoint, 1);
     left(endpoint);
   }
   counters_.streams = streams_.size();
@@ -196,7 +264,7 @@ void ProxyServer::sweep() {
     if (deadline != 0 && (next == 0 || deadline < next)) next = deadline;
   }
   sweeping_ = false;
-  if (!accepting_) limit_accepting();
+  limit_accepting();
   if (next != 0) deadline_set(std::max(next, now + std::min(kSweepGapMs, limits_.head_ms)));
 }
 
@@ -206,7 +274,7 @@ void ProxyServer::drain(std::uint64_t limit_ms, std::function<void()> drained) {
     if (endpoint.listener) endpoint.listener->pause();
   for (const auto& [id, served] : sessions_) served.session->drain();
   drain_timer_.start(limit_ms, [this] {
-    for (const auto& [id, streamed] : streams_) --endpoints_.at(streamed.endpoint).users.streams;
+    for (const auto& [id, streamed] : streams_) --endpoints_.at(streamed.endpoint).streams;
     streams_.clear();
     counters_.streams = 0;
     for (const auto& [id, served] : sessions_) served.session->drop();

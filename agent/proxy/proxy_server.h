@@ -18,6 +18,7 @@
 #include "base/lifetime.h"
 #include "base/unique_fd.h"
 #include "io/byte_stream.h"
+#include "io/heap_trim.h"
 #include "io/listener.h"
 #include "io/loop.h"
 #include "io/relay.h"
@@ -60,8 +61,11 @@ class ProxyServer : private Session::Owner {
   struct Users {
     std::size_t sessions = 0;
     std::size_t streams = 0;
+    std::size_t stalled = 0;  // sessions that have waited for the rest of a request, for a while
+    bool full = false;        // nobody else is let in: further clients wait
   };
   Users users(std::uint64_t endpoint) const;
+  const Quotas& quotas_now() const { return quotas_; }
 
   // The end of the agent: accepts no more, closes idle sessions, lets running exchanges and raw
   // streams end by themselves for `limit_ms`, then drops them. `drained` is called once, when none
@@ -73,13 +77,19 @@ class ProxyServer : private Session::Owner {
   struct Endpoint {
     paths::Identity identity;
     std::unique_ptr<io::Listener> listener;  // none: of open(), or it accepts no more
-    Users users;
+    std::size_t sessions = 0;
+    std::size_t streams = 0;
     bool closed = false;
+    bool full = false;
+    std::uint64_t turned_away_ms = 0;  // of open(): when somebody was
+    std::uint64_t full_logged_ms = 0;
   };
 
   void begin(std::uint64_t endpoint, std::unique_ptr<io::ByteStream> client);
   void left(std::uint64_t endpoint);
-  bool make_room();
+  bool has_waiting(const Endpoint& endpoint) const;
+  void set_full(Endpoint& endpoint, bool full);
+  void make_room(std::uint64_t endpoint);
   void limit_accepting();
   void stream_ended(std::uint64_t id);
   void gate_changed();
@@ -90,6 +100,8 @@ class ProxyServer : private Session::Owner {
   io::Loop& loop() override { return loop_; }
   EngineGate& gate() override { return gate_; }
   const Limits& limits() const override { return limits_; }
+  Quotas& quotas() override { return quotas_; }
+  void memory_given_back() override;
   Counters& session_counters() override { return counters_; }
   IdleEngineConnections& idle_engines() override { return idle_engines_; }
   const std::vector<RequestEditor*>& editors() const override { return editors_; }
@@ -105,12 +117,14 @@ class ProxyServer : private Session::Owner {
   Counters counters_;
   std::uint64_t subscription_;
   std::uint64_t next_id_ = 1;
-  bool accepting_ = true;
+  bool accepting_ = true;  // not once it is drained
   bool sweeping_ = false;
-  std::uint64_t full_logged_ = 0;
+  std::uint64_t trimmed_ = 0;   // up to here, of what was given back
   std::uint64_t sweep_at_ = 0;  // 0: the timer is not armed
   std::function<void()> drained_;
   Lifetime lifetime_;
+  Quotas quotas_;  // sessions give back to it as they go
+  io::HeapTrim trim_;
   io::PipePool pipes_;
   IdleEngineConnections idle_engines_;
   io::Timer sweep_timer_;  // one for all sessions: armed for the earliest deadline
@@ -118,6 +132,7 @@ class ProxyServer : private Session::Owner {
   struct Served {
     std::uint64_t endpoint = 0;
     std::unique_ptr<Session> session;
+    bool switched = false;  // its place is a stream's now
   };
   struct Streamed {
     std::uint64_t endpoint = 0;

@@ -8,14 +8,17 @@ namespace causeway::proxy {
 
 using io::Stream;
 
-Session::Session(Owner& owner, std::uint64_t id, const paths::Identity& identity,
-                 std::unique_ptr<io::ByteStream> client)
+Session::Session(Owner& owner, std::uint64_t id, Quota::Holder endpoint,
+                 const paths::Identity& identity, std::unique_ptr<io::ByteStream> client)
     : owner_(owner),
       id_(id),
       identity_(identity),
       idle_since_(owner.loop().now_ms()),
+      heard_ms_(idle_since_),
+      memory_(owner.quotas().memory, endpoint),
+      waiting_(owner.quotas().waiting, endpoint),
       exchange_(owner.limits().http),
-      edited_(exchange_, identity, owner.editors(), owner.limits()),
+      edited_(exchange_, identity, owner.editors(), owner.limits(), owner.quotas(), endpoint),
       client_(std::move(client)) {
   if (log::enabled(log::Level::debug)) {
     log::debug("session.begin", {{"session", id_}, {"identity", identity_.name}});
@@ -32,13 +35,83 @@ Session::~Session() = default;
 
 void Session::on_data(std::string_view bytes) {
   if (phase_ == Phase::closing || phase_ == Phase::gone) return;  // dropped
-  if (phase_ == Phase::waiting || phase_ == Phase::asking || !held_.empty()) return hold(bytes);
+  heard(bytes.size());
+  if (phase_ == Phase::waiting || phase_ == Phase::asking || !held_.empty()) {
+    hold(bytes);
+    return limit_memory();
+  }
   const std::size_t used = consume(bytes);
   if (used < bytes.size() && phase_ != Phase::gone) {
     hold(bytes.substr(used));
     if (phase_ == Phase::reading) take_held();  // the exchange before ended within these bytes
   }
+  limit_memory();
   watch_request();
+}
+
+// A client that sends a byte from time to time is as good as silent.
+void Session::heard(std::size_t bytes) {
+  heard_bytes_ += bytes;
+  if (heard_bytes_ < owner_.limits().pressed_bytes) return;
+  heard_bytes_ = 0;
+  heard_ms_ = owner_.loop().now_ms();
+}
+
+// What it holds for its client, and for the engine; a body that is collected counts itself.
+bool Session::count_memory() {
+  std::size_t held = exchange_.held() + held_.capacity() + unsent_.capacity();
+  if (client_) held += client_->queued();
+  if (engine_) held += engine_->stream().queued();
+  return memory_.set(held > owner_.limits().free_memory ? held : 0);
+}
+
+void Session::limit_memory() {
+  if (phase_ == Phase::gone || phase_ == Phase::closing || count_memory()) return;
+  ++owner_.session_counters().refused;
+  if (phase_ != Phase::reading) return end();  // within an exchange no answer has a place
+  refuse(503, "there is no room for the request's head: too many large requests at once");
+}
+
+// A queue longer than this pauses who fills it.
+std::size_t Session::queue_limit() const {
+  return owner_.quotas().memory.half_used() ? 0 : owner_.limits().queue;
+}
+
+bool Session::awaits_client() const {
+  switch (phase_) {
+    case Phase::reading:
+      return exchange_.request_started();
+    case Phase::collecting:
+    case Phase::answering:
+      return !exchange_.request_complete();
+    case Phase::relaying:
+      // Not the client's fault when the engine doesn't read.
+      return !exchange_.request_complete() && !(engine_ && engine_->stream().queued() > 0);
+    case Phase::waiting:
+    case Phase::asking:
+    case Phase::closing:
+    case Phase::gone:
+      break;
+  }
+  return false;
+}
+
+std::uint64_t Session::gives_way_at() const {
+  // One that has just come has not had the time to speak.
+  if (idle()) return idle_since_ + owner_.limits().linger_ms;
+  const bool stalls = awaits_client() || phase_ == Phase::closing;
+  return stalls ? heard_ms_ + owner_.limits().pressed_ms : 0;
+}
+
+void Session::give_way() {
+  if (idle() || phase_ == Phase::closing) return drop();
+  if (phase_ == Phase::answering) {
+    send_answer();
+  } else {
+    refuse(408, "the request has stalled, and others wait for its connection");
+  }
+  // The client has sent nothing that it could be reset for: it needs no time.
+  if (phase_ == Phase::closing && client_->queued() == 0) end();
 }
 
 // Takes what belongs to the present request; the rest must wait for its turn.
@@ -53,7 +126,7 @@ std::size_t Session::consume(std::string_view in) {
                                                                   ? Exchange::Form::content
                                                                   : Exchange::Form::as_sent);
     if (!piece.ok()) {
-      refuse(400, piece.error().message);
+      refuse(exchange_.request_too_large() ? 431 : 400, piece.error().message);
       return in.size();
     }
     used += piece->taken;
@@ -94,6 +167,7 @@ void Session::take_held() {
     const std::size_t used = consume(bytes);
     if (phase_ == Phase::gone) return;
     held_.assign(bytes, used);
+    count_memory();
     if (held_.size() < owner_.limits().held) client_->resume(Stream::ahead);
     watch_request();
     if (phase_ == Phase::reading && !held_.empty()) return take_held();
@@ -113,6 +187,7 @@ void Session::watch_request() {
     // From the first byte of the head: more bytes don't prolong it.
     if (idle_since_ != 0) {
       idle_since_ = 0;
+      heard_ms_ = owner_.loop().now_ms();
       set_deadline(limits.head_ms);
     }
   } else if (phase_ == Phase::relaying || phase_ == Phase::answering ||
@@ -183,6 +258,7 @@ void Session::on_drained() {
     case Phase::gone:
       break;
   }
+  limit_memory();
 }
 
 void Session::on_read_error(const Error&) { end(); }
@@ -194,6 +270,7 @@ void Session::begin_exchange() {
   Counters& counters = owner_.session_counters();
   ++counters.requests;
   idle_since_ = 0;
+  heard_ms_ = owner_.loop().now_ms();
   discarded_ = 0;
   deadline_ = 0;
   edited_.begin();
@@ -234,7 +311,10 @@ void Session::next_request() {
   relayed_ = false;
   phase_ = Phase::reading;
   head_sent_ = false;
-  idle_since_ = owner_.loop().now_ms();
+  count_memory();
+  owner_.memory_given_back();
+  idle_since_ = heard_ms_ = owner_.loop().now_ms();
+  heard_bytes_ = 0;
   set_deadline(owner_.limits().idle_ms);
   client_->resume(Stream::ahead);
   take_held();
@@ -258,7 +338,7 @@ void Session::due() {
       return refuse(408, "the request's body stalled");
     case Phase::relaying:
       // Not the client's fault when the engine doesn't read.
-      if (engine_ && engine_->stream().queued() > 0) return watch_request();
+      if (!awaits_client()) return watch_request();
       return refuse(408, "the request's body stalled");
     case Phase::answering:
       return send_answer();
@@ -280,6 +360,7 @@ void Session::close() {
   if (phase_ == Phase::waiting) leave_waiting();
   release_engine();
   phase_ = Phase::closing;
+  heard_ms_ = owner_.loop().now_ms();
   held_.clear();
   edited_.reset();
   client_->shutdown_write();

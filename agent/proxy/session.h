@@ -52,6 +52,9 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
     virtual io::Loop& loop() = 0;
     virtual EngineGate& gate() = 0;
     virtual const Limits& limits() const = 0;
+    virtual Quotas& quotas() = 0;
+    // What it held was given back: perhaps the system shall have it, too.
+    virtual void memory_given_back() = 0;
     virtual Counters& session_counters() = 0;
     virtual IdleEngineConnections& idle_engines() = 0;
     virtual const std::vector<RequestEditor*>& editors() const = 0;
@@ -66,8 +69,8 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
                                   std::string to_engine) = 0;
   };
 
-  // `identity` belongs to the endpoint, which outlives the session.
-  Session(Owner& owner, std::uint64_t id, const paths::Identity& identity,
+  // `identity` belongs to the endpoint, which outlives the session and holds what it takes.
+  Session(Owner& owner, std::uint64_t id, Quota::Holder endpoint, const paths::Identity& identity,
           std::unique_ptr<io::ByteStream> client);
   ~Session() override;
 
@@ -83,7 +86,11 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   bool idle() const {
     return phase_ == Phase::reading && !exchange_.request_started() && held_.empty();
   }
-  std::uint64_t idle_since() const { return idle_since_; }
+  // Its request isn't complete, and the client is to send more.
+  bool awaits_client() const;
+  // From when on it may be told to go for others that wait: 0 for not as things are.
+  std::uint64_t gives_way_at() const;
+  void give_way();
 
  private:
   enum class Phase { reading, waiting, collecting, asking, relaying, answering, closing, gone };
@@ -102,6 +109,10 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   bool client_satisfied() const;
   void set_deadline(std::uint64_t after_ms);
   void watch_request();
+  void heard(std::size_t bytes);
+  bool count_memory();
+  void limit_memory();
+  std::size_t queue_limit() const;
 
   // session.cpp: from one exchange to the next, and the end
   void begin_exchange();
@@ -160,6 +171,8 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   bool relayed_ = false;        // something of the response went to the client
   std::uint64_t deadline_ = 0;
   std::uint64_t idle_since_ = 0;
+  std::uint64_t heard_ms_ = 0;   // when `pressed_bytes` of the client had come
+  std::size_t heard_bytes_ = 0;  // since then
   std::size_t discarded_ = 0;
   struct {
     std::uint64_t until = 0;
@@ -171,6 +184,8 @@ class Session : private io::ByteStream::Handler, private EngineConnection::Owner
   } answer_;            // of our own
   std::string held_;    // client's bytes behind the present request, or while waiting
   std::string unsent_;  // the first piece of a body whose head could not be sent yet
+  Charge memory_;
+  Charge waiting_;
   Exchange exchange_;
   EditedExchange edited_;
   Lifetime lifetime_;

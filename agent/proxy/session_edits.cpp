@@ -28,6 +28,7 @@ void Session::proceed() {
 
 void Session::begin_body() {
   phase_ = Phase::collecting;
+  if (refused(edited_.announce(exchange_.request_length()))) return;
   // dockerd would say so when it begins to read the body (RFC 9110, 10.1.1).
   if (exchange_.expects_continue() && exchange_.request().version >= 11) {
     client_->write("HTTP/1.1 100 Continue\r\n\r\n");
@@ -78,7 +79,7 @@ void Session::pass_prepared() {
   if (!edited_.collected()) return;
   int pieces = 0;
   while (phase_ == Phase::relaying && engine_ && !engine_->stream().write_ended() &&
-         engine_->stream().queued() <= owner_.limits().queue && !edited_.body_sent()) {
+         engine_->stream().queued() <= queue_limit() && !edited_.body_sent()) {
     if (++pieces > kPiecesPerTurn) {
       owner_.loop().defer(lifetime_.guard([this] { pass_prepared(); }));
       return;

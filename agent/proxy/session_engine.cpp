@@ -47,7 +47,7 @@ void Session::release_engine() {
 
 void Session::wait_for_engine(std::uint64_t limit_ms, std::string why) {
   Counters& counters = owner_.session_counters();
-  if (counters.waiting >= owner_.limits().waiting) {
+  if (!waiting_.set(1)) {
     answer(503, describe(owner_.gate()) + " (too many requests wait for it)");
     return;
   }
@@ -69,6 +69,7 @@ void Session::watch_engine() {
 
 void Session::leave_waiting() {
   --owner_.session_counters().waiting;
+  waiting_.set(0);
   deadline_ = 0;
   client_->resume(Stream::waiting);
 }
@@ -109,6 +110,7 @@ void Session::retry_engine() {
 
 // After a request that could not go on for a while has got further.
 void Session::go_on() {
+  heard_ms_ = owner_.loop().now_ms();  // it wasn't its turn
   if (phase_ == Phase::relaying) {
     const std::string first = std::exchange(unsent_, {});
     if (!first.empty()) pass_to_engine(first);
@@ -141,13 +143,15 @@ void Session::pass_to_engine(std::string_view bytes) {
   } else {
     engine.write(bytes);
   }
-  if (engine.queued() > owner_.limits().queue) client_->pause(Stream::backlog);
+  if (engine.queued() > queue_limit()) client_->pause(Stream::backlog);
 }
 
 void Session::engine_drained() {
   client_->resume(Stream::backlog);
   if (phase_ != Phase::relaying) return;
   pass_prepared();
+  count_memory();  // less than before
+  heard_ms_ = owner_.loop().now_ms();
   watch_request();
 }
 
@@ -164,7 +168,9 @@ void Session::engine_data(std::string_view bytes) {
   }
   if (!(edited_.changes_answer() ? pass_changed_answer(&bytes) : pass_answer(&bytes))) return;
   if (exchange_.switched()) return switch_to_raw(bytes);
-  if (client_->queued() > owner_.limits().queue) engine_->stream().pause(Stream::backlog);
+  if (client_->queued() > queue_limit()) engine_->stream().pause(Stream::backlog);
+  limit_memory();
+  if (phase_ == Phase::gone) return;
   if (!exchange_.response_complete()) return;
   if (!bytes.empty()) engine_.reset();  // more than one answer to one request
   if (exchange_.request_complete()) return finish_exchange();
@@ -208,7 +214,8 @@ bool Session::pass_changed_answer(std::string_view* in) {
 }
 
 void Session::bad_answer(const std::string& why) {
-  log::warning("engine.bad_response", {{"session", id_}, {"reason", why}});
+  log::warning("engine.bad_response",
+               {{"identity", identity_.name}, {"session", id_}, {"reason", why}});
   engine_.reset();
   if (relayed_) return close();
   answer(502, "the Docker engine's answer is malformed: " + why);
@@ -235,7 +242,8 @@ void Session::engine_lost() {
     // nothing may be made up.
     const bool complete = exchange_.engine_ended();
     pass_to_client(edited_.end_answer(complete));
-    if (!complete) log::warning("engine.truncated_response", {{"session", id_}});
+    if (!complete)
+      log::warning("engine.truncated_response", {{"identity", identity_.name}, {"session", id_}});
     return close();
   }
   engine_.reset();

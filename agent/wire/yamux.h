@@ -41,6 +41,7 @@ class Yamux {
   enum class End { closed, aborted };
   enum class GoAway : std::uint32_t { normal = 0, protocol_error = 1, internal_error = 2 };
 
+  // They protect this end's memory from its peer: nothing else uses the session.
   struct Limits {
     std::size_t streams = 4096;             // open at once, of both sides; a SYN beyond gets RST
     std::uint32_t window = kInitialWindow;  // to receive, per stream; at least kInitialWindow

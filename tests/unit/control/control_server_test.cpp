@@ -10,6 +10,21 @@ using namespace causeway;
 using namespace causeway::control;
 
 namespace {
+
+// A client that came in otherwise than by the socket, and says nothing.
+struct Door final : io::ByteStream {
+  Door() : io::ByteStream(nullptr) {}
+  void pause(Pause) override {}
+  void resume(Pause) override {}
+  void watch_hangup(bool) override {}
+  void write(std::string_view) override {}
+  std::size_t queued() const override { return 0; }
+  void shutdown_write() override {}
+  bool write_ended() const override { return false; }
+  bool read_ended() const override { return false; }
+  UniqueFd release(std::string*) override { return {}; }
+};
+
 bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
@@ -196,18 +211,6 @@ TEST_CASE("control/control_server: whoever takes no answers gets no further ones
 }
 
 TEST_CASE("control/control_server: a client of another door is served, or comes back") {
-  struct Door final : io::ByteStream {
-    Door() : io::ByteStream(nullptr) {}
-    void pause(Pause) override {}
-    void resume(Pause) override {}
-    void watch_hangup(bool) override {}
-    void write(std::string_view) override {}
-    std::size_t queued() const override { return 0; }
-    void shutdown_write() override {}
-    bool write_ended() const override { return false; }
-    bool read_ended() const override { return false; }
-    UniqueFd release(std::string*) override { return {}; }
-  };
   Limits limits;
   limits.sessions = 1;
   ScriptedRig rig(limits);
@@ -216,6 +219,26 @@ TEST_CASE("control/control_server: a client of another door is served, or comes 
   auto* const which = second.get();
   CHECK(rig.server->serve(std::move(second)).get() == which);
   CHECK(rig.server->sessions() == 1);
+}
+
+TEST_CASE("control/control_server: those of another door never have all, the socket's may") {
+  Limits limits;
+  limits.sessions = 5;
+  ScriptedRig rig(limits);
+  std::size_t served = 0;
+  for (int i = 0; i < 10; ++i) served += rig.server->serve(std::make_unique<Door>()) ? 0 : 1;
+  CHECK(served == 3);
+  auto first = rig.connect();
+  auto second = rig.connect();
+  for (auto* const client : {&first, &second}) {
+    client->request("GET", "/v1/hello");
+    REQUIRE(client->answer());
+    CHECK(client->status() == 200);
+  }
+  auto third = rig.connect();
+  third.request("GET", "/v1/hello");
+  REQUIRE(third.answer());
+  CHECK(third.status() == 503);
 }
 
 TEST_CASE("control/control_server: the reply that comes later, and the requests behind it") {

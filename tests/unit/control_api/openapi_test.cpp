@@ -96,12 +96,14 @@ TEST_CASE("control_api/openapi: the check itself finds what is wrong") {
   const Json api = load(kOpenApiFile);
   const Json& schema = api["components"]["schemas"]["Socket"];
   auto with = [](const char* text) { return *Json::parse(text); };
-  CHECK(mismatch(api, schema, with(R"({"path":"a","purpose":"b","connections":1,"streams":0})"),
+  CHECK(mismatch(api, schema, with(R"({"path":"a","purpose":"b","connections":1,"streams":0,
+                                    "stalled":0,"full":false})"),
                  "") == "");
   CHECK(mismatch(api, schema, with(R"({"path":"a","purpose":"b","connections":1})"), "") != "");
-  CHECK(mismatch(api, schema, with(R"({"path":1,"purpose":"b","connections":1,"streams":0})"),
+  CHECK(mismatch(api, schema, with(R"({"path":1,"purpose":"b","connections":1,"streams":0,
+                                    "stalled":0,"full":false})"),
                  "") != "");
-  CHECK(mismatch(api, schema,
-                 with(R"({"path":"a","purpose":"b","connections":1,"streams":0,"x":0})"),
+  CHECK(mismatch(api, schema, with(R"({"path":"a","purpose":"b","connections":1,"streams":0,
+                         "stalled":0,"full":false,"x":0})"),
                  "") != "");
 }

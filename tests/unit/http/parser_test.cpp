@@ -438,6 +438,42 @@ TEST_CASE("http/parser: limits hold, and what just fits is taken") {
   CHECK(refused(post + "0\r\nA: b\r\nA: bcdefghi\r\n\r\n"));
 }
 
+TEST_CASE("http/parser: by itself it takes what Go takes, and says when a head is too large") {
+  // net/http: DefaultMaxHeaderBytes, and 4096 bytes that it reads ahead.
+  constexpr std::size_t kGo = (1 << 20) + 4096;
+  const std::string start = "GET /images/json?filters=";
+  const std::string end = " HTTP/1.1\r\nHost: d\r\n\r\n";
+  for (const std::size_t over : {std::size_t{0}, std::size_t{1}}) {
+    Parser parser(Kind::request);
+    const std::string head = start + std::string(kGo + over - start.size() - end.size(), 'f') + end;
+    std::size_t at = 0;
+    bool refused = false;
+    while (at < head.size() && !refused && !parser.head_done()) {
+      const auto taken = parser.feed(std::string_view(head).substr(at, 64 * 1024));
+      refused = !taken.ok();
+      if (!refused) at += *taken;
+    }
+    CHECK(refused == (over > 0));
+    CHECK(parser.too_large() == (over > 0));
+    CHECK(parser.held() >= (over > 0 ? kGo - 64 * 1024 : kGo));
+    if (over == 0) CHECK(parser.head().target.size() > 1'000'000);
+    if (over == 0) parser.reset();
+    if (over == 0) CHECK(parser.held() < 8'192);
+  }
+  std::string fields = "GET / HTTP/1.1\r\nHost: d\r\n";
+  for (int i = 0; i < 100'000; ++i) fields += "a: b\r\n";
+  fields += "\r\n";
+  Parser many(Kind::request);
+  REQUIRE(many.feed(fields).ok());
+  CHECK(many.head().fields.size() == 100'001);
+  CHECK(many.held() > 100'001 * sizeof(http::Field));
+  many.reset();
+  CHECK(many.held() < 8'192);
+  Parser bad(Kind::request);
+  CHECK_FALSE(bad.feed("GET / HTTP/1.1\r\nbad\r\n\r\n").ok());
+  CHECK_FALSE(bad.too_large());
+}
+
 TEST_CASE("http/parser: keep-alive and upgrade") {
   struct Case {
     Kind kind;

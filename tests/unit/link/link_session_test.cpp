@@ -3,6 +3,7 @@
 
 #include "link/link_session.h"
 #include "rig.h"
+#include "support/captured_log.h"
 
 using namespace causeway;
 using namespace causeway::link;
@@ -339,4 +340,91 @@ TEST_CASE(
   CHECK(rig.server->status().sessions == 1);
   // One that doesn't is gone, however long its socket stays.
   CHECK(rig.until([&] { return rig.server->status().sessions == 0; }));
+}
+
+namespace {
+
+// A frame's header, as the specification has it.
+std::string frame(std::uint8_t type, std::uint16_t flags, std::uint32_t stream,
+                  std::uint32_t length) {
+  std::string out = {0, static_cast<char>(type)};
+  out += static_cast<char>(flags >> 8U);
+  out += static_cast<char>(flags);
+  for (const std::uint32_t value : {stream, length}) {
+    for (const unsigned shift : {24U, 16U, 8U, 0U}) out += static_cast<char>(value >> shift);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("link/link_session: what a peer does by the thousand costs a line, and is counted") {
+  constexpr std::uint8_t kData = 0;
+  constexpr std::uint8_t kGoAway = 3;
+  constexpr std::uint16_t kSyn = 1;
+  struct Case {
+    const char* name;
+    const char* line;
+    const char* counted;
+    bool refuse;
+    std::string (*frames)(std::uint32_t number);
+  };
+  const std::vector<Case> cases = {
+      {"farewells", "link.farewell", "farewells=20000", false,
+       [](std::uint32_t) { return frame(kGoAway, 0, 0, 1); }},
+      {"unknown channels", "link.unknown_channel", "unknown_channels=20000", false,
+       [](std::uint32_t number) { return frame(kData, kSyn, 2 * number + 1, 1) + "\x63"; }},
+      {"streams that aren't served", "link.stream_refused", "refused_streams=20000", true,
+       [](std::uint32_t number) { return frame(kData, kSyn, 2 * number + 1, 1) + "\x01"; }},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.name);
+    const causeway::test::CapturedLog captured;
+    Rig rig;
+    rig.refuse = c.refuse;
+    Windows windows = rig.connect();
+    windows.greet();
+    for (std::uint32_t number = 0; number < 20'000;) {
+      std::string packet;
+      for (int i = 0; i < 1'000; ++i) packet += c.frames(number++);
+      windows.send(packet);
+      windows.take();
+    }
+    REQUIRE_FALSE(windows.eof);
+    windows.close();
+    rig.settle();
+    const std::string text = captured.text();
+    std::size_t lines = 0;
+    for (std::size_t at = text.find(c.line); at != std::string::npos;
+         at = text.find(c.line, at + 1))
+      ++lines;
+    CHECK(lines == 1);
+    CHECK(captured.has(c.counted));
+    CHECK(captured.lines() < 8);
+  }
+}
+
+TEST_CASE("link/link_session: full windows are given back when the transport ends") {
+  Rig rig;
+  rig.start = false;
+  Windows windows = rig.connect();
+  windows.greet();
+  // 100 streams that nobody reads, with 250 KiB each.
+  const std::string piece(50'000, 'x');
+  for (int i = 0; i < 100; ++i) {
+    const auto id = windows.open(wire::Channel::engine);
+    for (int k = 0; k < 5; ++k) {
+      windows.yamux.write(id, piece);
+      windows.settle();
+    }
+  }
+  const auto resident = [] {
+    const std::string text = *file::read("/proc/self/statm");
+    return std::stoul(text.substr(text.find(' ') + 1)) * 4096;
+  };
+  const std::size_t full = resident();
+  windows.close();
+  rig.settle();
+  CHECK(rig.server->status().streams == 0);
+  CHECK(rig.until([&] { return resident() + 20'000'000 < full; }));
 }

@@ -12,7 +12,6 @@ TEST_CASE("proxy/session: a bad head gets 400 and a close, the engine sees nothi
       "GET /x HTTP/1.1\nHost: d\n\n",
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
       std::string("GET /x HTTP/1.1\r\nHost: d\0\r\n\r\n", 29),
-      "GET /x HTTP/1.1\r\nHost: d\r\nX: " + std::string(300000, 'x') + "\r\n\r\n",
       // This endpoint serves paths only.
       "CONNECT d:1 HTTP/1.1\r\nHost: d\r\n\r\n",
       "GET http://d/_ping HTTP/1.1\r\nHost: d\r\n\r\n",
@@ -360,7 +359,7 @@ TEST_CASE("proxy/session: while it is down, large or awaited bodies are answered
   Peer client = f.client();
   client.send("POST /x HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n");
   CHECK(f.at(client).empty());
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 17; ++i) {
     client.send("4000\r\n" + std::string(0x4000, 'x') + "\r\n");
     f.settle();
   }
