@@ -85,7 +85,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
           [this](const std::string& id, containers::ShareGuard::Checked checked) {
             paths_.check(id, std::move(checked));
           },
-          guard_options(options_)),
+          guard_options(options_), [this] { api_.sections.changed(); }),
       proxy_(loop, gate_, proxy_limits(options_), {&paths_.editor()}),
       link_(
           loop, shares_, proxy_, [this] { return control_.get(); },
@@ -300,6 +300,11 @@ void Agent::add_calls() {
   });
   notes_.add_source([this] { return as_notes(settings_.file.notes()); });
   notes_.add_source([this] { return as_notes(shares_.notes()); });
+  notes_.add_source([this] {
+    std::vector<control_api::Note> notes;
+    for (const auto& problem : guard_.problems()) notes.push_back({true, problem});
+    return notes;
+  });
   notes_.add_source([this] { return wait_ ? wait_->notes() : std::vector<control_api::Note>(); });
   notes_.add_source([this] { return notes_of(supervisor_.snapshot()); });
 }
