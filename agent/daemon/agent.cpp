@@ -279,8 +279,9 @@ void Agent::note_engine_start(const std::vector<supervise::ServiceSummary>& stat
 // order in the status.
 void Agent::add_calls() {
   api_.sections.add("engine", [this] {
-    return to_json(control_api::EngineStatus{engine_.state, engine_.reason,
-                                             (loop_.now_ms() - engine_since_ms_) / 1000});
+    const auto now = engine_view(supervisor_.states(), kEngineService, stopping_);
+    return to_json(control_api::EngineStatus{
+        engine_.state, now.reason, (loop_.now_ms() - engine_since_ms_) / 1000, now.silent_s});
   });
   add_agent_calls(api_, [this] {
     control_api::AgentStatus agent;
