@@ -8,7 +8,7 @@ namespace causeway::control {
 namespace {
 
 // One system call's worth of log lines.
-constexpr std::size_t kBatchBytes = 64 * 1024;
+constexpr std::size_t kBatchBytes = std::size_t{64} * 1024;
 constexpr std::string_view kLines = "application/x-ndjson";
 
 http::Limits parser_limits(const Limits& limits) {

@@ -30,7 +30,7 @@ constexpr std::uint64_t kDropMs = 5000;
 // Most questions take less, and the next one can have the same process.
 constexpr std::uint64_t kPatienceMs = 50;
 // The cache can't be asked while mounts change; a few times in a row that isn't so.
-constexpr int kCacheTries = 4;
+constexpr int kMostCacheTries = 4;
 
 Kind answer_to(Kind question) {
   if (question == Kind::open) return Kind::opened;
@@ -104,7 +104,7 @@ void Walker::open(const std::string& path, std::uint64_t timeout_ms, Opened open
 void Walker::open_at(UniqueFd root, const std::string& path, std::uint64_t timeout_ms,
                      Opened opened) {
   auto known = mounts::open_in_root(root.get(), path, mounts::Lookup::in_root_cached, O_PATH);
-  for (int i = 1; i < kCacheTries && !known && known.error().code == EAGAIN; ++i)
+  for (int i = 1; i < kMostCacheTries && !known && known.error().code == EAGAIN; ++i)
     known = mounts::open_in_root(root.get(), path, mounts::Lookup::in_root_cached, O_PATH);
   if (known || known.error().code != EAGAIN) {
     const auto answer = std::make_shared<Result<UniqueFd>>(std::move(known));

@@ -22,6 +22,13 @@ struct ServiceSummary {
   std::uint64_t silent_ms = 0;  // for so long it is ready and doesn't answer
 };
 
+// What a person should know: dropped settings, a full disk.
+struct Note {
+  bool warning = false;  // something is wrong
+  std::string text;
+  bool operator==(const Note&) const = default;
+};
+
 struct ServiceStatus {
   std::string name;
   std::string description;
@@ -37,8 +44,7 @@ struct ServiceStatus {
   std::string socket;     // that its readiness is asked on; may be empty
   bool adopted = false;   // its process was started by an earlier agent
   std::string last_exit;  // "was killed by SIGKILL"; empty when none ended yet
-  // What a person should know: dropped settings, a full disk. "warning: …" when something is wrong.
-  std::vector<std::string> notes;
+  std::vector<Note> notes;
   std::vector<std::string> last_log_lines;  // when something is wrong
 };
 
