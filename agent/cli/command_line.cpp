@@ -229,6 +229,13 @@ void add_await_shares(CLI::App& app, Parsed& p) {
   cmd->final_callback([&p] { p.chosen = p.await_shares; });
 }
 
+void add_walk(CLI::App& app, Parsed& p) {
+  auto* cmd = app.add_subcommand(
+      "walk", "open files that may make one wait for ever (the agent starts it when it must)");
+  cmd->footer("nothing to be typed: it talks to the agent over standard input");
+  cmd->final_callback([&p] { p.chosen = WalkOptions{}; });
+}
+
 void add_distro_action(CLI::App& parent, Parsed& p, const char* name, const char* about,
                        DistroOptions::Action action) {
   using Action = DistroOptions::Action;
@@ -328,6 +335,7 @@ void build(CLI::App& app, Parsed& p) {
   add_host_setup(app, p);
   add_attach(app, p);
   add_await_shares(app, p);
+  add_walk(app, p);
   add_distro(app, p);
 }
 

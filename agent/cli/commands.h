@@ -15,6 +15,7 @@
 #include "engine_setup/engine_config_command.h"
 #include "engine_setup/host_setup_command.h"
 #include "init/init.h"
+#include "walk/walk_command.h"
 
 namespace causeway::cli {
 
@@ -63,11 +64,13 @@ struct DistroOptions {
   std::uint64_t timeout_s = 60;
 };
 
+struct WalkOptions {};
+
 using Command =
     std::variant<StatusOptions, LogsOptions, ActOptions, VersionOptions, CheckConfigOptions,
                  daemon::AgentOptions, attach::AttachOptions, engine_setup::AwaitSharesOptions,
                  DistroOptions, distro::Options, engine_setup::EngineConfigOptions,
-                 engine_setup::HostSetupOptions, init::InitOptions>;
+                 engine_setup::HostSetupOptions, init::InitOptions, WalkOptions>;
 
 int run_status(const StatusOptions& options);
 int run_logs(const LogsOptions& options);

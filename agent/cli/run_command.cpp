@@ -31,6 +31,7 @@ int start(const engine_setup::HostSetupOptions& options) {
   return engine_setup::run_host_setup(options, settings.host.in_force());
 }
 int start(const init::InitOptions& options) { return init::run_init(options); }
+int start(const WalkOptions&) { return walk::run_walk(); }
 
 }  // namespace
 

@@ -58,7 +58,9 @@ std::string engine_line(const ProductStatus& status, const Terminal& terminal) {
   if (engine.state != EngineState::absent)
     line += (engine.state == EngineState::ready ? ", for " : ", since ") +
             text::human_seconds(engine.age_s);
-  std::string out = terminal.paint(line, colour_of(engine.state)) + '\n';
+  const bool silent = engine.silent_s > 0;
+  if (silent) line += ", but has not answered for " + text::human_seconds(engine.silent_s);
+  std::string out = terminal.paint(line, silent ? Colour::yellow : colour_of(engine.state)) + '\n';
   if (!engine.reason.empty()) out += wrapped(text::printable(engine.reason), 2, terminal.columns);
   const auto& agent = status.agent;
   std::string about = "causeway " + text::printable(agent.version) + ", agent pid " +
@@ -85,7 +87,8 @@ std::string service_table(const ProductStatus& status, const Terminal& terminal)
                {std::to_string(service.restarts)},
                {service.memory_bytes ? text::human_bytes(*service.memory_bytes) : "-"}});
     if (!service.reason.empty())
-      table.add_below(text::printable(service.reason), colour_of(service.state));
+      table.add_below(text::printable(service.reason),
+                      service.silent_s > 0 ? Colour::yellow : colour_of(service.state));
   }
   return table.text(terminal);
 }

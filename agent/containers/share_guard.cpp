@@ -1,6 +1,8 @@
 #include "containers/share_guard.h"
 
 #include <algorithm>
+#include <iterator>
+#include <memory>
 #include <utility>
 
 #include "base/file.h"
@@ -15,6 +17,11 @@ using http_client::Reply;
 using json::Json;
 
 constexpr std::uint64_t kListMs = 5'000;
+// An engine that works answers sooner. Its own records are a little older than its word.
+constexpr std::uint64_t kRecordsMs = 1'500;
+// Between two tries at what failed: grows from the first to the last.
+constexpr std::uint64_t kFirstPauseMs = 1'000;
+constexpr std::uint64_t kLongestPauseMs = 10'000;
 // One second of grace is in the call itself: the distro is gone already, and its disk is to be free
 // within two.
 constexpr std::uint64_t kStopMs = 20'000;
@@ -26,15 +33,23 @@ constexpr const char* kEvents =
 // A container's start mounts layers and runs its program; a slow disk takes seconds.
 constexpr std::uint64_t kStartMs = 120'000;
 
+std::uint64_t longer(std::uint64_t pause_ms) {
+  return pause_ms == 0 ? kFirstPauseMs : std::min(2 * pause_ms, kLongestPauseMs);
+}
+
 }  // namespace
 
 ShareGuard::ShareGuard(io::Loop& loop, http_client::HttpClient& engine, Attached attached,
-                       Check check, Options options)
+                       Check check, Options options, std::function<void()> changed)
     : loop_(loop),
       engine_(engine),
       attached_(std::move(attached)),
       check_(std::move(check)),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      changed_(std::move(changed)),
+      again_(loop),
+      watch_again_(loop),
+      records_(loop) {}
 
 ShareGuard::~ShareGuard() { engine_.unfollow(watch_); }
 
@@ -66,47 +81,149 @@ Status ShareGuard::save() const {
                             0600);
 }
 
-// The containers that run now, each with the distros it binds from.
-void ShareGuard::list_running(Listed done) {
-  engine_.call(
-      "GET", "/containers/json", kListMs,
-      lifetime_.guard([this, done = std::move(done)](Result<Reply> reply) {
-        std::vector<std::pair<std::string, std::set<std::string>>> out;
-        auto list = reply && reply->status == 200
-                        ? Json::parse(reply->body)
-                        : Result<Json>(reply ? make_error("status " + std::to_string(reply->status))
-                                             : reply.error());
-        if (!list) log::warning("containers.not_listed", {{"error", list.error().message}});
-        for (const Json& item : list ? list->items() : std::span<const Json>{}) {
-          std::set<std::string> distros;
-          for (const Json& mount : item["Mounts"].items()) {
-            std::string source = mount["Source"].string_or("");
-            if (mount["Type"].string_or("") == "volume")
-              source = volume_device(options_.docker_root, mount["Name"].string_or(""));
-            if (const auto share = paths::split_share_path(source)) distros.emplace(share->distro);
-          }
-          if (!distros.empty()) out.emplace_back(item["Id"].string_or(""), std::move(distros));
-        }
-        done(std::move(out));
-      }));
+void ShareGuard::list_running(std::function<void(Result<Running>)> done) {
+  const auto read = [this](const Result<Reply>& reply) -> Result<Running> {
+    if (!reply) return reply.error();
+    if (reply->status != 200) return make_error("status " + std::to_string(reply->status));
+    const auto list = Json::parse(reply->body);
+    if (!list) return list.error();
+    if (!list->is_array()) return make_error("its answer is no list");
+    Running out;
+    for (const Json& item : list->items()) {
+      std::set<std::string> distros;
+      for (const Json& mount : item["Mounts"].items()) {
+        std::string source = mount["Source"].string_or("");
+        if (mount["Type"].string_or("") == "volume")
+          source = volume_device(options_.docker_root, mount["Name"].string_or(""));
+        if (const auto share = paths::split_share_path(source)) distros.emplace(share->distro);
+      }
+      if (!distros.empty()) out.emplace_back(item["Id"].string_or(""), std::move(distros));
+    }
+    return out;
+  };
+  engine_.call("GET", "/containers/json", kListMs,
+               lifetime_.guard([read, done = std::move(done)](const Result<Reply>& reply) {
+                 done(read(reply));
+               }));
 }
 
 void ShareGuard::engine_ready(bool ready) {
   if (std::exchange(ready_, ready) == ready) return;
-  if (!ready) return engine_.unfollow(std::exchange(watch_, 0));
-  watch_starts();
-  // While nobody could stop them: containers whose share went away.
-  list_running([this](const auto& running) {
-    std::map<std::string, std::set<std::string>> orphans;
-    for (const auto& [id, distros] : running)
-      for (const auto& distro : distros)
-        if (!attached_(distro)) {
-          orphans[distro].insert(id);
-          break;
-        }
-    for (const auto& [distro, ids] : orphans) stop_all(ids, distro, [] {});
+  if (ready) {
+    watch_starts();
+    look();
+    return start_waiting();
+  }
+  engine_.unfollow(std::exchange(watch_, 0));
+  again_.stop();
+  watch_again_.stop();
+  unlisted_.clear();
+  unwatched_.clear();
+  unstopped_.clear();
+  // Nobody can stop them now: those that still run are found when the engine is back.
+  remember_by_records(detaching_);
+  for (auto& [distro, done] : std::exchange(detaching_, {})) loop_.defer(std::move(done));
+}
+
+// Which containers run whose share has gone, or goes? Asked until the engine has said it: else they
+// would neither be stopped nor remembered.
+void ShareGuard::look() {
+  if (!ready_) return;
+  if (looking_) {
+    look_again_ = true;
+    return;
+  }
+  again_.stop();
+  looking_ = true;
+  look_again_ = false;
+  const auto detaching = std::make_shared<std::vector<Detaching>>(std::exchange(detaching_, {}));
+  if (!detaching->empty())
+    records_.start(kRecordsMs, [this, detaching] { remember_by_records(*detaching); });
+  list_running([this, detaching](const Result<Running>& running) {
+    looking_ = false;
+    records_.stop();
+    if (running)
+      listed(*running, std::move(*detaching));
+    else
+      not_listed(running.error(), std::move(*detaching));
+    if (look_again_) look();
   });
-  start_waiting();
+}
+
+void ShareGuard::look_later() {
+  if (!ready_ || again_.armed()) return;
+  pause_ms_ = longer(pause_ms_);
+  again_.start(pause_ms_, [this] { look(); });
+}
+
+void ShareGuard::listed(const Running& running, std::vector<Detaching> detaching) {
+  if (!std::exchange(unlisted_, {}).empty()) changed_();
+  std::set<std::string> taken;
+  for (auto& [distro, done] : detaching) {
+    std::set<std::string> ids;
+    for (const auto& [id, distros] : running)
+      if (distros.contains(distro)) ids.insert(id);
+    taken.insert(ids.begin(), ids.end());
+    stop_all(ids, distro, std::move(done));
+  }
+  // While nobody could stop them: containers whose share went away.
+  std::map<std::string, std::set<std::string>> orphans;
+  for (const auto& [id, distros] : running)
+    for (const auto& distro : distros)
+      if (!attached_(distro) && taken.insert(id).second) orphans[distro].insert(id);
+  for (const auto& [distro, ids] : orphans) stop_all(ids, distro, [] {});
+  if (std::erase_if(unstopped_, [&](const auto& item) { return !taken.contains(item.first); }) > 0)
+    changed_();
+  if (unstopped_.empty()) pause_ms_ = 0;
+}
+
+void ShareGuard::not_listed(const Error& why, std::vector<Detaching> detaching) {
+  remember_by_records(detaching);
+  if (!ready_) {
+    for (auto& each : detaching) loop_.defer(std::move(each.done));
+    return;
+  }
+  detaching_.insert(detaching_.end(), std::make_move_iterator(detaching.begin()),
+                    std::make_move_iterator(detaching.end()));
+  look_later();
+  if (std::exchange(unlisted_, why.message) == why.message) return;
+  log::warning("containers.not_listed", {{"error", why.message}});
+  changed_();
+}
+
+// dockerd writes down what runs, for a dockerd that finds it running.
+void ShareGuard::remember_by_records(const std::vector<Detaching>& detaching) {
+  if (detaching.empty()) return;
+  std::map<std::string, std::set<std::string>> found;
+  for (const auto& record : read_records(options_.docker_root)) {
+    if (!record.running) continue;
+    const auto distros = distros_of(record);
+    for (const auto& each : detaching)
+      if (distros.contains(each.distro)) found[each.distro].insert(record.id);
+  }
+  for (const auto& [distro, ids] : found) remember(distro, ids);
+}
+
+void ShareGuard::remember(const std::string& distro, const std::set<std::string>& ids) {
+  auto& known = remembered_[distro];
+  const auto before = known.size();
+  known.insert(ids.begin(), ids.end());
+  if (known.size() == before) return;
+  if (auto saved = save(); !saved)
+    log::error("guard.not_saved", {{"error", saved.error().message}});
+}
+
+std::vector<std::string> ShareGuard::problems() const {
+  std::vector<std::string> out;
+  if (!unlisted_.empty())
+    out.push_back("dockerd does not say which containers run (" + unlisted_ +
+                  "): those of a distro that stops keep its disk busy until it does");
+  for (const auto& [id, why] : unstopped_)
+    out.push_back("the container " + id.substr(0, 12) +
+                  " lost its files and can't be stopped; it is tried again: " + why);
+  if (!unwatched_.empty())
+    out.push_back("dockerd's events can't be had (" + unwatched_ + "); they are asked for again");
+  return out;
 }
 
 // A start that was let through while the share was there may end when it isn't: after the list of
@@ -114,15 +231,32 @@ void ShareGuard::engine_ready(bool ready) {
 // again: after the look at what to start. dockerd tells of the first by "start", of the second by
 // taking the container off its network, when its error is on the disk already (20.10).
 void ShareGuard::watch_starts() {
-  watch_ =
-      engine_.follow(kEvents, lifetime_.guard([this](std::string_view line) { on_event(line); }),
-                     lifetime_.guard([this](const Error& why) {
-                       watch_ = 0;
-                       if (ready_) log::warning("guard.events_ended", {{"error", why.message}});
-                     }));
+  watch_ = engine_.follow(
+      kEvents, lifetime_.guard([this](std::string_view line) { on_event(line); }),
+      lifetime_.guard([this](const Error& why) { watch_ended(why); }), lifetime_.guard([this] {
+        // What happened while nobody watched.
+        if (std::exchange(watch_pause_ms_, 0) == 0) return;
+        if (!std::exchange(unwatched_, {}).empty()) changed_();
+        look();
+        start_waiting();
+      }));
+}
+
+void ShareGuard::watch_ended(const Error& why) {
+  watch_ = 0;
+  if (!ready_) return;
+  watch_pause_ms_ = longer(watch_pause_ms_);
+  watch_again_.start(watch_pause_ms_, [this] { watch_starts(); });
+  if (std::exchange(unwatched_, why.message) == why.message) return;
+  log::warning("guard.events_ended", {{"error", why.message}});
+  changed_();
 }
 
 void ShareGuard::on_event(std::string_view event) {
+  if (event.empty()) {  // one that was too long: whatever it was
+    look();
+    return start_waiting();
+  }
   const auto parsed = Json::parse(event);
   if (!parsed) return;
   const bool ended = (*parsed)["Type"].string_or("") == "network";
@@ -149,35 +283,37 @@ void ShareGuard::share_detaching(const std::string& distro, std::function<void()
     loop_.defer(std::move(done));
     return;
   }
-  list_running([this, distro, done = std::move(done)](const auto& running) mutable {
-    std::set<std::string> ids;
-    for (const auto& [id, distros] : running)
-      if (distros.contains(distro)) ids.insert(id);
-    stop_all(ids, distro, std::move(done));
-  });
+  detaching_.push_back({distro, std::move(done)});
+  look();
 }
 
 void ShareGuard::stop_all(const std::set<std::string>& ids, const std::string& distro,
                           std::function<void()> done) {
   if (ids.empty()) return done();
-  remembered_[distro].insert(ids.begin(), ids.end());
-  if (auto saved = save(); !saved)
-    log::error("guard.not_saved", {{"error", saved.error().message}});
+  remember(distro, ids);
   const auto left = std::make_shared<std::size_t>(ids.size());
   const auto all_done = std::make_shared<std::function<void()>>(std::move(done));
   for (const auto& id : ids) {
     log::info("guard.stop", {{"container", id.substr(0, 12)}, {"distro", distro}});
     engine_.call("POST", "/containers/" + id + std::string(kStopQuery), kStopMs,
-                 [id, left, all_done](const Result<Reply>& reply) {
-                   const bool stopped = reply && (reply->status == 204 || reply->status == 304 ||
-                                                  reply->status == 404);
-                   if (!stopped)
-                     log::warning("guard.not_stopped",
-                                  {{"container", id.substr(0, 12)},
-                                   {"error", reply ? reply->body : reply.error().message}});
+                 lifetime_.guard([this, id, left, all_done](const Result<Reply>& reply) {
+                   stop_answered(id, reply);
                    if (--*left == 0) (*all_done)();
-                 });
+                 }));
   }
+}
+
+void ShareGuard::stop_answered(const std::string& id, const Result<Reply>& reply) {
+  if (reply && (reply->status == 204 || reply->status == 304 || reply->status == 404)) {
+    if (unstopped_.erase(id) > 0) changed_();
+    return;
+  }
+  if (!ready_) return;
+  const std::string why = reply ? reply->body : reply.error().message;
+  look_later();
+  if (std::exchange(unstopped_[id], why) == why) return;
+  log::warning("guard.not_stopped", {{"container", id.substr(0, 12)}, {"error", why}});
+  changed_();
 }
 
 // All that waits for files which are there now.

@@ -20,6 +20,7 @@ struct EngineStatus {
   EngineState state = EngineState::absent;
   std::string reason;
   std::uint64_t age_s = 0;
+  std::uint64_t silent_s = 0;  // for so long it is ready and doesn't answer
 };
 
 std::string to_json(const EngineStatus& engine);

@@ -39,6 +39,7 @@ Json describe(const ServiceStatus& service) {
       {"reason", service.reason},
       {"since", utc_time(service.since)},
       {"age_s", service.age_s},
+      {"silent_s", service.silent_s},
       {"pid", service.pid ? Json(*service.pid) : Json()},
       {"adopted", service.adopted},
       {"restarts", service.restarts},
@@ -61,6 +62,7 @@ Result<ServiceStatus> read_service(const Json& json) {
   out.reason = json["reason"].string_or("");
   out.since = unix_time(json["since"].string_or(""));
   out.age_s = count(json["age_s"]);
+  out.silent_s = count(json["silent_s"]);
   out.pid = json["pid"].as_int();
   out.adopted = json["adopted"].bool_or(false);
   out.restarts = count(json["restarts"]);

@@ -38,9 +38,10 @@ struct ServiceStatus {
   std::string name;
   std::string description;
   ServiceState state = ServiceState::off;
-  std::string reason;      // why it isn't ready; empty when there is nothing to say
+  std::string reason;      // why it isn't ready, or is silent; empty when there is nothing to say
   std::int64_t since = 0;  // unix seconds of the last change of state; of the start while ready
   std::uint64_t age_s = 0;
+  std::uint64_t silent_s = 0;  // for so long it is ready and doesn't answer
   std::optional<std::int64_t> pid;
   bool adopted = false;        // its process was started by an earlier agent
   std::uint64_t restarts = 0;  // in this boot

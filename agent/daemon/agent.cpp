@@ -99,7 +99,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
           [this](const std::string& id, containers::ShareGuard::Checked checked) {
             paths_.check(id, std::move(checked));
           },
-          guard_options(options_)),
+          guard_options(options_), [this] { api_.sections.changed(); }),
       proxy_(loop, gate_, proxy_limits(options_), {&paths_.editor()}),
       link_(
           loop, shares_, proxy_, [this] { return control_.get(); },
@@ -293,8 +293,9 @@ void Agent::note_engine_start(const std::vector<supervise::ServiceSummary>& stat
 // order in the status.
 void Agent::add_calls() {
   api_.sections.add("engine", [this] {
-    return to_json(control_api::EngineStatus{engine_.state, engine_.reason,
-                                             (loop_.now_ms() - engine_since_ms_) / 1000});
+    const auto now = engine_view(supervisor_.states(), kEngineService, stopping_);
+    return to_json(control_api::EngineStatus{
+        engine_.state, now.reason, (loop_.now_ms() - engine_since_ms_) / 1000, now.silent_s});
   });
   add_agent_calls(api_, [this] {
     control_api::AgentStatus agent;
@@ -314,6 +315,11 @@ void Agent::add_calls() {
   });
   notes_.add_source([this] { return as_notes(settings_.file.notes()); });
   notes_.add_source([this] { return as_notes(shares_.notes()); });
+  notes_.add_source([this] {
+    std::vector<control_api::Note> notes;
+    for (const auto& problem : guard_.problems()) notes.push_back({true, problem});
+    return notes;
+  });
   notes_.add_source([this] { return wait_ ? wait_->notes() : std::vector<control_api::Note>(); });
   notes_.add_source([this] { return notes_of(supervisor_.snapshot()); });
   notes_.add_source([this] { return notes_of(sockets()); });

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace causeway::daemon {
 namespace {
 
@@ -48,6 +50,34 @@ EngineView waiting(const std::vector<ServiceSummary>& services, const ServiceSum
   return {EngineState::starting, service.name + " is being prepared"};
 }
 
+std::string not_answering(const ServiceSummary& service) {
+  return "has not answered for " + text::human_seconds(service.silent_ms / 1000);
+}
+
+// It works, or did when it was last heard. `depth` as above.
+std::string ailment(const std::vector<ServiceSummary>& services, const ServiceSummary& service,
+                    std::size_t depth) {
+  for (const auto& name : service.needs) {
+    const auto* need = find(services, name);
+    if (need == nullptr) continue;
+    const std::string which = name + ", which " + service.name + " needs, ";
+    if (need->state != State::ready)
+      return with_reason(which + "is " + state_name(need->state), *need);
+    if (need->silent_ms > 0) return which + not_answering(*need);
+    if (depth == 0) continue;
+    if (auto deeper = ailment(services, *need, depth - 1); !deeper.empty()) return deeper;
+  }
+  return {};
+}
+
+EngineView ready(const std::vector<ServiceSummary>& services, const ServiceSummary& service) {
+  EngineView out{EngineState::ready, ailment(services, service, services.size()),
+                 service.silent_ms / 1000};
+  if (service.silent_ms > 0 && out.reason.empty())
+    out.reason = service.name + " " + not_answering(service);
+  return out;
+}
+
 }  // namespace
 
 EngineView engine_view(const std::vector<ServiceSummary>& services,
@@ -58,7 +88,7 @@ EngineView engine_view(const std::vector<ServiceSummary>& services,
   const std::string& name = service->name;
   switch (service->state) {
     case State::ready:
-      return {EngineState::ready, ""};
+      return ready(services, *service);
     case State::starting:
       return {EngineState::starting, name + " is starting"};
     case State::waiting:

@@ -2,6 +2,7 @@
 // it. Pure; it joins the supervisor's words and the proxy's.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,9 @@ namespace causeway::daemon {
 
 struct EngineView {
   control_api::EngineState state = control_api::EngineState::absent;
-  std::string reason;  // one clause; empty when ready
+  // One clause. When ready: what is wrong all the same, of it or of what it needs; mostly nothing.
+  std::string reason;
+  std::uint64_t silent_s = 0;  // for so long it is ready and doesn't answer
   bool operator==(const EngineView&) const = default;
 };
 

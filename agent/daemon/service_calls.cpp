@@ -109,6 +109,7 @@ control_api::ServiceStatus describe(const supervise::ServiceStatus& service, std
   out.reason = service.reason;
   out.since = (now_ms - service.age_ms) / 1000;
   out.age_s = static_cast<std::uint64_t>(service.age_ms) / 1000;
+  out.silent_s = service.silent_ms / 1000;
   if (service.pid > 0) out.pid = service.pid;
   out.adopted = service.adopted;
   out.restarts = service.restarts;

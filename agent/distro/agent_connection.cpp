@@ -27,7 +27,8 @@ void AgentConnection::look(const std::string& wsl) {
   watch_.reset();
   if (wsl_.empty()) return;
   const std::string socket = wsl_ + "/" + handover::kRendezvous + "/run/" + handover::kSocketName;
-  auto watch = io::PathWatch::start(loop_, socket, [this] { attempt(); });
+  auto watch = io::PathWatch::start(
+      loop_, socket, [this] { attempt(); }, wsl_);
   if (watch) {
     watch_ = *std::move(watch);
   } else {

@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "base/scope_exit.h"
 #include "io/endpoint.h"
@@ -35,6 +36,16 @@ Result<UniqueFd> make_socket() {
   return fd;
 }
 
+// What the kernel knows of an open file. Its file system isn't asked: somebody may have mounted one
+// there that is away.
+std::optional<struct statx> look_at(int fd) {
+  struct statx info {};
+  const int flags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+  const unsigned mask = STATX_TYPE | STATX_MODE | STATX_UID | STATX_MNT_ID;
+  if (::statx(fd, "", flags, mask, &info) != 0) return std::nullopt;
+  return info;
+}
+
 const sockaddr* generic(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
@@ -45,18 +56,23 @@ Result<UniqueFd> open_trusted(const std::string& base, const std::vector<std::st
   UniqueFd at(::open(base.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!at) return errno_error("open " + base);
   std::string path = base;
+  const auto first = look_at(at.get());
+  if (!first) return errno_error("stat " + base);
   for (const auto& part : parts) {
     path += '/';
     path += part;
     UniqueFd next(::openat(at.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (!next) return errno_error("open " + path);
-    struct stat info {};
-    if (::fstat(next.get(), &info) != 0) return errno_error("stat " + path);
-    if (S_ISLNK(info.st_mode)) return make_error(path + " is a link: not ours");
-    if (!S_ISDIR(info.st_mode)) return make_error(path + " is no directory: not ours");
-    if (info.st_uid != 0)
-      return make_error(path + " belongs to user " + std::to_string(info.st_uid) + ", not to root");
-    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    const auto info = look_at(next.get());
+    if (!info) return errno_error("stat " + path);
+    if (info->stx_mnt_id != first->stx_mnt_id)
+      return make_error("something is mounted on " + path + ": not ours");
+    if (S_ISLNK(info->stx_mode)) return make_error(path + " is a link: not ours");
+    if (!S_ISDIR(info->stx_mode)) return make_error(path + " is no directory: not ours");
+    if (info->stx_uid != 0)
+      return make_error(path + " belongs to user " + std::to_string(info->stx_uid) +
+                        ", not to root");
+    if ((info->stx_mode & (S_IWGRP | S_IWOTH)) != 0)
       return make_error(path + " is writable for others than root");
     at = std::move(next);
   }

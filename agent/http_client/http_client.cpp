@@ -96,10 +96,11 @@ class HttpClient::Follower final : private io::Stream::Handler {
         return end("status " + std::to_string(parser_.head().status));
       if (parser_.head_done() && !tell_begun()) return;
       rest_ += parser_.body();
-      if (rest_.size() > kMostLine && rest_.find('\n') == std::string::npos)
-        return end("a line is too long");
       bytes.remove_prefix(*taken);
       if (!give_lines()) return;
+      // What is too long to be kept is known by its end.
+      if (rest_.size() > kMostLine) too_long_ = true;
+      if (too_long_) rest_.clear();
     }
     if (parser_.complete()) end("it ended");
   }
@@ -113,8 +114,9 @@ class HttpClient::Follower final : private io::Stream::Handler {
   }
   bool give_lines() {
     for (auto at = rest_.find('\n'); at != std::string::npos; at = rest_.find('\n')) {
-      const std::string line = rest_.substr(0, at);
+      std::string line = rest_.substr(0, at);
       rest_.erase(0, at + 1);
+      if (std::exchange(too_long_, false) || line.size() > kMostLine) line.clear();
       const auto alive = lifetime_.watch();
       const auto on_line = on_line_;  // it may end this, and itself
       on_line(line);
@@ -128,14 +130,13 @@ class HttpClient::Follower final : private io::Stream::Handler {
   void on_write_error(const Error& error) override { end(error.message); }
   void end(const std::string& why) { client_.end_follower(id_, make_error(what_ + ": " + why)); }
 
-  static constexpr std::size_t kMostLine = std::size_t{1} << 20;  // an event carries all labels
-
   HttpClient& client_;
   const std::uint64_t id_;
   const std::string what_;
   OnLine on_line_;
   Begun begun_;
   std::string rest_;
+  bool too_long_ = false;  // the line whose end isn't here yet
   http::Parser parser_{http::Kind::response};
   Lifetime lifetime_;
   io::Stream stream_;  // last: stops first

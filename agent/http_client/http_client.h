@@ -40,7 +40,8 @@ class HttpClient {
 
   // A GET whose answer comes line by line, without an end in time: /events. `begun` is called once
   // when the head of a 200 answer is there; `on_line` gets each line of it; `ended` is called once,
-  // when nothing more comes or nothing came. Each may end it: unfollow().
+  // when nothing more comes or nothing came. Each may end it: unfollow(). A line that is longer
+  // than kMostLine is given as an empty one: something was missed.
   using Begun = std::function<void()>;
   using OnLine = std::function<void(std::string_view line)>;
   using Ended = std::function<void(const Error& why)>;
@@ -49,6 +50,7 @@ class HttpClient {
 
   // The list of ten thousand containers has 20 MiB. It protects the agent's memory from the engine.
   static constexpr std::size_t kMostBody = std::size_t{64} << 20;
+  static constexpr std::size_t kMostLine = std::size_t{1} << 20;  // an event carries all labels
 
  private:
   class Call;

@@ -43,7 +43,7 @@ Result<std::vector<paths::MountEntry>> own_mounts() {
 
 Result<UniqueFd> clone_mount(const std::string& path, bool below) {
   const unsigned flags =
-      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (below ? unsigned{AT_RECURSIVE} : 0U);
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT | (below ? unsigned{AT_RECURSIVE} : 0U);
   UniqueFd tree(::open_tree(AT_FDCWD, path.c_str(), flags));
   if (!tree) return errno_error("clone " + path);
   return tree;
@@ -112,31 +112,47 @@ Result<std::optional<int>> mount_shown(int fd) {
   return std::optional(static_cast<int>(info.stx_mnt_id));
 }
 
-Status detach_shown(int fd) {
+namespace {
+
+// Keeps the file systems of a mount, and of all on it, from ending with it. Private: from a peer
+// the unmounting would propagate.
+UniqueFd hold(int fd) {
+  const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH;
+  UniqueFd tree(::open_tree(fd, "", flags));
+  if (tree && !set_propagation(tree.get(), MS_PRIVATE, true)) tree.reset();
+  return tree;
+}
+
+}  // namespace
+
+Status detach_shown(int fd, const Release& release) {
+  UniqueFd held = release ? hold(fd) : UniqueFd();
   // There is no umount by descriptor; this link leads to exactly what it shows.
   const std::string link = "/proc/self/fd/" + std::to_string(fd);
   if (::umount2(link.c_str(), MNT_DETACH) != 0) return errno_error("unmount");
+  if (held) release(std::move(held));
   return Ok{};
 }
 
-Status detach_all(const std::function<Result<UniqueFd>()>& open) {
+Status detach_all(const std::function<Result<UniqueFd>()>& open, const Release& release) {
   for (int i = 0; i < kMostStacked; ++i) {
     const auto fd = open();
     if (!fd) return fd.error().code == ENOENT ? Status(Ok{}) : Status(fd.error());
     const auto shown = mount_shown(fd->get());
     if (!shown) return shown.error();
     if (!*shown) return Ok{};
-    if (auto done = detach_shown(fd->get()); !done) return done;
+    if (auto done = detach_shown(fd->get(), release); !done) return done;
   }
   return make_error("there is always one more mount");
 }
 
-Status detach_all(const std::string& path) {
-  auto done = detach_all([&]() -> Result<UniqueFd> {
+Status detach_all(const std::string& path, const Release& release) {
+  const auto open_it = [&]() -> Result<UniqueFd> {
     UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
     if (!fd) return errno_error("open");
     return fd;
-  });
+  };
+  auto done = detach_all(open_it, release);
   if (!done) return std::move(done).error().with("detach " + path);
   return done;
 }

@@ -43,14 +43,18 @@ Status attach_tree(int tree, int target);
 // file of a mount. An error on kernels that don't tell (before 5.8).
 Result<std::optional<int>> mount_shown(int fd);
 
+// Gets the last reference to what was detached. Whoever closes that ends the file systems in it,
+// and may wait for as long as their servers like. Without a Release it is closed by the caller.
+using Release = std::function<void(UniqueFd tree)>;
+
 // Lazily takes away the mount that `fd` shows, and everything on it. In slaves and private mounts
 // only: nothing propagates to where it came from.
-Status detach_shown(int fd);
+Status detach_shown(int fd, const Release& release = {});
 
 // The same for all mounts stacked on one another where `open` leads; it is called again for each,
 // and the end is its first descriptor that shows no mount's root. Code ENOENT of it is fine.
-Status detach_all(const std::function<Result<UniqueFd>()>& open);
+Status detach_all(const std::function<Result<UniqueFd>()>& open, const Release& release = {});
 // At a path of our own.
-Status detach_all(const std::string& path);
+Status detach_all(const std::string& path, const Release& release = {});
 
 }  // namespace causeway::mounts

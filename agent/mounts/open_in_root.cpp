@@ -24,8 +24,14 @@ std::uint64_t resolve_flags(Lookup lookup) {
       return RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
     case Lookup::cached:
       return RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_CACHED;
+    case Lookup::in_root_cached:
+      return RESOLVE_IN_ROOT | RESOLVE_CACHED;
   }
   return RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+}
+
+bool by_cache(Lookup lookup) {
+  return lookup == Lookup::cached || lookup == Lookup::in_root_cached;
 }
 
 }  // namespace
@@ -40,7 +46,7 @@ Result<UniqueFd> open_in_root(int root, const std::string& path, Lookup lookup,
   for (int i = 1;; ++i) {
     UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, root, name, &how, sizeof(how))));
     if (fd) return fd;
-    const bool again = errno == EINTR || (errno == EAGAIN && lookup != Lookup::cached);
+    const bool again = errno == EINTR || (errno == EAGAIN && !by_cache(lookup));
     if (!again || i == kTries) return errno_error("open " + path);
   }
 }

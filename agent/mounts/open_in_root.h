@@ -14,7 +14,10 @@ enum class Lookup {
   in_root,   // as if `root` were "/": links, ".." and absolute targets stay in it
   no_links,  // the same, but code ELOOP where any part is a link
   beneath,   // no links either, and code EXDEV for a ".." that leads out of `root`
-  cached,    // as no_links, by the kernel's cache alone: code EAGAIN when it doesn't know
+  // By the kernel's cache alone: no file system is asked, so that one which is away can't be waited
+  // for. Code EAGAIN when the cache doesn't know, or mounts are just changing.
+  cached,          // as no_links
+  in_root_cached,  // as in_root
 };
 
 // `path` from `root` (a directory descriptor, O_PATH will do), with or without a slash in front;

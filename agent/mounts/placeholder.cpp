@@ -9,7 +9,6 @@
 #include <memory>
 
 #include "base/file.h"
-#include "mounts/mount_calls.h"
 
 namespace causeway::mounts {
 namespace {
@@ -36,7 +35,7 @@ Result<There> what_is_at(const std::string& path) {
 
 }  // namespace
 
-Result<Placeholder> Placeholder::at(std::string path) {
+Result<Placeholder> Placeholder::at(std::string path, Release release) {
   auto there = what_is_at(path);
   if (!there) return std::move(there).error();
   if (*there == There::other) return make_error(path + ": something else is mounted there");
@@ -46,7 +45,7 @@ Result<Placeholder> Placeholder::at(std::string path) {
     if (!mount) return std::move(mount).error().with(path);
     if (auto done = attach_at(mount->get(), path); !done) return std::move(done).error();
   }
-  return Placeholder(std::move(path));
+  return Placeholder(std::move(path), std::move(release));
 }
 
 Result<UniqueFd> Placeholder::writable() const {
@@ -71,7 +70,7 @@ Status Placeholder::attach(int tree, const std::string& name) const {
 }
 
 Status Placeholder::detach(const std::string& name) const {
-  if (auto done = detach_all(path_of(name)); !done) return done;
+  if (auto done = detach_all(path_of(name), release_); !done) return done;
   auto copy = writable();
   if (!copy) return std::move(copy).error();
   if (::unlinkat(copy->get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)

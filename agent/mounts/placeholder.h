@@ -8,10 +8,12 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "mounts/mount_calls.h"
 
 namespace causeway::mounts {
 
@@ -19,7 +21,7 @@ class Placeholder {
  public:
   // Mounts it on `path` (the directory is made), unless ours is there already. An error when
   // somebody else's mount is.
-  static Result<Placeholder> at(std::string path);
+  static Result<Placeholder> at(std::string path, Release release = {});
 
   const std::string& path() const { return path_; }
   std::string path_of(std::string_view name) const { return path_ + "/" + std::string(name); }
@@ -38,10 +40,12 @@ class Placeholder {
   bool mounted(const std::string& name) const;
 
  private:
-  explicit Placeholder(std::string path) : path_(std::move(path)) {}
+  Placeholder(std::string path, Release release)
+      : path_(std::move(path)), release_(std::move(release)) {}
   Result<UniqueFd> writable() const;
 
   std::string path_;
+  Release release_;  // of what detach() takes away
 };
 
 // A private tmpfs on `path` for shares that are being put together: moving a whole tree to its

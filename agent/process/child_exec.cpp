@@ -110,7 +110,8 @@ class ChildSide {
       output = own.get();
     }
     // dup2 of a number onto itself would keep O_CLOEXEC: can't be, the agent holds 0 to 2.
-    if (::dup2(null.get(), 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(output, 2) < 0)
+    const int input = spec_.input_fd >= 0 ? spec_.input_fd : null.get();
+    if (::dup2(input, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(output, 2) < 0)
       fail("standard streams");
   }
 

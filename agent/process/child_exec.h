@@ -24,9 +24,10 @@ struct ChildSpec {
   std::vector<std::string> environment;  // "KEY=value": all of it, nothing is inherited
   // Where standard output and error go: a path that the child opens read-write itself (a FIFO: with
   // a reader and a writer in the child, it never blocks in open and never sees a closed pipe), else
-  // a descriptor, else /dev/null. Standard input is /dev/null.
+  // a descriptor, else /dev/null.
   std::string output_path;
   int output_fd = -1;
+  int input_fd = -1;                    // standard input; else /dev/null
   std::string pid_file;                 // "PID STARTTIME\n"; none when empty
   std::optional<std::uint64_t> nofile;  // lowered to what the kernel allows
   std::optional<int> oom_score_adj;

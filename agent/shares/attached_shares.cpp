@@ -70,7 +70,7 @@ AttachedShares::AttachedShares(io::Loop& loop, fd_store::StoreClient& store, Opt
 AttachedShares::~AttachedShares() = default;
 
 Status AttachedShares::start() {
-  auto placeholder = mounts::Placeholder::at(options_.directory);
+  auto placeholder = mounts::Placeholder::at(options_.directory, options_.release);
   if (!placeholder) return std::move(placeholder).error();
   placeholder_ = std::move(*placeholder);
   auto text = file::read(options_.record, 16 << 20);
@@ -105,8 +105,8 @@ void AttachedShares::find_again(const std::string& name, bool mounted) {
     return;
   }
   auto& record = records_[name];
-  auto share =
-      std::make_unique<Share>(loop_, ShareTree(placeholder_->path_of(name), record.mounts));
+  auto share = std::make_unique<Share>(
+      loop_, ShareTree(placeholder_->path_of(name), record.mounts, options_.release));
   share->pidfd = std::move(pidfd);
   share->generation = ++generations_;
   auto& kept = *(shares_[name] = std::move(share));
@@ -235,7 +235,7 @@ void AttachedShares::set_socket(const std::string& name, DistroSocket socket) {
 }
 
 Status AttachedShares::add_mount(const std::string& name, const std::string& point,
-                                 const SharedMount& what, int tree) {
+                                 const SharedMount& what, int tree, UniqueFd target) {
   Share* share = find(name);
   if (share == nullptr || share->detaching) return make_error("the share is not attached");
   auto& record = records_[name];
@@ -243,7 +243,7 @@ Status AttachedShares::add_mount(const std::string& name, const std::string& poi
   record.mounts.insert_or_assign(point, what);
   if (record.mounts != before)
     if (auto done = save(); !done) return done;
-  auto added = share->tree.add(point, what, tree);
+  auto added = share->tree.add(point, what, tree, std::move(target));
   record.mounts = share->tree.mounts();
   if (!added) return std::move(added).error();
   if (*added) log::info("share.mount_added", {{"distro", name}, {"point", point}});

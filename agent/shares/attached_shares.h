@@ -53,6 +53,7 @@ class AttachedShares {
     std::string record;              // RUN/shares.json
     std::string directory;           // /mnt/distro
     std::uint64_t detach_ms = 8000;  // for the owner to be done with a share
+    mounts::Release release = {};    // of what is taken away
   };
   // None is called from within a call but `listener`, `listener_gone` and `changed`. None may
   // destroy us.
@@ -88,9 +89,10 @@ class AttachedShares {
   // The record of a present share, or null.
   const ShareRecord* record(std::string_view distro) const;
 
-  // Changes of a usable share. The record is written before the mount is made.
+  // Changes of a usable share, as ShareTree has them. The record is written before the mount is
+  // made.
   Status add_mount(const std::string& distro, const std::string& point, const SharedMount& what,
-                   int tree);
+                   int tree, UniqueFd target = {});
   Status remove_mount(const std::string& distro, const std::string& point);
   void keep_mounts(const std::string& distro, const std::vector<std::string>& points);
   void set_table(const std::string& distro, const paths::MountTable& table);

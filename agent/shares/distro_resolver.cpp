@@ -5,18 +5,22 @@
 #include <algorithm>
 #include <climits>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include "base/log.h"
-#include "handover/resolve.h"
 #include "shares/plain_paths.h"
 
 namespace causeway::shares {
 namespace {
 
 // A look at some links in the distro's page cache; one that hangs on a dead network mount must not
-// hold a client for longer.
-constexpr std::uint64_t kResolveMs = 5000;
+// hold a client for longer than both together.
+constexpr std::uint64_t kHelperMs = 3000;
+constexpr std::uint64_t kWalkerMs = 2000;
+// A helper that did not answer may have all its threads in a file system that is away: the next
+// questions don't wait for it.
+constexpr std::uint64_t kSilentMs = 10'000;
 
 Result<std::string> from(const handover::Resolution& resolution) {
   if (!resolution.error.empty()) return make_error(resolution.error);
@@ -35,11 +39,7 @@ void DistroResolver::resolve(const std::string& distro, std::vector<std::string>
   std::vector<std::size_t> open;  // those that have to be asked for
   std::vector<std::string> asked;
   const UniqueFd root = open_root(distro);
-  std::string device;
-  if (const auto* record = attached_.record(distro); record != nullptr)
-    if (const auto disk = record->mounts.find("/"); disk != record->mounts.end())
-      device = disk->second.device;
-  const auto plain = find_plain(root.get(), device, paths);
+  const auto plain = find_plain(root.get(), paths);
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (plain[i]) continue;
     open.push_back(i);
@@ -66,17 +66,20 @@ void DistroResolver::ask_helper(const std::string& distro, std::vector<std::stri
   auto* helper = helpers_.helper(distro);
   const bool too_long =
       std::any_of(paths.begin(), paths.end(), [](const auto& p) { return p.size() >= PATH_MAX; });
+  const auto silent = silent_until_.find(distro);
+  const bool is_silent = silent != silent_until_.end() && loop_.now_ms() < silent->second;
   // One path that no kernel takes has an error of its own, and is no reason not to answer the rest.
-  if (helper == nullptr || too_long || !attached_.usable(distro))
-    return answer_here(distro, std::move(paths), std::move(done));
+  if (helper == nullptr || is_silent || too_long || !attached_.usable(distro))
+    return ask_walker(distro, std::move(paths), std::move(done));
   auto asked = paths;
-  helper->resolve(std::move(asked), kResolveMs,
+  helper->resolve(std::move(asked), kHelperMs,
                   lifetime_.guard([this, distro, paths = std::move(paths),
                                    done = std::move(done)](auto results) {
                     if (!results) {
+                      silent_until_[distro] = loop_.now_ms() + kSilentMs;
                       log::warning("share.resolved_here",
                                    {{"distro", distro}, {"why", results.error().message}});
-                      return answer_here(distro, paths, done);
+                      return ask_walker(distro, paths, done);
                     }
                     Answers out;
                     for (const auto& result : *results) out.push_back(from(result));
@@ -84,24 +87,26 @@ void DistroResolver::ask_helper(const std::string& distro, std::vector<std::stri
                   }));
 }
 
-void DistroResolver::answer_here(const std::string& distro, std::vector<std::string> paths,
-                                 Done done) {
-  loop_.defer(lifetime_.guard([this, distro, paths = std::move(paths), done = std::move(done)] {
-    done(resolve_here(distro, paths));
-  }));
-}
-
-DistroResolver::Answers DistroResolver::resolve_here(const std::string& distro,
-                                                     const std::vector<std::string>& paths) const {
-  Answers out;
-  const UniqueFd root = open_root(distro);
-  for (const auto& path : paths) {
-    if (root)
-      out.push_back(handover::resolve_path(root.get(), path));
-    else
-      out.push_back(make_error("the distro " + distro + " isn't running"));
-  }
-  return out;
+// One question each: what one path hangs in doesn't keep the others from their answers.
+void DistroResolver::ask_walker(const std::string& distro, std::vector<std::string> paths,
+                                Done done) {
+  struct Open {
+    Answers answers;
+    std::size_t left = 0;
+    Done done;
+  };
+  const auto open = std::make_shared<Open>();
+  open->done = std::move(done);
+  open->left = paths.size();
+  open->answers.assign(paths.size(), make_error("the distro " + distro + " isn't running"));
+  if (!attached_.usable(distro) || paths.empty())
+    return loop_.defer(lifetime_.guard([open] { open->done(std::move(open->answers)); }));
+  auto& walker = walkers_.of(distro);
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    walker.resolve(paths[i], kWalkerMs, lifetime_.guard([open, i](Result<std::string> path) {
+      open->answers[i] = std::move(path);
+      if (--open->left == 0) open->done(std::move(open->answers));
+    }));
 }
 
 }  // namespace causeway::shares

@@ -2,10 +2,12 @@
 // that hangs:
 //
 //   paths ── no link in any part (plain_paths) ──▶ their own answer
-//         ── else the helper is asked; where it is missing or silent, a look at the share
+//         ── else the helper is asked; where it is missing or silent, a walker looks at the share
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "io/loop.h"
 #include "shares/attached_shares.h"
 #include "shares/helper_sessions.h"
+#include "shares/walkers.h"
 
 namespace causeway::shares {
 
@@ -24,8 +27,9 @@ class DistroResolver {
   using Done = std::function<void(Answers)>;
 
   // All outlive it.
-  DistroResolver(io::Loop& loop, const AttachedShares& attached, const HelperSessions& helpers)
-      : loop_(loop), attached_(attached), helpers_(helpers) {}
+  DistroResolver(io::Loop& loop, const AttachedShares& attached, const HelperSessions& helpers,
+                 Walkers& walkers)
+      : loop_(loop), attached_(attached), helpers_(helpers), walkers_(walkers) {}
   DistroResolver(const DistroResolver&) = delete;
   DistroResolver& operator=(const DistroResolver&) = delete;
 
@@ -35,13 +39,14 @@ class DistroResolver {
 
  private:
   UniqueFd open_root(const std::string& distro) const;
-  Answers resolve_here(const std::string& distro, const std::vector<std::string>& paths) const;
-  void answer_here(const std::string& distro, std::vector<std::string> paths, Done done);
+  void ask_walker(const std::string& distro, std::vector<std::string> paths, Done done);
   void ask_helper(const std::string& distro, std::vector<std::string> paths, Done done);
 
   io::Loop& loop_;
   const AttachedShares& attached_;
   const HelperSessions& helpers_;
+  Walkers& walkers_;
+  std::map<std::string, std::uint64_t> silent_until_;  // helpers that did not answer in time
   Lifetime lifetime_;
 };
 

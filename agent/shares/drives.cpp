@@ -25,8 +25,8 @@ std::map<char, const paths::MountEntry*> choose_drives(const std::vector<paths::
   return out;
 }
 
-Result<Drives> Drives::at(const std::string& path) {
-  auto placeholder = mounts::Placeholder::at(path);
+Result<Drives> Drives::at(const std::string& path, mounts::Release release) {
+  auto placeholder = mounts::Placeholder::at(path, std::move(release));
   if (!placeholder) return std::move(placeholder).error();
   auto names = placeholder->names();
   if (!names) return std::move(names).error();

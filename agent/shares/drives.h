@@ -22,7 +22,7 @@ std::map<char, const paths::MountEntry*> choose_drives(const std::vector<paths::
 class Drives {
  public:
   // Mounts the placeholder at `path`, and removes leftovers of a killed agent.
-  static Result<Drives> at(const std::string& path);
+  static Result<Drives> at(const std::string& path, mounts::Release release = {});
 
   // Attaches what is new, detaches what has gone, replaces what is mounted anew. Errors are logged,
   // once each. True when letters() changed.

@@ -34,7 +34,8 @@ void HelperListener::start() {
   for (const auto& path :
        {directory, directory + "/run", directory + "/run/" + handover::kSocketName,
         directory + "/bin/" + handover::kProgramName}) {
-    auto watch = io::PathWatch::start(loop_, path, [this] { check(); });
+    auto watch = io::PathWatch::start(
+        loop_, path, [this] { check(); }, paths_.wsl);
     if (watch)
       watches_.push_back(std::move(*watch));
     else

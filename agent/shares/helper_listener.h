@@ -33,6 +33,10 @@ class HelperListener {
   // Helpers that were refused say hello again.
   void call_again();
 
+  // Mounts have changed: what was in the way may be gone.
+  void mounts_changed() {
+    if (!problem_.empty()) check();
+  }
   const std::string& problem() const { return problem_; }  // empty: helpers can come
   const Paths& paths() const { return paths_; }
 

@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
+#include <utility>
 #include <variant>
 
 #include "base/log.h"
@@ -24,6 +27,8 @@ constexpr std::size_t kMostSessions = 128;
 // An integration is some dozen files; a helper that takes longer is stuck.
 constexpr std::uint64_t kRemovalMs = 10'000;
 constexpr std::size_t kMostComplaints = 8;
+// For the way to a mount's point below a file system that wants to be asked.
+constexpr std::uint64_t kOpenMs = 2000;
 // More mounts than any distro has; each holds a descriptor while they are collected.
 constexpr std::size_t kMostMounts = 4096;
 
@@ -37,12 +42,21 @@ Result<UniqueFd> clone_tools(const std::string& path) {
   return tree;
 }
 
+// Where an open file is, as the kernel names it.
+std::string shown_path(int fd) {
+  std::array<char, PATH_MAX> path{};
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  const ssize_t size = ::readlink(link.c_str(), path.data(), path.size());
+  return size < 0 ? "" : std::string(path.data(), static_cast<std::size_t>(size));
+}
+
 }  // namespace
 
-HelperSessions::HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known,
-                               Directories directories, Handler handler)
+HelperSessions::HelperSessions(io::Loop& loop, AttachedShares& attached, Walkers& walkers,
+                               KnownDistros& known, Directories directories, Handler handler)
     : loop_(loop),
       attached_(attached),
+      walkers_(walkers),
       known_(known),
       directories_(std::move(directories)),
       handler_(std::move(handler)) {}
@@ -198,7 +212,8 @@ void HelperSessions::collect(const std::string& name, Helper& helper, handover::
 }
 
 void HelperSessions::on_mount(const std::string& name, Helper& helper, handover::Mount mount,
-                              UniqueFd tree) {
+                              UniqueFd tree, UniqueFd target) {
+  const bool opened = static_cast<bool>(target);
   const SharedMount what{mount.device, mount.root};
   auto done = Status(Ok{});
   switch (helper.phase) {
@@ -206,22 +221,62 @@ void HelperSessions::on_mount(const std::string& name, Helper& helper, handover:
     case Phase::complete:
       if (helper.staged->tree.mounts().size() >= kMostMounts)
         return give_up(name, "it has too many mounts");
-      if (auto added = helper.staged->tree.add(mount.point, what, tree.get()); !added)
+      if (auto added = helper.staged->tree.add(mount.point, what, tree.get(), std::move(target));
+          !added)
         done = std::move(added).error();
       break;
     case Phase::resuming:
       return collect(name, helper, std::move(mount), std::move(tree));
     case Phase::attached:
-      done = attached_.add_mount(name, mount.point, what, tree.get());
+      done = attached_.add_mount(name, mount.point, what, tree.get(), std::move(target));
       break;
     case Phase::removing:
       return;
   }
   if (done) return;
   if (mount.point == "/") return give_up(name, done.error().message);
+  if (done.error().code == EAGAIN && !opened)
+    return open_point(name, helper, std::move(mount), std::move(tree));
   // The rest of the distro is worth more than nothing.
   log::warning("share.mount_left_out",
                {{"distro", name}, {"point", mount.point}, {"error", done.error().message}});
+  walkers_.of(name).drop(std::move(tree));
+}
+
+// Below a file system that the agent may not ask itself.
+void HelperSessions::open_point(const std::string& name, const Helper& helper,
+                                handover::Mount mount, UniqueFd tree) {
+  UniqueFd root(
+      ::open(base_of(name, helper).c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const auto kept =
+      std::make_shared<std::pair<handover::Mount, UniqueFd>>(std::move(mount), std::move(tree));
+  walkers_.of(name).open_at(
+      std::move(root), kept->first.point, kOpenMs,
+      lifetime_.guard([this, name, session = helper.session, kept](auto target) {
+        const auto found = helpers_.find(name);
+        if (found == helpers_.end() || found->second.session != session) return;
+        auto& [sent, clone] = *kept;
+        // A link on the way leads to another place, which has no mount of ours.
+        if (target && shown_path(target->get()) == base_of(name, found->second) + sent.point)
+          return on_mount(name, found->second, std::move(sent), std::move(clone),
+                          std::move(*target));
+        log::warning("share.mount_left_out",
+                     {{"distro", name},
+                      {"point", sent.point},
+                      {"error", target ? "another folder is there" : target.error().message}});
+        walkers_.of(name).drop(std::move(clone));
+      }));
+}
+
+// Where the helper's mounts go to.
+std::string HelperSessions::base_of(const std::string& name, const Helper& helper) const {
+  return helper.staged ? helper.staged->tree.base() : attached_.path_of(name);
+}
+
+// What it sent may be the last of a mount: the distro may have ended.
+void HelperSessions::drop_sent(const std::string& name, Helper& helper) {
+  for (auto& [mount, tree] : std::exchange(helper.sent, {}))
+    walkers_.of(name).drop(std::move(tree));
 }
 
 void HelperSessions::on_mounts_done(const std::string& name, Helper& helper) {
@@ -260,6 +315,8 @@ void HelperSessions::on_unmounted(const std::string& name, Helper& helper,
       done = helper.staged->tree.remove(point);
       break;
     case Phase::resuming:
+      for (auto& [mount, tree] : helper.sent)
+        if (mount.point == point) walkers_.of(name).drop(std::move(tree));
       std::erase_if(helper.sent, [&](const auto& sent) { return sent.first.point == point; });
       break;
     case Phase::attached:
@@ -347,6 +404,7 @@ void HelperSessions::give_up(const std::string& name, std::string why) {
   if (found == helpers_.end()) return;
   refusals_[name] = why;
   auto* session = found->second.session;
+  drop_sent(name, found->second);
   helpers_.erase(found);
   discard_staging(name);
   session->set_distro({});
@@ -360,7 +418,7 @@ void HelperSessions::disable(const std::string& name) {
   if (found != helpers_.end()) {
     auto& helper = found->second;
     helper.phase = Phase::removing;
-    helper.sent.clear();
+    drop_sent(name, helper);
     if (helper.staged) {
       helper.staged.reset();
       discard_staging(name);
@@ -388,6 +446,7 @@ void HelperSessions::on_closed(HelperConnection& session, const Error& why) {
   if (!name.empty()) log::info("share.helper_gone", {{"distro", name}, {"why", why.message}});
   if (found != helpers_.end() && found->second.session == &session) {
     const bool staged = found->second.staged.has_value();
+    drop_sent(name, found->second);
     helpers_.erase(found);
     if (staged) discard_staging(name);
   }
@@ -403,11 +462,13 @@ void HelperSessions::begin_staging(const std::string& name, Helper& helper) {
   discard_staging(name);
   // An error shows at the first mount.
   (void)::mkdir(staging_of(name).c_str(), 0700);
-  helper.staged = Staged{ShareTree(staging_of(name)), std::nullopt};
+  const auto release = [this, name](UniqueFd tree) { walkers_.of(name).drop(std::move(tree)); };
+  helper.staged = Staged{ShareTree(staging_of(name), {}, release), std::nullopt};
 }
 
 void HelperSessions::discard_staging(const std::string& name) {
-  if (auto done = mounts::detach_all(staging_of(name)); !done)
+  const auto release = [this, &name](UniqueFd tree) { walkers_.of(name).drop(std::move(tree)); };
+  if (auto done = mounts::detach_all(staging_of(name), release); !done)
     log::warning("share.staging", {{"distro", name}, {"error", done.error().message}});
   (void)::rmdir(staging_of(name).c_str());
 }

@@ -29,6 +29,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/lifetime.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "handover/distro_report.h"
@@ -38,6 +39,7 @@
 #include "shares/helper_connection.h"
 #include "shares/known_distros.h"
 #include "shares/share_tree.h"
+#include "shares/walkers.h"
 
 namespace causeway::shares {
 
@@ -53,7 +55,7 @@ class HelperSessions final : private HelperConnection::Handler {
     std::function<void()> changed;
   };
   // All outlive it.
-  HelperSessions(io::Loop& loop, AttachedShares& attached, KnownDistros& known,
+  HelperSessions(io::Loop& loop, AttachedShares& attached, Walkers& walkers, KnownDistros& known,
                  Directories directories, Handler handler);
   ~HelperSessions() override;
 
@@ -104,7 +106,12 @@ class HelperSessions final : private HelperConnection::Handler {
   void send_tools(HelperConnection& session);
   void on_report(const std::string& name, handover::DistroReport report);
   void on_removed(const std::string& name, HelperConnection& session);
-  void on_mount(const std::string& name, Helper& helper, handover::Mount mount, UniqueFd tree);
+  void on_mount(const std::string& name, Helper& helper, handover::Mount mount, UniqueFd tree,
+                UniqueFd target = {});
+  void open_point(const std::string& name, const Helper& helper, handover::Mount mount,
+                  UniqueFd tree);
+  std::string base_of(const std::string& name, const Helper& helper) const;
+  void drop_sent(const std::string& name, Helper& helper);
   void on_mounts_done(const std::string& name, Helper& helper);
   void catch_up(const std::string& name, Helper& helper);
   void on_unmounted(const std::string& name, Helper& helper, const std::string& point);
@@ -121,6 +128,7 @@ class HelperSessions final : private HelperConnection::Handler {
 
   io::Loop& loop_;
   AttachedShares& attached_;
+  Walkers& walkers_;
   KnownDistros& known_;
   const Directories directories_;
   Handler handler_;
@@ -129,6 +137,7 @@ class HelperSessions final : private HelperConnection::Handler {
   std::map<std::string, std::string, std::less<>> refusals_;
   std::map<std::string, handover::DistroReport, std::less<>> reports_;
   std::vector<std::string> complaints_;
+  Lifetime lifetime_;
   std::map<std::string, Helper, std::less<>> helpers_;
   std::map<HelperConnection*, std::unique_ptr<HelperConnection>> sessions_;  // goes first
 };

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <utility>
 
@@ -14,16 +15,24 @@
 namespace causeway::shares {
 namespace {
 
-// No link is followed: a path through one has no mount of ours.
+// The cache can't be asked while mounts change.
+constexpr int kCacheTries = 16;
+
+// No link is followed: a path through one has no mount of ours. And no file system is asked: what
+// is a mount's point is in the kernel's cache, but for a file system that wants to be asked each
+// time, and may be away.
 Result<UniqueFd> open_point(int root, const std::string& point, int flags = 0) {
-  return mounts::open_in_root(root, point, mounts::Lookup::no_links,
-                              static_cast<std::uint64_t>(O_PATH | flags));
+  for (int i = 1;; ++i) {
+    auto fd = mounts::open_in_root(root, point, mounts::Lookup::cached,
+                                   static_cast<std::uint64_t>(O_PATH | flags));
+    if (fd || fd.error().code != EAGAIN || i == kCacheTries) return fd;
+  }
 }
 
 }  // namespace
 
-ShareTree::ShareTree(std::string base, SharedMounts mounts)
-    : base_(std::move(base)), mounts_(std::move(mounts)) {}
+ShareTree::ShareTree(std::string base, SharedMounts mounts, mounts::Release release)
+    : base_(std::move(base)), mounts_(std::move(mounts)), release_(std::move(release)) {}
 
 Result<UniqueFd> ShareTree::open_root() const {
   UniqueFd fd(::open(base_.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -61,14 +70,14 @@ std::optional<SharedMount> ShareTree::shown_by(int fd, const SharedMount* expect
   return SharedMount{entry->device, entry->root};
 }
 
-Result<bool> ShareTree::add(const std::string& point, const SharedMount& what, int tree) {
+Result<bool> ShareTree::add(const std::string& point, const SharedMount& what, int tree,
+                            UniqueFd target) {
   if (point != "/" && !root()) return make_error("the mount of / comes first");
   auto base = open_root();
   if (!base) return std::move(base).error();
-  UniqueFd target;
   if (point == "/") {
     target = std::move(*base);
-  } else {
+  } else if (!target) {
     auto opened = open_point(base->get(), point);
     if (!opened) return std::move(opened).error();
     target = std::move(*opened);
@@ -104,16 +113,18 @@ Status ShareTree::remove(const std::string& point) {
   const auto known = mounts_.find(point);
   if (known == mounts_.end()) return Ok{};
   const SharedMount ours = known->second;
+  auto base = open_root();
+  const auto target = base ? open_point(base->get(), point) : Result<UniqueFd>(base.error());
+  // It stays ours: it may be reached another time.
+  if (!target && target.error().code == EAGAIN) return Error(target.error()).with(point);
   // What lies on it goes with it.
   std::erase_if(mounts_,
                 [&](const auto& item) { return paths::is_at_or_below(item.first, point); });
-  auto base = open_root();
   if (!base) return std::move(base).error();
-  const auto target = open_point(base->get(), point);
   // Not to be reached: something is in its place, or its directory is gone with it.
   if (!target) return Ok{};
   if (shown_by(target->get(), nullptr) != ours) return Ok{};
-  if (auto done = mounts::detach_shown(target->get()); !done)
+  if (auto done = mounts::detach_shown(target->get(), release_); !done)
     return std::move(done).error().with(paths::join(base_, point));
   return Ok{};
 }
@@ -139,7 +150,9 @@ std::vector<Error> ShareTree::add_engine_mounts(const std::string& engine_wsl,
   if (!base) return {std::move(base).error()};
   for (const auto& [from, point] : wanted) {
     const auto target = open_point(base->get(), point, O_DIRECTORY);
-    if (!target) continue;  // this distro has no such directory
+    // This distro has no such directory; or none that it has anything on, so that the cache doesn't
+    // know it.
+    if (!target) continue;
     const auto mount = mounts::mount_shown(target->get());
     if (mount && *mount) continue;
     auto tree = mounts::clone_mount(from, true);

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "mounts/mount_calls.h"
 #include "paths/mount_info.h"
 
 namespace causeway::shares {
@@ -28,12 +29,15 @@ class ShareTree {
  public:
   // `base`: the directory that the root is attached on. `mounts`: what is known to be ours, of an
   // earlier agent.
-  explicit ShareTree(std::string base, SharedMounts mounts = {});
+  explicit ShareTree(std::string base, SharedMounts mounts = {}, mounts::Release release = {});
 
   // Makes `tree` receive only and attaches it at `point`, unless it is there: propagation may have
   // brought it. Another mount of ours at that point goes first. The point "/" comes first.
-  // True when it was attached.
-  Result<bool> add(const std::string& point, const SharedMount& what, int tree);
+  // True when it was attached. No file system is asked for the way to `point`: code EAGAIN when the
+  // kernel's cache doesn't know it, as may be below one that is away. Then `target`, opened by
+  // somebody who can wait, does for it.
+  Result<bool> add(const std::string& point, const SharedMount& what, int tree,
+                   UniqueFd target = {});
   // Takes our mount at `point` away, with what is on it. One that isn't ours, or isn't visible, is
   // only forgotten.
   Status remove(const std::string& point);
@@ -61,6 +65,7 @@ class ShareTree {
 
   std::string base_;
   SharedMounts mounts_;
+  mounts::Release release_;
   std::vector<paths::MountEntry> seen_;  // mountinfo, read when needed
 };
 

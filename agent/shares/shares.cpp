@@ -1,6 +1,7 @@
 #include "shares/shares.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <utility>
 
@@ -19,6 +20,7 @@
 #include "shares/helper_listener.h"
 #include "shares/helper_sessions.h"
 #include "shares/known_distros.h"
+#include "shares/walkers.h"
 
 namespace causeway::shares {
 namespace {
@@ -51,6 +53,7 @@ struct Shares::Impl {
   std::vector<std::string> problems;
   Lifetime lifetime;
 
+  Walkers walkers;
   KnownDistros known;
   ApiSockets api;
   DistroRequests requests;
@@ -68,11 +71,13 @@ Shares::Impl::Impl(io::Loop& event_loop, fd_store::StoreClient& init_store, Opti
       store(init_store),
       options(std::move(wanted_options)),
       handler(std::move(told)),
+      walkers(loop, std::string(paths::kShares), options.start_walk, [this] { refresh(); }),
       known(options.data + "/causeway/distros.json"),
       api(store, options.run),
       requests(loop),
       attached(loop, store,
-               {options.run + "/shares.json", std::string(paths::kShares), options.detach_ms},
+               {options.run + "/shares.json", std::string(paths::kShares), options.detach_ms,
+                [this](UniqueFd tree) { walkers.drop(std::move(tree)); }},
                {.detaching =
                     [this](const std::string& name, std::function<void()> done) {
                       if (handler.detaching)
@@ -80,7 +85,11 @@ Shares::Impl::Impl(io::Loop& event_loop, fd_store::StoreClient& init_store, Opti
                       else
                         done();
                     },
-                .detached = [this](const std::string& name) { helpers.detached(name); },
+                .detached =
+                    [this](const std::string& name) {
+                      walkers.stop(name);
+                      helpers.detached(name);
+                    },
                 .listener =
                     [this](const std::string& name, std::string key, DistroSocket socket) {
                       if (handler.listener)
@@ -94,14 +103,14 @@ Shares::Impl::Impl(io::Loop& event_loop, fd_store::StoreClient& init_store, Opti
                       if (handler.listener_gone) handler.listener_gone(key);
                     },
                 .changed = [this] { refresh(); }}),
-      helpers(loop, attached, known, {options.run + "/staging", options.tools},
+      helpers(loop, attached, walkers, known, {options.run + "/staging", options.tools},
               {.attached = [this](const std::string& name) { attached_now(name); },
                .integrated =
                    [this](const std::string& name) {
                      open_api({Identity::Kind::distro, name});
                    },
                .changed = [this] { refresh(); }}),
-      resolver(loop, attached, helpers) {}
+      resolver(loop, attached, helpers, walkers) {}
 
 // Calls out of the callers' calls, and never after our end.
 void Shares::Impl::tell(std::function<void()> what) {
@@ -120,7 +129,8 @@ void Shares::Impl::start() {
   if (done) done = helpers.start();
   if (!done) problems.push_back("no shares: " + done.error().message);
   drop_orphans();
-  auto host = Drives::at(std::string(paths::kDrives));
+  auto host = Drives::at(std::string(paths::kDrives),
+                         [this](UniqueFd tree) { walkers.drop(std::move(tree)); });
   if (host)
     drives = std::move(*host);
   else
@@ -170,6 +180,7 @@ void Shares::Impl::find_mounts() {
     log::error("shares.mounts", {{"error", mounts.error().message}});
     return;
   }
+  walkers.mounts_changed(*mounts);
   std::string wsl = options.wsl;
   if (wsl.empty()) {
     auto others = *mounts;
@@ -193,6 +204,8 @@ void Shares::Impl::find_mounts() {
         [this](UniqueFd connected) { helpers.accept(std::move(connected)); },
         [this] { refresh(); });
     listener->start();
+  } else if (listener) {
+    listener->mounts_changed();
   }
   if (drives && drives->update(*mounts, own_directories())) refresh();
 }
@@ -284,6 +297,7 @@ std::vector<Note> Shares::notes() const {
   };
   add(impl_->problems);
   add(impl_->attached.problems());
+  add(impl_->walkers.problems());
   if (!impl_->listener)
     out.push_back({false, "WSL's shared folder (/mnt/wsl) is not there: no distro can be shared"});
   else if (!impl_->listener->problem().empty())
@@ -317,6 +331,14 @@ void Shares::when_attached(std::string_view distro, std::uint64_t timeout_ms,
 
 void Shares::resolve(std::string_view distro, std::vector<std::string> paths, Resolved done) {
   impl_->resolver.resolve(std::string(distro), std::move(paths), std::move(done));
+}
+
+void Shares::open(std::string_view distro, const std::string& path, std::uint64_t timeout_ms,
+                  Walker::Opened opened) {
+  const std::string name(distro);
+  if (attached(name)) return impl_->walkers.of(name).open(path, timeout_ms, std::move(opened));
+  impl_->tell([error = Error{"the distro " + name + " isn't running", ESRCH},
+               opened = std::move(opened)] { opened(Error(error)); });
 }
 
 Status Shares::enable(std::string_view distro) {

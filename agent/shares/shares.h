@@ -26,6 +26,7 @@
 #include "paths/identity.h"
 #include "paths/path_mapper.h"
 #include "shares/distro_status.h"
+#include "shares/walker.h"
 
 namespace causeway::shares {
 
@@ -41,6 +42,7 @@ struct Options {
   // A share whose `detaching` isn't done by then is detached all the same. The owner stops
   // containers with a second of grace each, at once, and has a bound of its own below this.
   std::uint64_t detach_ms = 8000;
+  StartWalk start_walk = shares::start_walk;
 };
 
 struct Note {
@@ -107,10 +109,15 @@ class Shares {
                      std::function<void(bool attached)> done);
 
   // Paths (clean, absolute) of the distro, free of links as the distro sees them; one answer for
-  // each, in order. By the helper (within 5 s), else by a look at the share. `done` is called once,
-  // never from within.
+  // each, in order. By the helper, else by a look at the share, within 5 s together. `done` is
+  // called once, never from within.
   using Resolved = std::function<void(std::vector<Result<std::string>>)>;
   void resolve(std::string_view distro, std::vector<std::string> paths, Resolved done);
+
+  // A path of the distro (absolute), links followed as there, as an O_PATH descriptor: see Walker.
+  // Code ESRCH when its share isn't there.
+  void open(std::string_view distro, const std::string& path, std::uint64_t timeout_ms,
+            Walker::Opened opened);
 
   // Kept for good. Enabling calls refused helpers and asks for the distro as request() does: its
   // helper ended when it was disabled. Disabling has the helper undo the integration, and detaches

@@ -159,6 +159,7 @@ void Service::perform(const Action& action) {
       return start_probe();
     case ActionKind::end_probe:
       probe_.reset();
+      liveness_.reset();
       socket_watch_.reset();
       socket_grace_.stop();
       after_ready_.reset();
@@ -312,6 +313,7 @@ void Service::serve() {
   log::info("service.ready",
             {{"service", spec().name}, {"after_ms", saved_.ready_at_ms - saved_.started_at_ms}});
   watch_socket();
+  watch_life();
   if (spec().after_ready.empty()) return;
   after_ready_ = std::make_unique<CommandSequence>(
       context_.loop, context_.reaper, spec().after_ready, environment(), kPrepareTimeoutMs,
@@ -341,6 +343,17 @@ void Service::watch_socket() {
     start_notes_.push_back(watch.error().message);
   }
   look();
+}
+
+void Service::watch_life() {
+  const auto changed = [this] {
+    if (liveness_->silent())
+      log::warning("service.silent", {{"service", spec().name}, {"found", liveness_->finding()}});
+    else
+      log::info("service.answers_again", {{"service", spec().name}});
+    note_change();
+  };
+  liveness_ = std::make_unique<Liveness>(context_.loop, spec().alive, changed, Liveness::Times());
 }
 
 // ---- an earlier agent's process ---------------------------------------------------------------
@@ -493,6 +506,10 @@ ServiceStatus Service::status() const {
   out.reason = machine_.reason;
   if (machine_.state == State::starting && probe_ && !probe_->finding().empty())
     out.reason += (out.reason.empty() ? "" : "; ") + probe_->finding();
+  out.silent_ms = silent_ms();
+  if (out.silent_ms > 0)
+    out.reason = "has not answered for " + text::human_seconds(out.silent_ms / 1000) +
+                 (liveness_->finding().empty() ? "" : " (" + liveness_->finding() + ")");
   const bool by_process = machine_.state == State::ready && saved_.started_at_ms > 0;
   out.age_ms = boot_ms() - (by_process ? saved_.started_at_ms : since_ms_);
   out.restarts = machine_.restarts;

@@ -25,6 +25,7 @@
 #include "process/reaper.h"
 #include "supervise/command_sequence.h"
 #include "supervise/exit_reports.h"
+#include "supervise/liveness.h"
 #include "supervise/probe.h"
 #include "supervise/service_log.h"
 #include "supervise/service_machine.h"
@@ -60,6 +61,8 @@ class Service {
   State state() const { return machine_.state; }
   const std::string& reason() const { return machine_.reason; }
   bool asleep() const { return machine_.asleep; }
+  // For so long it is ready and doesn't answer.
+  std::uint64_t silent_ms() const { return liveness_ ? liveness_->silent_ms() : 0; }
   ServiceStatus status() const;
   ServiceLog* log() { return log_.get(); }
 
@@ -107,6 +110,7 @@ class Service {
   void start_probe();
   void serve();
   void watch_socket();
+  void watch_life();
   void send(int signal_number);
   std::vector<std::string> environment() const;
   std::string path(std::string_view suffix) const;  // RUN/state/<service><suffix>
@@ -138,6 +142,7 @@ class Service {
   io::Timer report_grace_;
   std::unique_ptr<io::PathWatch> socket_watch_;
   std::unique_ptr<Probe> probe_;
+  std::unique_ptr<Liveness> liveness_;
   std::unique_ptr<CommandSequence> prepare_;
   std::unique_ptr<CommandSequence> after_ready_;
   std::unique_ptr<CommandSequence> before_shutdown_;

@@ -129,6 +129,21 @@ void read_ready(ObjectReader& in, ReadyRule& rule) {
   in.read("timeout_s", rule.timeout_s, 1, kDayS);
 }
 
+void read_alive(ObjectReader& in, AliveRule& rule) {
+  in.require("http2");
+  in.object("http2", [&](ObjectReader& how) {
+    rule.kind = AliveRule::Kind::http2;
+    read_socket(how, rule.path);
+  });
+}
+
+AliveRule alive_as(const ReadyRule& ready) {
+  using Kind = ReadyRule::Kind;
+  if (ready.kind == Kind::http) return {AliveRule::Kind::http, ready.path, ready.target};
+  if (ready.kind == Kind::socket) return {AliveRule::Kind::socket, ready.path, ""};
+  return {};
+}
+
 void read_restart(ObjectReader& in, RestartRule& rule) {
   std::string policy;
   if (in.read("policy", policy)) {
@@ -200,6 +215,8 @@ Result<ServiceSpec> parse_service(std::string_view content, std::string_view ste
   read_commands(in, "prepare", spec.prepare);
   read_commands(in, "after_ready", spec.after_ready);
   in.object("ready", [&](ObjectReader& ready) { read_ready(ready, spec.ready); });
+  spec.alive = alive_as(spec.ready);
+  in.object("alive", [&](ObjectReader& alive) { read_alive(alive, spec.alive); });
   in.object("restart", [&](ObjectReader& restart) { read_restart(restart, spec.restart); });
   in.object("stop", [&](ObjectReader& stop) { read_stop(stop, spec.stop); });
   std::int64_t number = 0;

@@ -33,6 +33,21 @@ struct ReadyRule {
   bool operator==(const ReadyRule&) const = default;
 };
 
+// How one sees that a service which is ready still works. What it doesn't answer is told, and
+// changes nothing else.
+struct AliveRule {
+  enum class Kind {
+    none,
+    socket,  // a connect to a unix socket succeeds
+    http,    // GET over a unix socket answers 200
+    http2,   // a server of HTTP/2 (gRPC) on a unix socket says its settings
+  };
+  Kind kind = Kind::none;
+  std::string path;    // of the socket
+  std::string target;  // of the GET
+  bool operator==(const AliveRule&) const = default;
+};
+
 struct RestartRule {
   enum class Policy { always, on_failure, never };
   Policy policy = Policy::always;
@@ -61,6 +76,7 @@ struct ServiceSpec {
   std::vector<Command> prepare;      // before each start, while waiting for the needs
   std::vector<Command> after_ready;  // each time it became ready; a failure is only noted
   ReadyRule ready;
+  AliveRule alive;  // unless the file says it: as `ready`, where that is a socket's
   RestartRule restart;
   StopRule stop;
   std::optional<std::int64_t> nofile;

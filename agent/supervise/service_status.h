@@ -19,6 +19,7 @@ struct ServiceSummary {
   std::string reason;   // why it is in this state; may be empty
   bool asleep = false;  // off, until somebody needs it
   std::vector<std::string> needs;
+  std::uint64_t silent_ms = 0;  // for so long it is ready and doesn't answer
 };
 
 // What a person should know: dropped settings, a full disk.
@@ -33,10 +34,11 @@ struct ServiceStatus {
   std::string description;
   bool enabled = true;
   State state = State::off;
-  std::string reason;       // why it is in this state, or what it waits for; may be empty
-  std::int64_t age_ms = 0;  // of the state; of the process while it is ready
-  pid_t pid = 0;            // 0: no process
-  unsigned restarts = 0;    // in this boot
+  std::string reason;           // why it is in this state, or what it waits for; may be empty
+  std::uint64_t silent_ms = 0;  // for so long it is ready and doesn't answer
+  std::int64_t age_ms = 0;      // of the state; of the process while it is ready
+  pid_t pid = 0;                // 0: no process
+  unsigned restarts = 0;        // in this boot
   std::optional<std::uint64_t> memory_bytes;  // of its control group
   std::vector<std::string> needs;
   std::string socket;     // that its readiness is asked on; may be empty

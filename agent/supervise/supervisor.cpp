@@ -299,8 +299,8 @@ std::vector<std::string> Supervisor::names() const {
 std::vector<ServiceSummary> Supervisor::states() const {
   std::vector<ServiceSummary> out;
   for (const auto& [name, service] : services_)
-    out.push_back(
-        {name, service->state(), service->reason(), service->asleep(), service->spec().needs});
+    out.push_back({name, service->state(), service->reason(), service->asleep(),
+                   service->spec().needs, service->silent_ms()});
   return out;
 }
 

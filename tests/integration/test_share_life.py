@@ -82,6 +82,38 @@ def test_a_stopped_distros_disk_is_free_and_its_containers_come_back(vm, passing
         identity(vm, "engine")("DELETE", f"/volumes/{volume}")
 
 
+@pytest.mark.parametrize("passing", ["Passing"], indirect=True)
+def test_a_distro_stops_while_dockerd_hangs(vm, passing):
+    """Nobody says what runs: it is remembered by dockerd's records, stopped when dockerd is back, and comes back with its distro."""
+    folder = fresh_folder(vm, passing)
+    folder.write("token", "real\n")
+    name = fresh_name("hung-")
+    api = identity(vm, passing)
+    api.created(name=name, command=("sleep", "1000000"), binds=[f"{folder.path}:/w"], host={"Init": True})
+    notes = lambda: " ".join(note["text"] for note in vm.control("/v1/status")[1]["notes"])
+    remembered = lambda: engine_shell(vm, "cat /data/causeway/stopped_containers.json", check=False).stdout.decode()
+    dockerd = vm.dockerd_pid()
+    try:
+        assert api.start(name).status == 204
+        container = identity(vm, "engine").inspect(name)["Id"]
+        os.kill(dockerd, signal.SIGSTOP)
+        try:
+            assert vm.stop(passing)["disk"] == "busy"
+            poll(lambda: container in remembered(), "it is written down")
+            poll(lambda: "does not say which containers run" in notes(), lambda: f"status says why the disk is busy: {notes()}")
+        finally:
+            os.kill(dockerd, signal.SIGCONT)
+        poll(lambda: not state(vm, name)["Running"], "it is stopped")
+        poll(lambda: "does not say which containers run" not in notes(), "status says nothing of it any more")
+        poll(lambda: vm.distros()[passing]["state"] == "stopped", "the agent says that it is stopped")
+        vm.start(passing)
+        vm.wait_distro(passing)
+        poll(lambda: state(vm, name)["Running"], "it runs again")
+        assert vm.docker("exec", name, "cat", "/w/token") == "real\n"
+    finally:
+        identity(vm, "engine").remove(name)
+
+
 @both_kinds
 def test_a_distro_that_comes_and_goes_quickly(vm, passing):
     """Five times without a pause: the containers end up running on real data, nothing is left attached twice."""

@@ -201,6 +201,45 @@ def test_exit_status_of_a_daemon_that_was_adopted(vm):
     assert service(vm, "dockerd")["last_exit"] == "was killed by SIGKILL"
 
 
+@pytest.mark.parametrize("daemon", ["dockerd", "containerd"])
+def test_a_hung_daemon_is_said_and_not_ended(vm, daemon):
+    """Stopped in its tracks: it holds its socket and answers nothing. It may come back, so nothing is ended for it."""
+    pid = vm.dockerd_pid() if daemon == "dockerd" else vm.containerd_pid()
+
+    def engine_and_service():
+        _, status = vm.control("/v1/status")
+        return status["engine"], next(s for s in status["services"] if s["name"] == daemon)
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        poll(lambda: engine_and_service()[1]["silent_s"] >= 3, lambda: f"it is said to be silent: {engine_and_service()}")
+        engine, service = engine_and_service()
+        assert engine["state"] == "ready" and service["state"] == "ready"
+        assert "has not answered for" in service["reason"]
+        assert daemon in engine["reason"] and "has not answered for" in engine["reason"]
+        shown = vm.causeway("status", check=False)
+        assert shown.returncode == 0 and "has not answered for" in shown.stdout
+        if daemon == "dockerd":
+            assert engine["silent_s"] >= 3 and "engine ready, for" in shown.stdout and ", but has not answered for" in shown.stdout
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    poll(lambda: engine_and_service()[1]["silent_s"] == 0, "it answers again")
+    engine, service = engine_and_service()
+    assert engine["reason"] == "" and service["reason"] == "" and service["pid"] is not None
+    assert pid == (vm.dockerd_pid() if daemon == "dockerd" else vm.containerd_pid())
+
+
+def test_a_dead_containerd_is_named_while_dockerd_is_ready(vm):
+    engine = lambda: vm.control("/v1/status")[1]["engine"]
+    vm.causeway("stop", "containerd")
+    try:
+        poll(lambda: "containerd, which dockerd needs, is off" in engine()["reason"], lambda: f"status names it: {engine()}")
+        assert engine()["state"] == "ready"
+    finally:
+        vm.causeway("start", "containerd")
+    poll(lambda: engine()["reason"] == "" and engine()["state"] == "ready", lambda: f"all is well again: {engine()}")
+
+
 def test_stop_start_restart_by_command(vm):
     vm.causeway("stop", "dockerd")
     try:

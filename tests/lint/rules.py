@@ -202,6 +202,52 @@ def lifetimes(tree):
     return problems
 
 
+# What runs in the agent's loop, and which calls by path its files may make: to places of our own (RUN, DATA, <wsl>, the placeholders), or
+# with O_PATH to where a share's root is attached, which asks no file system.
+LOOP = ("shares", "binds", "containers", "daemon", "proxy", "link", "control", "http_client", "mounts")
+BY_PATH = re.compile(r"(?<!\w)::(f?statat|stat|lstat|open|openat|openat2|creat|access|faccessat|readlink|readlinkat|mkdir|mkdirat|rmdir|unlink|unlinkat|"
+                     r"rename|renameat|chmod|fchmodat|chown|fchownat|utimensat|truncate|statfs|statvfs|opendir|scandir|realpath|symlink|link|"
+                     r"mount|umount2|open_tree|inotify_add_watch|getxattr|execve)\((?!const )")
+OF_OURS = {
+    "containers/container_records.cpp": {"filesystem"},  # dockerd's records
+    "daemon/shares_wait.cpp": {"access"},  # RUN
+    "mounts/mount_calls.cpp": {"open", "open_tree", "umount2"},
+    "mounts/mount_watch.cpp": {"open"},  # mountinfo
+    "mounts/open_in_root.cpp": {"Lookup"},  # what Lookup means
+    "mounts/placeholder.cpp": {"open", "mkdirat", "unlinkat", "opendir"},
+    "proxy/collected_body.cpp": {"open", "unlink"},  # DATA
+    "shares/api_sockets.cpp": {"opendir"},  # RUN
+    "shares/attached_shares.cpp": {"fstat"},  # sockets and pidfds
+    "shares/distro_resolver.cpp": {"open"},
+    "shares/helper_listener.cpp": {"utimensat"},  # <wsl>
+    "shares/helper_sessions.cpp": {"open", "mkdir", "rmdir", "readlink"},  # staging; /proc/self/fd
+    "shares/rendezvous_directory.cpp": {"open", "openat", "mkdirat", "unlinkat", "renameat", "fstat"},  # <wsl>, the program
+    "shares/share_tree.cpp": {"open"},
+    "shares/walker.cpp": {"open"},
+}
+WITHOUT_WAITING = ("Lookup::cached", "Lookup::in_root_cached")
+
+
+def loop_calls(tree):
+    """The agent's loop waits for nobody's file system: it looks along a path by the kernel's cache alone, or has a walker do it."""
+    problems = []
+    for path in tree.sources(*(f"agent/{folder}" for folder in LOOP)):
+        allowed = OF_OURS.get(path.removeprefix("agent/"), set())
+        for number, line in enumerate(tree.text(path).splitlines(), 1):
+            code = line.partition("//")[0]
+            found = {match[1] for match in BY_PATH.finditer(code)}
+            found |= {"fstat"} if re.search(r"(?<!\w)::fstat\(", code) else set()
+            found |= {"filesystem"} if re.search(r"std::filesystem::(?!path\b)", code) else set()
+            found |= {"Lookup"} if any(name not in WITHOUT_WAITING for name in re.findall(r"Lookup::\w+", code)) else set()
+            found |= {"resolve_path"} if "resolve_path(" in code else set()
+            problems += [f"{path}:{number}: {name} may wait for a file system of somebody: Lookup::cached, or a walker (decisions.md, 9)"
+                         for name in sorted(found - allowed)]
+        text = tree.text(path)
+        if "::statx(" in text and "AT_STATX_DONT_SYNC" not in text:
+            problems.append(f"{path}: statx without AT_STATX_DONT_SYNC asks the file system")
+    return problems
+
+
 COMMENT_COLUMNS = 100
 
 
@@ -430,5 +476,5 @@ def status_table(tree):
     return problems
 
 
-RULES = (table_is_whole, layering, processes, comments, lifetimes, hidden_libraries, headers, formatting, text_files, names, test_names,
+RULES = (table_is_whole, layering, processes, comments, lifetimes, loop_calls, hidden_libraries, headers, formatting, text_files, names, test_names,
          fixtures, built, scripts, imports, status_table)

@@ -124,6 +124,20 @@ TEST_CASE("cli/status_view: the screen, in full") {
         "- vm.max_map_count was raised\n");
 }
 
+TEST_CASE("cli/status_view: what is ready and doesn't answer") {
+  auto status = healthy();
+  status.engine.silent_s = 12;
+  status.engine.reason = "containerd, which dockerd needs, has not answered for 14 s";
+  status.services[0].silent_s = 14;
+  status.services[0].reason = "has not answered for 14 s";
+  const auto screen = status_screen(status, {});
+  CHECK(
+      screen.starts_with("engine ready, for 12 min, but has not answered for 12 s\n"
+                         "  containerd, which dockerd needs, has not answered for 14 s\n"));
+  CHECK(has(screen, "has not answered for 14 s\n"));
+  CHECK(is_ready(status));  // it may answer the next time
+}
+
 TEST_CASE("cli/status_view: why something doesn't run, with the end of its log") {
   auto status = healthy();
   status.engine = {control_api::EngineState::down, "dockerd has failed", 3};

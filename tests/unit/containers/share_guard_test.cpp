@@ -29,7 +29,7 @@ struct Rig {
         [this](const std::string& id, const ShareGuard::Checked& checked) {
           engine.loop.defer([this, id, checked] { checked(id == bad ? "a link" : ""); });
         },
-        options);
+        options, [this] { ++changes; });
   }
   std::string state() const { return engine.folder + "/state/stopped.json"; }
   // dockerd's records of a container that binds from these distros.
@@ -65,8 +65,14 @@ struct Rig {
     guard->engine_ready(true);
     engine.settle();
   }
-  bool asked(const std::string& call) const {
-    return std::find(engine.asked.begin(), engine.asked.end(), call) != engine.asked.end();
+  bool asked(const std::string& call) const { return times(call) > 0; }
+  long times(const std::string& call) const {
+    return std::count(engine.asked.begin(), engine.asked.end(), call);
+  }
+  std::string problems() const {
+    std::string out;
+    for (const auto& problem : guard->problems()) out += problem + "\n";
+    return out;
   }
 
   test::ScriptedEngine engine;
@@ -74,6 +80,7 @@ struct Rig {
   std::set<std::string> attached;
   std::string bad;
   bool remembered_at_stop = false;
+  int changes = 0;
   std::unique_ptr<ShareGuard> guard;
 };
 
@@ -127,6 +134,119 @@ TEST_CASE(
   rig.running({{"u1", "Ubuntu"}});
   rig.ready();
   CHECK(rig.asked("POST /containers/u1/stop?t=1"));
+}
+
+// What dockerd may say instead of a list: none of it means that nothing runs.
+TEST_CASE("containers/share_guard: what runs is asked again until it is said") {
+  struct Row {
+    const char* name;
+    test::ScriptedEngine::Answer answer;
+    const char* says;
+  };
+  for (const Row& row : std::initializer_list<Row>{
+           {"an error", {500, R"({"message":"busy"})"}, "status 500"},
+           {"half a list", {200, R"([{"Id":)"}, "line 1"},
+           {"another thing", {200, R"({"message":"x"})"}, "no list"},
+           {"nothing", {200, ""}, "("},
+       }) {
+    CAPTURE(row.name);
+    Rig rig;
+    rig.attached = {"Ubuntu"};
+    rig.record("u1", "no", true, {"Ubuntu"});
+    rig.record("d1", "no", true, {"Debian"});
+    rig.record("u2", "no", false, {"Ubuntu"});
+    rig.ready();
+    CHECK(rig.problems().empty());
+    rig.engine.answers["GET /containers/json"] = row.answer;
+    rig.attached.clear();
+    bool done = false;
+    rig.guard->share_detaching("Ubuntu", [&] { done = true; });
+    rig.engine.settle();
+    CHECK(!done);
+    CHECK(rig.problems().find(row.says) != std::string::npos);
+    CHECK(rig.changes == 1);
+    // By dockerd's own records: an agent that dies now knows it, too.
+    CHECK(rig.guard->remembered().at("Ubuntu") == std::set<std::string>{"u1"});
+    CHECK(file::read(rig.state())->find("u1") != std::string::npos);
+
+    rig.running({{"u1", "Ubuntu"}});
+    REQUIRE(rig.engine.until([&] { return done; }));
+    CHECK(rig.times("POST /containers/u1/stop?t=1") == 1);
+    CHECK(rig.problems().empty());
+    CHECK(rig.changes == 2);
+  }
+}
+
+TEST_CASE("containers/share_guard: a silent engine's own records say what to remember") {
+  Rig rig;
+  rig.attached = {"Ubuntu"};
+  rig.record("u1", "no", true, {"Ubuntu"});
+  rig.ready();
+  rig.engine.silent = true;
+  rig.attached.clear();
+  bool done = false;
+  rig.guard->share_detaching("Ubuntu", [&] { done = true; });
+  REQUIRE(rig.engine.until([&] { return !rig.guard->remembered().empty(); }));
+  CHECK(rig.guard->remembered().at("Ubuntu") == std::set<std::string>{"u1"});
+  CHECK(!done);
+  // It is gone before it has answered: nobody can stop them, and whoever waits is told.
+  rig.guard->engine_ready(false);
+  rig.engine.settle();
+  REQUIRE(rig.engine.until([&] { return done; }));
+}
+
+TEST_CASE("containers/share_guard: a container that can't be stopped is tried again, and told") {
+  Rig rig;
+  rig.attached = {"Ubuntu"};
+  rig.record("u1", "no", true, {"Ubuntu"});
+  rig.running({{"u1", "Ubuntu"}});
+  rig.ready();
+  rig.engine.answers["POST /containers/u1/stop?t=1"] = {500, "cannot stop: no descriptor is free"};
+  rig.attached.clear();
+  bool done = false;
+  rig.guard->share_detaching("Ubuntu", [&] { done = true; });
+  rig.engine.settle();
+  CHECK(done);
+  CHECK(rig.problems().find("no descriptor is free") != std::string::npos);
+  rig.engine.answers["POST /containers/u1/stop?t=1"] = {204, ""};
+  REQUIRE(rig.engine.until([&] { return rig.problems().empty(); }));
+  CHECK(rig.times("POST /containers/u1/stop?t=1") == 2);
+}
+
+TEST_CASE(
+    "containers/share_guard: events that end are followed anew, and what was missed is seen") {
+  Rig rig;
+  rig.record("u1", "no", true, {"Ubuntu"});
+  rig.record("w1", "always", false, {"Debian"}, kGone);
+  rig.ready();
+  rig.engine.follower->shutdown_write();
+  rig.engine.settle();
+  CHECK(rig.problems().find("events can't be had") != std::string::npos);
+  // Meanwhile one has started, and another one's share has come.
+  rig.running({{"u1", "Ubuntu"}});
+  rig.attached = {"Debian"};
+  REQUIRE(rig.engine.until([&] { return rig.asked("POST /containers/w1/start"); }));
+  REQUIRE(rig.engine.until([&] { return rig.asked("POST /containers/u1/stop?t=1"); }));
+  CHECK(rig.problems().empty());
+  rig.engine.event(R"({"status":"start","id":"u1","Type":"container"})");
+  CHECK(rig.times("POST /containers/u1/stop?t=1") == 2);
+}
+
+TEST_CASE(
+    "containers/share_guard: an event too long to be read is looked after, and the next one "
+    "heard") {
+  Rig rig;
+  rig.record("u1", "no", true, {"Ubuntu"});
+  rig.record("u2", "no", true, {"Ubuntu"});
+  rig.ready();
+  rig.running({{"u1", "Ubuntu"}});
+  rig.engine.event(
+      R"({"status":"start","id":"u1","Type":"container","Actor":{"Attributes":{"label":")" +
+      std::string(http_client::HttpClient::kMostLine, 'x') + "\"}}}");
+  REQUIRE(rig.engine.until([&] { return rig.asked("POST /containers/u1/stop?t=1"); }));
+  rig.engine.event(R"({"status":"start","id":"u2","Type":"container"})");
+  REQUIRE(rig.engine.until([&] { return rig.asked("POST /containers/u2/stop?t=1"); }));
+  CHECK(rig.problems().empty());
 }
 
 TEST_CASE("containers/share_guard: those that dockerd failed to start for want of a share") {

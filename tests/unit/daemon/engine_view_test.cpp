@@ -17,6 +17,33 @@ supervise::ServiceSummary service(const char* name, supervise::State state, std:
 }
 }  // namespace
 
+TEST_CASE("daemon/engine_view: ready, and something is wrong all the same") {
+  using E = control_api::EngineState;
+  using S = supervise::State;
+  const std::vector<std::string> needs = {"containerd"};
+  auto dockerd = service("dockerd", S::ready, "", needs);
+  auto containerd = service("containerd", S::ready);
+  CHECK(engine_view({containerd, dockerd}, "dockerd", false) == EngineView{E::ready, "", 0});
+  auto silent = dockerd;
+  silent.silent_ms = 12'400;
+  CHECK(engine_view({containerd, silent}, "dockerd", false) ==
+        EngineView{E::ready, "dockerd has not answered for 12 s", 12});
+  auto hung = containerd;
+  hung.silent_ms = 61'000;
+  CHECK(engine_view({hung, dockerd}, "dockerd", false) ==
+        EngineView{E::ready, "containerd, which dockerd needs, has not answered for 1 min", 0});
+  // What it hangs in is more than that it hangs.
+  CHECK(engine_view({hung, silent}, "dockerd", false) ==
+        EngineView{E::ready, "containerd, which dockerd needs, has not answered for 1 min", 12});
+  const auto dead = service("containerd", S::backing_off, "was killed by SIGKILL");
+  CHECK(engine_view({dead, dockerd}, "dockerd", false) ==
+        EngineView{E::ready,
+                   "containerd, which dockerd needs, is backing-off: was killed by SIGKILL", 0});
+  // A circle of needs has an end.
+  containerd.needs = {"dockerd"};
+  CHECK(engine_view({containerd, dockerd}, "dockerd", false).reason.empty());
+}
+
 TEST_CASE("daemon/engine_view: what clients are told in each state of the engine's service") {
   using E = control_api::EngineState;
   using S = supervise::State;

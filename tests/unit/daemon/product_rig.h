@@ -29,7 +29,7 @@ struct ScriptedProduct {
   control_api::ServiceState behind_command = control_api::ServiceState::starting;
 
   ScriptedProduct() {
-    now.engine = {control_api::EngineState::ready, "", 12};
+    now.engine = {control_api::EngineState::ready, "", 12, 4};
     now.agent.starts = 2;
     now.agent.age_s = 100;
     control_api::ServiceStatus containerd;
@@ -44,6 +44,7 @@ struct ScriptedProduct {
     control_api::ServiceStatus k3s;
     k3s.name = "k3s";
     k3s.reason = "disabled";
+    dockerd.silent_s = 4;
     k3s.last_lines = {"one", "two"};
     now.services = {containerd, dockerd, k3s};
     now.sockets = {{"/run/causeway/engine.sock", "Docker API", 3, 1}};

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <string>
 
+#include "support/sandbox.h"
 #include "support/temp_dir.h"
 
 using namespace causeway;
@@ -62,6 +63,20 @@ TEST_CASE("handover/share_socket: only what is root's and nobody else's to write
   fs::remove(directory);
   std::ofstream(directory) << "x";
   CHECK(open() == directory.string() + " is no directory: not ours");
+}
+
+TEST_CASE("handover/share_socket: what somebody has mounted there is not ours" *
+          doctest::skip(!shares::testing::can_mount())) {
+  const shares::testing::Sandbox sandbox;
+  const std::string ours = sandbox.folder(kRendezvous);
+  const auto open = [&] { return error_of(open_trusted(sandbox.root(), {kRendezvous, "run"})); };
+  shares::testing::make_tmpfs(ours);
+  (void)sandbox.folder(std::string(kRendezvous) + "/run");
+  CHECK(open() == "something is mounted on " + ours + ": not ours");
+  REQUIRE(::umount2(ours.c_str(), 0) == 0);
+  CHECK(open() == "open " + ours + "/run: No such file or directory");
+  shares::testing::make_tmpfs(ours + "/run");
+  CHECK(open() == "something is mounted on " + ours + "/run: not ours");
 }
 
 TEST_CASE("handover/share_socket: helper and agent meet in the directory") {

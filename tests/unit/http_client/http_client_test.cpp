@@ -86,6 +86,26 @@ TEST_CASE("http_client/http_client: lines that come for as long as it is followe
   CHECK(lines == std::vector<std::string>{"one", "two", "three"});
 }
 
+TEST_CASE("http_client/http_client: a line too long to keep is missed, and the next ones come") {
+  test::ScriptedEngine engine;
+  HttpClient client(engine.loop, engine.socket());
+  std::vector<std::size_t> sizes;
+  bool ended = false;
+  client.follow(
+      "/events", [&](std::string_view line) { sizes.push_back(line.size()); },
+      [&](const Error&) { ended = true; });
+  engine.settle();
+  constexpr std::size_t kMost = HttpClient::kMostLine;
+  for (const std::size_t size : {std::size_t{3}, kMost, kMost + 1, std::size_t{5}, 5 * kMost}) {
+    engine.event(std::string(size, 'x'));
+    REQUIRE(engine.until([&] { return !engine.follower->queued(); }));
+  }
+  engine.event("last\nline");
+  REQUIRE(engine.until([&] { return sizes.size() == 7; }));
+  CHECK(sizes == std::vector<std::size_t>{3, kMost, 0, 5, 0, 4, 4});
+  CHECK_FALSE(ended);
+}
+
 TEST_CASE("http_client/http_client: a stream that isn't there or ends says so once") {
   test::ScriptedEngine engine;
   std::vector<std::string> ends;

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 #include "support/sandbox.h"
 
@@ -44,6 +46,28 @@ TEST_CASE("mounts/mount_calls: a protected clone is read-only, its source stays 
   CHECK(errno == EROFS);
   CHECK(mount_at(there).options.starts_with("ro,nosuid,nodev"));
   CHECK(::mkdir((sandbox / "source/x").c_str(), 0755) == 0);
+}
+
+TEST_CASE("mounts/mount_calls: what is taken away ends with the last who has it, who is told" *
+          needs_mounts) {
+  const Sandbox sandbox;
+  const std::string top = sandbox / "top";
+  make_tmpfs(top);
+  make_tmpfs(top + "/below");
+  write_file(top + "/below/f", "kept");
+  std::vector<UniqueFd> released;
+  const auto keep = [&](UniqueFd tree) { released.push_back(std::move(tree)); };
+  REQUIRE(detach_all(top, keep));
+  CHECK(mounts_below(top).empty());
+  REQUIRE(released.size() == 1);
+  // The file systems live on, out of sight, with all that was on them.
+  const std::string tree = "/proc/self/fd/" + std::to_string(released[0].get());
+  CHECK(content(tree + "/below/f") == "kept");
+  // Nothing propagates out of it: a mount in it stays there.
+  make_tmpfs(tree + "/below/ours");
+  CHECK(mounts_below(sandbox.root()) == ".");
+  CHECK(detach_all(top, keep));  // nothing there, nothing to tell
+  CHECK(released.size() == 1);
 }
 
 TEST_CASE("mounts/mount_calls: all that is stacked on a path goes, and nothing is fine" *

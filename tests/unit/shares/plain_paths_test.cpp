@@ -26,17 +26,13 @@ struct Tree {
     fs::create_symlink("/home", path / "house");
     fs::create_symlink("/nowhere", path / "home/me/dangling");
     root = UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    struct statx info {};
-    REQUIRE(::statx(root.get(), "", AT_EMPTY_PATH, STATX_TYPE, &info) == 0);
-    device = std::to_string(info.stx_dev_major) + ":" + std::to_string(info.stx_dev_minor);
   }
-  std::vector<bool> plain(const std::vector<std::string>& paths, const std::string& disk) const {
-    return shares::find_plain(root.get(), disk, paths);
+  std::vector<bool> plain(const std::vector<std::string>& paths) const {
+    return shares::find_plain(root.get(), paths);
   }
   test::TempDir directory;
   const fs::path path = directory.path;
   UniqueFd root;
-  std::string device;
 };
 
 }  // namespace
@@ -55,20 +51,16 @@ TEST_CASE("shares/plain_paths: what is there without any link, one by one and si
   };
   std::vector<std::string> all;
   for (const Row& row : rows) all.emplace_back(row.path);
-  // Another disk's name: each path is looked at by itself then.
-  for (const std::string& disk : {tree.device, std::string("0:0")}) {
-    const auto together = tree.plain(all, disk);
-    REQUIRE(together.size() == rows.size());
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      CAPTURE(rows[i].path);
-      CAPTURE(disk);
-      CHECK(together[i] == rows[i].expected);
-      CHECK(tree.plain({rows[i].path}, disk)[0] == rows[i].expected);
-    }
+  const auto together = tree.plain(all);
+  REQUIRE(together.size() == rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CAPTURE(rows[i].path);
+    CHECK(together[i] == rows[i].expected);
+    CHECK(tree.plain({rows[i].path})[0] == rows[i].expected);
   }
-  CHECK(tree.plain({"/"}, tree.device)[0]);
-  CHECK(tree.plain({"/home", "/house"}, tree.device) == std::vector<bool>{true, false});
-  CHECK(tree.plain({}, tree.device).empty());
+  CHECK(tree.plain({"/"})[0]);
+  CHECK(tree.plain({"/home", "/house"}) == std::vector<bool>{true, false});
+  CHECK(tree.plain({}).empty());
 }
 
 TEST_CASE("shares/plain_paths: no descriptor stays open") {
@@ -77,6 +69,6 @@ TEST_CASE("shares/plain_paths: no descriptor stays open") {
     return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
   };
   const auto before = count();
-  tree.plain({"/home/me/a", "/home/me/b", "/home/me/link", "/home", "/house/me/a"}, tree.device);
+  tree.plain({"/home/me/a", "/home/me/b", "/home/me/link", "/home", "/house/me/a"});
   CHECK(count() == before);
 }

@@ -16,6 +16,7 @@
 #include "mounts/placeholder.h"
 #include "shares/share_record.h"
 #include "shares/shares.h"
+#include "support/forked_walk.h"
 #include "support/loop_fixture.h"
 #include "support/sandbox.h"
 
@@ -106,6 +107,7 @@ struct Rig : causeway::test::LoopFixture {
     out.tools = sandbox / "tools";
     out.wsl = wsl;
     out.detach_ms = detach_ms;
+    out.start_walk = start_walk;
     return out;
   }
   // Starts an agent, or after agent_dies() the next one.
@@ -169,6 +171,7 @@ struct Rig : causeway::test::LoopFixture {
   EmptyMnt mnt;
   std::string wsl = sandbox / "wsl";
   std::uint64_t detach_ms = 8000;
+  StartWalk start_walk = causeway::test::start_forked_walk;
   Store store;
   fd_store::StoreClient client;
   std::vector<std::string> attached;

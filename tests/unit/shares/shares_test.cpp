@@ -161,6 +161,33 @@ TEST_CASE("shares/shares: the end of PID 1 detaches, when the owner is done" * n
   rig.settle();
 }
 
+// A file system that is away may take for ever to end: the last reference is another process's.
+TEST_CASE("shares/shares: what ends with a share is a walker's to let go" * needs_mounts) {
+  causeway::test::ScriptedWalks walks;
+  Rig rig;
+  rig.start_walk = [&](int socket) { return walks.start(socket); };
+  rig.agent();
+  Process first;
+  auto ubuntu = std::make_unique<Distro>(rig.sandbox / "ubuntu");
+  auto helper = rig.integrate("Ubuntu", first, *ubuntu);
+  const UniqueFd share(::open(rig.share("Ubuntu").c_str(), O_PATH | O_CLOEXEC));
+  first.end();
+  REQUIRE(rig.until([&] { return !rig.detaching.empty(); }));
+  rig.detaching.front().second();
+  std::string found;
+  REQUIRE(rig.until([&] {
+    for (std::size_t i = 0; i < walks.ends.size(); ++i) {
+      const auto told = walks.heard(i);
+      if (told.kind != walk::Kind::drop) continue;
+      const std::string tree = "/proc/self/fd/" + std::to_string(told.fd.get());
+      found += content(tree + "/who") + content(tree + "/home/who");
+    }
+    return !found.empty();
+  }));
+  CHECK(found == "roothome");
+  CHECK_FALSE(exists(rig.share("Ubuntu")));
+}
+
 TEST_CASE("shares/shares: the helper's end changes nothing at its share" * needs_mounts) {
   Rig rig;
   rig.agent();

@@ -60,6 +60,7 @@ TEST_CASE("supervise/service_spec: everything a file can say") {
   CHECK(parsed->ready.path == "/r/e.sock");
   CHECK(parsed->ready.target == "/_ping");
   CHECK(parsed->ready.timeout_s == 7);
+  CHECK(parsed->alive == AliveRule{AliveRule::Kind::http, "/r/e.sock", "/_ping"});
   CHECK(parsed->restart == RestartRule{RestartRule::Policy::on_failure, 100, 200, 3, 4, 5});
   CHECK(parsed->stop.signal == 2);
   CHECK(parsed->stop.timeout_s == 6);
@@ -101,6 +102,10 @@ TEST_CASE("supervise/service_spec: errors name the JSON pointer") {
            Case{with(R"("prepare":[["/a"],["b"]])"), "/prepare: the program must be"},
            Case{with(R"("prepare":["/a"])"), "/prepare/0: expected an array"},
            Case{with(R"("ready":{"htpp":{}})"), "/ready/htpp: unknown key"},
+           Case{with(R"("alive":{})"), "/alive/http2: is missing"},
+           Case{with(R"("alive":{"http2":{"socket":"s"}})"),
+                "/alive/http2/socket: must be an absolute"},
+           Case{with(R"("alive":{"http2":{"socket":"/s"},"grpc":{}})"), "/alive/grpc: unknown key"},
            Case{with(R"("ready":{"http":{"socket":"/s"}})"), "/ready/http/path: is missing"},
            Case{with(R"("ready":{"http":{"socket":"/s","path":"/a b"}})"),
                 "/ready/http/path: must start"},
