@@ -196,6 +196,33 @@ def test_settings_are_read_strictly(prefix, causeway, text, says):
     assert says in causeway.read("causeway.log")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be with a mark"])
+def test_settings_are_read_as_windows_tools_leave_them(prefix, causeway, encoding):
+    """PowerShell's `>` writes UTF-16, Notepad a byte order mark."""
+    encoded = lambda text: b"\xfe\xff" + text.encode("utf-16-be") if " " in encoding else text.encode(encoding)
+    os.makedirs(causeway.folder, exist_ok=True)
+    for name, content in {"settings.json": {"pipe": r"\\.\pipe\my_docker"}, "distros.json": {"enabled": ["Ubuntu"]}}.items():
+        with open(causeway.file(name), "wb") as file:
+            file.write(encoded(json.dumps(content) + "\r\n"))
+    causeway("start", ELEVATED)
+    status = causeway.status()
+    assert status["settings"]["problems"] == [] and status["pipes"][0]["name"] == r"\\.\pipe\my_docker"
+    assert [entry["name"] for entry in status["distros"] if entry["enabled"]] == ["Ubuntu"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n", b"\xff\xfe\r\0\n\0"])
+def test_emptied_settings_are_the_defaults_and_are_said(prefix, causeway, content):
+    os.makedirs(causeway.folder, exist_ok=True)
+    for name in ("settings.json", "distros.json"):
+        with open(causeway.file(name), "wb") as file:
+            file.write(content)
+    causeway("start", ELEVATED)
+    status = causeway.status()
+    problem, = status["settings"]["problems"]
+    assert problem.endswith("settings.json is empty: the default settings are used")
+    assert status["pipes"][0]["name"] == PUBLIC and not any(entry["enabled"] for entry in status["distros"])
+
+
 def test_settings_of_pipe_and_level_count(prefix, causeway, peer):
     with Running(prefix, attach=attach(peer), pipe=r"\\.\pipe\my_docker", log_level="error") as shim:
         shim.wait_connected()
