@@ -228,7 +228,7 @@ void IntegratedDistro::integrate() {
     send_report();
   });
   socket_->ensure(membership_.gid);
-  context_ = ensure_context(files_, *manifest_, user_);
+  context_ = ensure_context(files_, *manifest_, user_, table_.drives);
   had_tools_ = tools_attached(files_);
   if (had_tools_) {
     tools_ = Item{"tools", kToolsPath, State::added, ""};

@@ -149,8 +149,20 @@ def test_a_killed_shim_leaves_nothing_in_the_way(prefix, peer):
         assert [pipe["serving"] for pipe in second.wait_connected()["pipes"]] == [True, True]
 
 
-def test_a_name_that_another_program_serves(prefix, causeway, peer):
-    """As with Docker Desktop: the private pipe is served, how to use it is told, and the name is taken over when it is free."""
+# The id of the context `causeway` in docker's store.
+CONTEXT = r"contexts\meta\c2c0a72b71b80142760661b2ca697e2bf7db5c4281da903b23af67ee1277c045"
+
+
+@pytest.mark.parametrize("there, word", [(False, "create"), (True, "update")])
+def test_a_name_that_another_program_serves(prefix, causeway, peer, there, word, monkeypatch):
+    """As with Docker Desktop: the private pipe is served, how to use it is told, and the name is taken over when it is free. `docker context
+    create` fails for a name that is there."""
+    monkeypatch.setitem(prefix.environment, "DOCKER_CONFIG", rf"C:\docker-{word}")
+    folder = f"{prefix.drive_c}/docker-{word}/" + CONTEXT.replace("\\", "/")
+    if there:
+        os.makedirs(folder)
+        with open(f"{folder}/meta.json", "w", encoding="utf-8") as file:
+            file.write('{"Name":"causeway"}')
     other = prefix.start(program("pipe_client"), PUBLIC, "take", "600", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
         assert json.loads(other.stdout.readline()) == {"taken": True}
@@ -159,7 +171,8 @@ def test_a_name_that_another_program_serves(prefix, causeway, peer):
             public, private = status["pipes"]
             assert (public["serving"], private["serving"]) == (False, True)
             assert "another program serves it" in public["reason"] and "DOCKER_HOST" in public["reason"], public
-            assert "npipe:////./pipe/causeway_engine" in public["reason"]
+            assert (f"docker context {word} causeway --docker host=npipe:////./pipe/causeway_engine, then: docker context use causeway"
+                    in public["reason"])
             assert "not served" in causeway("status").stdout
             assert client(prefix, "echo", "echo\n", size=1000, pipe=PRIVATE)[0] == 0
             other.kill()
