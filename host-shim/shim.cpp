@@ -20,6 +20,7 @@
 #include "pipe/relay.h"
 #include "windows/completion_port.h"
 #include "windows/pipe_security.h"
+#include "windows/windows_text.h"
 
 namespace causeway::shim {
 namespace {
@@ -29,6 +30,32 @@ namespace {
 constexpr std::uint64_t kTakenRetryMs = 10'000;
 // Windows gives programs some seconds when the session ends; the user shall not wait for us.
 constexpr std::uint64_t kSessionEndMs = 1'000;
+
+std::string variable(const wchar_t* name) {
+  std::wstring value(32768, L'\0');
+  value.resize(GetEnvironmentVariableW(name, value.data(), static_cast<DWORD>(value.size())));
+  return to_utf8(value);
+}
+
+// The meta.json of the context `causeway` in docker's store on Windows: contexts\meta\<SHA-256 of
+// the name> (docker/cli cli/context/store).
+std::string context_file() {
+  const auto config = variable(L"DOCKER_CONFIG");
+  return (config.empty() ? variable(L"USERPROFILE") + "\\.docker" : config) +
+         "\\contexts\\meta\\c2c0a72b71b80142760661b2ca697e2bf7db5c4281da903b23af67ee1277c045"
+         "\\meta.json";
+}
+
+// How docker.exe is led to `pipe`, without and with a context. One of that name may be there, from
+// an earlier time: `create` would fail.
+std::string advice(const std::string& pipe) {
+  // docker.exe writes a pipe as npipe:////./pipe/NAME.
+  std::string url = "npipe://" + pipe;
+  std::replace(url.begin(), url.end(), '\\', '/');
+  const bool there = GetFileAttributesW(to_wide(context_file()).c_str()) != INVALID_FILE_ATTRIBUTES;
+  return "set DOCKER_HOST=" + url + ", or: docker context " + (there ? "update" : "create") +
+         " causeway --docker host=" + url + ", then: docker context use causeway";
+}
 
 // What lives on the loop's thread, from its start to its end.
 class Core : private link::Link::Owner, private pipe::Relay::Owner {
@@ -115,11 +142,7 @@ class Core : private link::Link::Owner, private pipe::Relay::Owner {
     if (!pipe::PipeServer::taken(error)) return error.message;
     std::string reason = "another program serves it";
     if (pipe.name != settings_.pipe || settings_.private_pipe.empty()) return reason;
-    // docker.exe writes a pipe as npipe:////./pipe/NAME.
-    std::string url = "npipe://" + settings_.private_pipe;
-    std::replace(url.begin(), url.end(), '\\', '/');
-    return reason + " (Docker Desktop?): set DOCKER_HOST=" + url +
-           ", or: docker context create causeway --docker host=" + url;
+    return reason + " (Docker Desktop?): " + advice(settings_.private_pipe);
   }
 
   void accept(std::shared_ptr<pipe::PipeClient> client) {

@@ -236,6 +236,10 @@ def make_distro(folder, version, overlay):
     shutil.copyfile(f"{root}/etc/os-release", f"{folder}/etc/os-release")
     for name in ("data/causeway", "data/etc/docker", "data/etc/causeway", "data/log"):
         os.makedirs(f"{folder}/{name}")
+    # Who comes from Windows (wsl.localhost) or by `wsl -d` finds the engine's settings where they look for them. Relative: such a link
+    # leads to the same place for Windows, too.
+    os.symlink("../data/etc/docker", f"{folder}/etc/docker")
+    os.symlink("../../data/etc/causeway/settings.json", f"{folder}/etc/causeway/settings.json")
     os.makedirs(f"{folder}/usr/share", exist_ok=True)
     os.symlink("../../versions/current/usr/share/licenses", f"{folder}/usr/share/licenses")
 

@@ -14,6 +14,51 @@ int hex_digit(char c) {
   return -1;
 }
 
+void append_utf8(std::string& out, char32_t c) {
+  const auto continued = [&](unsigned shift) {
+    out += static_cast<char>(0x80 | ((c >> shift) & 0x3F));
+  };
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+  } else if (c < 0x800) {
+    out += static_cast<char>(0xC0 | (c >> 6));
+    continued(0);
+  } else if (c < 0x10000) {
+    out += static_cast<char>(0xE0 | (c >> 12));
+    continued(6);
+    continued(0);
+  } else {
+    out += static_cast<char>(0xF0 | (c >> 18));
+    continued(12);
+    continued(6);
+    continued(0);
+  }
+}
+
+// RFC 2781, section 2.2.
+Result<std::string> from_utf16(std::string_view bytes, bool big_endian) {
+  const auto unit = [&](std::size_t at) {
+    const auto first = static_cast<unsigned char>(bytes[at]);
+    const auto second = static_cast<unsigned char>(bytes[at + 1]);
+    return static_cast<char32_t>(big_endian ? first << 8 | second : second << 8 | first);
+  };
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += 2) {
+    const bool cut = bytes.size() - at < 2;
+    char32_t c = cut ? 0xDC00 : unit(at);
+    if (c >= 0xD800 && c < 0xDC00 && bytes.size() - at >= 4) {
+      const char32_t low = unit(at + 2);
+      if (low >= 0xDC00 && low < 0xE000) {
+        c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+        at += 2;
+      }
+    }
+    if (c >= 0xD800 && c < 0xE000) return make_error("it is UTF-16 with half a character in it");
+    append_utf8(out, c);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::string_view> split(std::string_view s, char separator) {
@@ -51,6 +96,17 @@ std::optional<std::uint64_t> to_u64(std::string_view s) {
   const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), value);
   if (error != std::errc() || end != s.data() + s.size() || s.empty()) return std::nullopt;
   return value;
+}
+
+Result<std::string> from_file(std::string content) {
+  using namespace std::string_view_literals;
+  const std::string_view bytes = content;
+  if (bytes.starts_with("\xFF\xFE\0\0"sv) || bytes.starts_with("\0\0\xFE\xFF"sv))
+    return make_error("it is UTF-32: save it as UTF-8");
+  if (bytes.starts_with("\xFF\xFE"sv)) return from_utf16(bytes.substr(2), false);
+  if (bytes.starts_with("\xFE\xFF"sv)) return from_utf16(bytes.substr(2), true);
+  if (bytes.starts_with("\xEF\xBB\xBF"sv)) content.erase(0, 3);
+  return content;
 }
 
 bool iequals(std::string_view a, std::string_view b) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
+
 namespace causeway::text {
 
 // Pieces between `separator`s; "a,,b" gives three pieces, "" gives one empty piece. The views live
@@ -21,6 +23,11 @@ std::string_view trim(std::string_view s);
 
 // A decimal number that uses the whole text; nothing on signs, blanks, overflow or an empty text.
 std::optional<std::uint64_t> to_u64(std::string_view s);
+
+// What a person's file says, as UTF-8: a byte order mark goes, and UTF-16 that has one is
+// converted. So Windows' tools leave files (PowerShell's `>`, Notepad). Errors: UTF-32, and UTF-16
+// that is cut off within a character.
+Result<std::string> from_file(std::string content);
 
 bool iequals(std::string_view a, std::string_view b);  // ASCII case folding only
 

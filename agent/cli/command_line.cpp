@@ -130,6 +130,7 @@ void add_check_config(CLI::App& app, Parsed& p) {
   path_option(*cmd, "--user-file", p.check.user_file, "the user's engine settings", "FILE");
   path_option(*cmd, "--dockerd", p.check.dockerd, "the engine, which checks its own settings",
               "FILE");
+  path_option(*cmd, "--versions", p.check.versions, "directory of root images");
   cmd->add_flag("--json", p.check.json, "for programs");
   cmd->footer("prints each problem with its file and place; exit code 1 when there is any");
   cmd->final_callback([&p] { p.chosen = p.check; });

@@ -51,6 +51,7 @@ struct CheckConfigOptions {
   std::string etc = "/etc/causeway";
   std::string user_file = "/etc/docker/daemon.json";
   std::string dockerd = "/usr/sbin/dockerd";
+  std::string versions = "/versions";  // of the engine's root, in docker-desktop's outer one
   bool json = false;
 };
 

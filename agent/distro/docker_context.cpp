@@ -4,6 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "handover/resolve.h"
+#include "paths/unix_path.h"
+
 namespace causeway::distro {
 namespace {
 
@@ -60,10 +63,20 @@ Result<bool> ensure(const RootFiles& home, const Account& user, Manifest& manife
   return true;
 }
 
+// The drive that `path` is on, links followed; 0: on none.
+char drive_of(const RootFiles& files, const std::string& path,
+              const std::vector<paths::Drive>& drives) {
+  const auto resolved = handover::resolve_path(files.fd(), path);
+  for (const auto& drive : drives)
+    if (resolved && paths::is_at_or_below(*resolved, drive.point)) return drive.letter;
+  return 0;
+}
+
 }  // namespace
 
 std::vector<Item> ensure_context(const RootFiles& files, Manifest& manifest,
-                                 const std::optional<Account>& user) {
+                                 const std::optional<Account>& user,
+                                 const std::vector<paths::Drive>& drives) {
   // A home that is the root is nobody's home.
   if (!user || user->home.size() < 2 || user->home[0] != '/') return {};
   const auto home = [&] {
@@ -73,6 +86,12 @@ std::vector<Item> ensure_context(const RootFiles& files, Manifest& manifest,
   if (!home && home.error().code == ENOENT) return {};
   const std::string path = std::string(kDirectories[3]) + "/meta.json";
   Item item{"context", user->home + path, State::added, ""};
+  if (const char letter = drive_of(files, item.path, drives); letter != 0) {
+    item.state = State::left_alone;
+    item.reason = std::string("docker's contexts are on Windows' drive ") +
+                  static_cast<char>(letter - 'a' + 'A') + ": and Windows' own docker has them, too";
+    return {std::move(item)};
+  }
   auto done = home ? ensure(*home, *user, manifest, path) : Result<bool>(home.error());
   if (!done) {
     const bool planted = done.error().code == ELOOP || done.error().code == ENOTDIR;

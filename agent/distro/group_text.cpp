@@ -60,7 +60,8 @@ std::optional<Group> find_group(std::string_view text, std::string_view name) {
   return Group{std::string(fields[0]), std::string(fields[2]), std::string(fields[3])};
 }
 
-std::optional<unsigned> free_gid(std::string_view groups, std::string_view passwd) {
+std::optional<unsigned> free_gid(std::string_view groups, std::string_view passwd,
+                                 std::optional<unsigned> wanted) {
   std::set<std::uint64_t> taken;
   const auto take = [&](std::string_view text, std::size_t field) {
     for (const auto& line : lines(text)) {
@@ -71,6 +72,7 @@ std::optional<unsigned> free_gid(std::string_view groups, std::string_view passw
   };
   take(groups, 2);
   take(passwd, 3);
+  if (wanted && !taken.contains(*wanted)) return wanted;
   for (unsigned gid = kLastGid; gid >= kFirstGid; --gid)
     if (!taken.contains(gid)) return gid;
   return std::nullopt;

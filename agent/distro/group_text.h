@@ -21,9 +21,10 @@ struct Group {
 // The first line of that name that has four fields.
 std::optional<Group> find_group(std::string_view text, std::string_view name);
 
-// A free number for a system group (100 to 999, the highest first), in neither text (group(5),
-// passwd(5)); nothing when all are taken.
-std::optional<unsigned> free_gid(std::string_view groups, std::string_view passwd);
+// A free number for a system group (`wanted`, or else 100 to 999, the highest first), in neither
+// text (group(5), passwd(5)); nothing when all are taken.
+std::optional<unsigned> free_gid(std::string_view groups, std::string_view passwd,
+                                 std::optional<unsigned> wanted = std::nullopt);
 
 // Whether a separator had to be put in front of what was added: the text's last line had no end, or
 // there were members before. Taking away needs to know it.

@@ -36,15 +36,23 @@ constexpr std::size_t kMaxMounts = 512;
 // ever.
 constexpr std::uint64_t kUndoMs = 10'000;
 constexpr const char* kFirstUser = "1000";  // that is whom distros' set-ups make first
+// Making a user changes several files, one after the other; and of a lock's end the kernel tells
+// just before it is one (__fput).
+constexpr std::uint64_t kSettleMs = 100;
+// Between two repairs of the accounts: somebody may take away what we add, each time.
+constexpr std::uint64_t kFirstRestMs = 1000;
+constexpr std::uint64_t kLongestRestMs = 60'000;
 
-// As the one who starts us says; else as the distro's own configuration does.
+// WSL's order: the distro's own configuration, then what Windows has in its registry, which is what
+// the one who starts us says.
 std::optional<Account> find_user(const RootFiles& files, const std::string& wanted) {
-  const auto passwd = files.read("/etc/passwd");
+  // NixOS has links into its store there.
+  const auto passwd = files.read_followed("/etc/passwd");
   if (!passwd) return std::nullopt;
-  if (!wanted.empty()) return find_account(*passwd, wanted);
-  const auto conf = files.read("/etc/wsl.conf");
-  const auto named = conf ? default_user(*conf) : std::nullopt;
-  return find_account(*passwd, named.value_or(kFirstUser));
+  const auto conf = files.read_followed("/etc/wsl.conf");
+  if (const auto named = conf ? default_user(*conf) : std::nullopt)
+    if (auto account = find_account(*passwd, *named)) return account;
+  return find_account(*passwd, wanted.empty() ? kFirstUser : wanted);
 }
 
 Result<UniqueFd> open_pid_one() {
@@ -70,6 +78,7 @@ IntegratedDistro::IntegratedDistro(io::Loop& loop, const RootFiles& files, Optio
       files_(files),
       options_(std::move(options)),
       ended_(std::move(ended)),
+      account_timer_(loop),
       undo_timer_(loop),
       resolver_(
           loop,
@@ -137,7 +146,7 @@ void IntegratedDistro::on_mounts_changed() {
       log::warning("tools.gone");
       link_.renew();
     }
-    watch_links();
+    watch_folders();
     send_report();
   }
   link_.look(table_.wsl);
@@ -221,38 +230,50 @@ void IntegratedDistro::on_other_version() {
 void IntegratedDistro::integrate() {
   if (!manifest_) return;
   phase_ = Phase::integrated;
-  user_ = find_user(files_, options_.user);
-  join_group();
+  see_to_accounts();
   socket_ = std::make_unique<DockerSocket>(loop_, files_, *manifest_, options_.root, [this] {
     send_socket();
     send_report();
   });
   socket_->ensure(membership_.gid);
-  context_ = ensure_context(files_, *manifest_, user_);
   had_tools_ = tools_attached(files_);
-  if (had_tools_) {
-    tools_ = Item{"tools", kToolsPath, State::added, ""};
-    link_tools();
+  if (had_tools_) tools_ = Item{"tools", kToolsPath, State::added, ""};
+  watch_folders();
+}
+
+// The default user and the group, as they are now. What is missing is made, with a growing rest
+// where somebody takes it away each time.
+void IntegratedDistro::see_to_accounts() {
+  account_timer_.stop();
+  const auto now = loop_.now_ms();
+  const bool rests = now < repair_from_ms_;
+  const auto before = std::exchange(user_, find_user(files_, options_.user));
+  membership_ = ensure_membership(files_, *manifest_, user_, rests ? Repair::later : Repair::now);
+  if (membership_.joined_now) joined_.insert(user_->name);
+  if (user_ != before) was_whole_ = false;
+  if (membership_.changed && was_whole_) {
+    const bool calm = now >= repair_from_ms_ + kLongestRestMs;
+    repair_rest_ms_ =
+        calm ? kFirstRestMs : std::min(std::max(2 * repair_rest_ms_, kFirstRestMs), kLongestRestMs);
+    repair_from_ms_ = now + repair_rest_ms_;
   }
+  was_whole_ = was_whole_ || (!membership_.put_off && !membership_.locked);
+  if (membership_.put_off) see_to_accounts_in(repair_from_ms_ - now);
+  // useradd(8) makes the home when the accounts are written.
+  if (user_ != before || home_missing_)
+    context_ = ensure_context(files_, *manifest_, user_, table_.drives);
+  home_missing_ = user_ && context_.empty() && user_->home.size() > 1 && user_->home[0] == '/';
 }
 
-void IntegratedDistro::join_group() {
-  membership_ = ensure_membership(files_, *manifest_, user_);
-  joined_now_ = joined_now_ || membership_.joined_now;
-  account_watch_.reset();
-  if (!membership_.locked) return;
-  // Who holds the lock closes the file at last.
-  auto watch =
-      io::PathWatch::start(loop_, options_.root + "/etc/group", [this] { on_accounts_changed(); });
-  if (watch) account_watch_ = *std::move(watch);
-}
-
-void IntegratedDistro::on_accounts_changed() {
-  if (phase_ == Phase::undoing) return undo();
-  if (phase_ != Phase::integrated) return;
-  join_group();
-  socket_->ensure(membership_.gid);
-  send_report();
+void IntegratedDistro::see_to_accounts_in(std::uint64_t delay_ms) {
+  account_timer_.start(delay_ms, [this] {
+    if (phase_ == Phase::undoing) return undo();
+    if (phase_ != Phase::integrated) return;
+    see_to_accounts();
+    socket_->ensure(membership_.gid);
+    watch_folders();
+    send_report();
+  });
 }
 
 void IntegratedDistro::send_socket() {
@@ -281,35 +302,47 @@ void IntegratedDistro::take_tools(UniqueFd clone) {
 
 void IntegratedDistro::link_tools() {
   links_ = ensure_links(files_, *manifest_);
-  watch_links();  // of the directories that there are now
+  watch_folders();  // of the directories that there are now
 }
 
 // Anew when a directory is another one: made since, or something was mounted over it, which gives
-// no event of its own.
-void IntegratedDistro::watch_links() {
-  if (!had_tools_) return;
+// no event of its own. One watch for all: see folder_watch.h.
+void IntegratedDistro::watch_folders() {
+  std::vector<std::string> folders{"/etc"};
+  if (had_tools_) {
+    auto links = link_directories();
+    folders.insert(folders.end(), links.begin(), links.end());
+  }
+  if (home_missing_) folders.push_back(user_->home);
   std::string which;
-  for (const auto& directory : link_directories()) {
-    const auto fd = files_.open_at(directory, O_PATH);
+  for (auto& folder : folders) {
+    const auto fd = files_.open_at(folder, O_PATH);
     struct stat info {};
     if (fd && ::fstat(fd->get(), &info) == 0)
       which += std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
     which += ' ';
+    folder.insert(0, options_.root);
   }
-  if (which == std::exchange(watched_links_, which)) return;
-  std::vector<std::string> folders;
-  for (const auto& directory : link_directories()) folders.push_back(options_.root + directory);
-  link_watch_.reset();
-  auto watch = FolderWatch::start(loop_, std::move(folders), [this] { on_links_changed(); });
+  if (which == std::exchange(watched_, which)) return;
+  folder_watch_.reset();
+  auto watch = FolderWatch::start(loop_, std::move(folders), [this] { on_folders_changed(); });
+  unwatched_ = watch ? "" : watch.error().message;
   if (watch) {
-    link_watch_ = *std::move(watch);
+    folder_watch_ = *std::move(watch);
   } else {
-    log::warning("links.unwatched", {{"error", watch.error().message}});
+    watched_.clear();  // to be tried again
+    log::warning("folders.unwatched", {{"error", unwatched_}});
   }
-  on_links_changed();
+  on_folders_changed();  // what happened before gives no event
 }
 
-void IntegratedDistro::on_links_changed() {
+void IntegratedDistro::on_folders_changed() {
+  if (phase_ != Phase::undoing && phase_ != Phase::integrated) return;
+  if (!account_timer_.armed()) see_to_accounts_in(kSettleMs);
+  see_to_links();
+}
+
+void IntegratedDistro::see_to_links() {
   // Without them all links would seem to be of tools that are no more.
   if (!had_tools_ || leaving() || !tools_attached(files_)) return;
   links_ = ensure_links(files_, *manifest_);
@@ -328,11 +361,13 @@ DistroReport IntegratedDistro::report() const {
   if (tools_) out.items.push_back(*tools_);
   add(links_);
   add(context_);
-  if (joined_now_)
+  if (user_ && joined_.contains(user_->name))
     out.notes.push_back("open a new shell: those that run don't know yet that " + user_->name +
                         " is in the group docker");
   if (phase_ == Phase::integrated && !user_)
     out.notes.push_back("the distro's default user isn't in /etc/passwd: only root can use docker");
+  if (!unwatched_.empty())
+    out.notes.push_back("changes of accounts and links here aren't seen: " + unwatched_);
   out.notes.insert(out.notes.end(), not_shared_.begin(), not_shared_.end());
   return out;
 }
@@ -353,8 +388,8 @@ void IntegratedDistro::remove(bool answer) {
   phase_ = Phase::undoing;
   answer_ = answer;
   socket_.reset();
-  link_watch_.reset();
-  account_watch_.reset();
+  folder_watch_.reset();
+  account_timer_.stop();
   if (!manifest_) {
     left_.push_back(manifest_error_);
     return end();
@@ -378,16 +413,19 @@ void IntegratedDistro::undo() {
   for (const auto& error : undo_all(files_, *manifest_, [](const Addition&) { return true; }))
     note(error);
   if (failed || !locked) return end();
-  if (account_watch_) return;
+  // Who holds the lock closes its file at last.
+  if (folder_watch_) return;
   auto watch =
-      io::PathWatch::start(loop_, options_.root + "/etc/group", [this] { on_accounts_changed(); });
+      FolderWatch::start(loop_, {options_.root + "/etc"}, [this] { on_folders_changed(); });
   if (!watch) return end();
-  account_watch_ = *std::move(watch);
+  folder_watch_ = *std::move(watch);
+  on_folders_changed();
 }
 
 void IntegratedDistro::end() {
   if (std::exchange(phase_, Phase::ended) == Phase::ended) return;
   undo_timer_.stop();
+  account_timer_.stop();
   const bool whole = left_.empty();
   if (whole) remove_program(files_);
   if (answer_) {

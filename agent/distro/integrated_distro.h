@@ -2,14 +2,15 @@
 // mounts and files, and what is to be done then.
 //
 //   mountinfo ──▶ share_changes ──▶ mount, unmounted, table ──▶ AgentConnection ──▶ agent
-//   /run, /usr/local/bin … ──▶ DockerSocket, ToolLinks ──▶ socket, report ──▶
+//   /run, /usr/local/bin, /etc … ──▶ DockerSocket, links, accounts ──▶ socket, report ──▶
 //
 //   untouched ── welcome ──▶ integrated ── remove, or refused as disabled ──▶ undoing ──▶ ended
 //       └───────────── remove, or refused as disabled ─────────────────────────▲
 //
 //   untouched    No agent has said welcome yet: the distro may be disabled. It stays so when the
 //                manifest can't be read: mounts are shared, and nothing is added.
-//   integrated   Socket, group, links and context are there, and are repaired when they change.
+//   integrated   Socket, group, links and context are there, and are repaired when they change. The
+//                default user may come, or become another one, at any time.
 //   undoing      What was added is taken away. Where another program holds the accounts' lock, it
 //                is tried again at the end of that, within a bound. Nothing is repaired now.
 //   ended        Undone, or as far as it can be. Its last words are on their way.
@@ -18,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +35,6 @@
 #include "distro/root_files.h"
 #include "distro/run.h"
 #include "io/loop.h"
-#include "io/path_watch.h"
 #include "io/timer.h"
 #include "mounts/mount_watch.h"
 #include "paths/mount_table.h"
@@ -68,13 +69,14 @@ class IntegratedDistro : private AgentConnection::Owner {
   void send_mount(const paths::ShareMount& mount);
 
   void integrate();
-  void join_group();
+  void see_to_accounts();
   void send_socket();
   void take_tools(UniqueFd clone);
   void link_tools();
-  void watch_links();
-  void on_links_changed();
-  void on_accounts_changed();
+  void watch_folders();
+  void on_folders_changed();
+  void see_to_links();
+  void see_to_accounts_in(std::uint64_t delay_ms);
   handover::DistroReport report() const;
   void send_report();
 
@@ -101,7 +103,7 @@ class IntegratedDistro : private AgentConnection::Owner {
   Phase phase_ = Phase::untouched;
   bool answer_ = false;            // the agent waits for Removed
   std::vector<std::string> left_;  // why something can't be undone
-  bool joined_now_ = false;
+  std::set<std::string> joined_;   // users who became members since we run
   bool had_tools_ = false;
   Membership membership_;
   std::vector<Item> context_;
@@ -111,9 +113,16 @@ class IntegratedDistro : private AgentConnection::Owner {
   unsigned told_socket_ = 0;  // its generation
 
   std::unique_ptr<DockerSocket> socket_;
-  std::unique_ptr<io::PathWatch> account_watch_;
-  std::unique_ptr<FolderWatch> link_watch_;
-  std::string watched_links_;  // which directories these are
+  // Accounts: the next look, and from when on what is missing is made again.
+  io::Timer account_timer_;
+  std::uint64_t repair_from_ms_ = 0;
+  std::uint64_t repair_rest_ms_ = 0;
+  bool was_whole_ = false;     // nothing was missing for this user at some time
+  bool home_missing_ = false;  // the user's, so that there is no context yet
+  // /etc, the directories of links, and a home that is to come; /etc alone while undoing.
+  std::unique_ptr<FolderWatch> folder_watch_;
+  std::string watched_;    // which directories these are
+  std::string unwatched_;  // why changes aren't seen; empty: they are
   io::Timer undo_timer_;
   Resolver resolver_;
   AgentConnection link_;

@@ -53,41 +53,22 @@ bool is_ours(const Manifest& manifest, const std::string& path, const std::strin
   return false;
 }
 
-// Adds the line that `make` gives when there is none of the group.
-Result<bool> ensure_line(const RootFiles& files, Manifest& manifest, const std::string& path,
-                         const std::function<Result<std::string>(const std::string&)>& make) {
-  return edit_account_file(
-      files, path, [&](const std::string& text) -> Result<std::optional<std::string>> {
-        if (find_group(text, kName)) return std::optional<std::string>();
-        if (has_line_of(text, kName))
-          return make_error(path + ": its line of the group docker is malformed");
-        auto line = make(text);
-        if (!line) return std::move(line).error();
-        auto edited = with_line(text, *line);
-        if (auto noted = manifest.add(line_addition(path, *line, edited.separated)); !noted)
-          return std::move(noted).error();
-        return std::optional(std::move(edited.text));
-      });
-}
-
-// Adds the user where the group has a line without them.
-Result<bool> ensure_member(const RootFiles& files, Manifest& manifest, const std::string& path,
-                           const std::string& user) {
-  return edit_account_file(
-      files, path, [&](const std::string& text) -> Result<std::optional<std::string>> {
-        const auto group = find_group(text, kName);
-        if (!group || group->has_member(user)) return std::optional<std::string>();
-        auto edited = with_member(text, kName, user);
-        if (auto noted = manifest.add(member_addition(path, user, edited->separated)); !noted)
-          return std::move(noted).error();
-        return std::optional(std::move(edited->text));
-      });
+// The number of our own line: those who run know the group by it.
+std::optional<unsigned> noted_gid(const Manifest& manifest) {
+  for (const auto& addition : manifest.additions()) {
+    if (addition.kind != Kind::line || addition.path != kGroup) continue;
+    const auto group = find_group(addition.content, kName);
+    const auto gid = group ? text::to_u64(group->third) : std::nullopt;
+    if (gid && *gid < static_cast<gid_t>(-1)) return static_cast<unsigned>(*gid);
+  }
+  return std::nullopt;
 }
 
 class Ensure {
  public:
-  Ensure(const RootFiles& files, Manifest& manifest, const std::optional<Account>& user)
-      : files_(files), manifest_(manifest), user_(user) {}
+  Ensure(const RootFiles& files, Manifest& manifest, const std::optional<Account>& user,
+         Repair repair)
+      : files_(files), manifest_(manifest), user_(user), repair_(repair) {}
 
   Membership all() {
     if (auto done = group(); !done) {
@@ -97,22 +78,64 @@ class Ensure {
     if (user_ && user_->uid != 0) {
       if (auto done = member(); !done) fail("member", user_->name, done.error());
     }
+    former_members();
     return std::move(out_);
   }
 
  private:
+  using Text = std::optional<std::string>;
+
+  // What is missing in the file is made, or not now.
+  Result<Text> make(const Addition& addition, std::string text) {
+    if (repair_ == Repair::later) {
+      out_.put_off = true;
+      return make_error("it was removed as soon as it was added; it is added again in a while");
+    }
+    if (auto noted = manifest_.add(addition); !noted) return std::move(noted).error();
+    return Text(std::move(text));
+  }
+
+  Result<bool> edit(const std::string& path, const AccountEdit& what) {
+    auto edited = edit_account_file(files_, path, what);
+    out_.changed = out_.changed || (edited && *edited);
+    return edited;
+  }
+
+  // Adds the line that `line_of` gives when there is none of the group.
+  Result<bool> ensure_line(const std::string& path,
+                           const std::function<Result<std::string>(const std::string&)>& line_of) {
+    return edit(path, [&](const std::string& text) -> Result<Text> {
+      if (find_group(text, kName)) return Text();
+      if (has_line_of(text, kName))
+        return make_error(path + ": its line of the group docker is malformed");
+      auto line = line_of(text);
+      if (!line) return std::move(line).error();
+      auto edited = with_line(text, *line);
+      return make(line_addition(path, *line, edited.separated), std::move(edited.text));
+    });
+  }
+
+  // Adds the user where the group has a line without them.
+  Result<bool> ensure_member(const std::string& path, const std::string& user) {
+    return edit(path, [&](const std::string& text) -> Result<Text> {
+      const auto group = find_group(text, kName);
+      if (!group || group->has_member(user)) return Text();
+      auto edited = with_member(text, kName, user);
+      return make(member_addition(path, user, edited->separated), std::move(edited->text));
+    });
+  }
+
   Status group() {
-    const auto made =
-        ensure_line(files_, manifest_, kGroup, [&](const std::string& text) -> Result<std::string> {
-          const auto passwd = files_.read("/etc/passwd");
-          const auto gid = free_gid(text, passwd ? *passwd : "");
-          if (!gid) return make_error("no number below 1000 is free for a group");
-          return std::string(kName) + ":x:" + std::to_string(*gid) + ":";
-        });
+    const auto made = ensure_line(kGroup, [&](const std::string& text) -> Result<std::string> {
+      const auto passwd = files_.read("/etc/passwd");
+      const auto gid = free_gid(text, passwd ? *passwd : "", noted_gid(manifest_));
+      if (!gid) return make_error("no number below 1000 is free for a group");
+      return std::string(kName) + ":x:" + std::to_string(*gid) + ":";
+    });
     if (!made) return made.error();
     const bool ours = is_ours(manifest_, kGroup, kName);
     if (ours) {
-      const auto shadow = ensure_line(files_, manifest_, kShadow, [](const std::string&) {
+      const auto shadow = ensure_line(kShadow, [](const std::string&) {
         return Result<std::string>(std::string(kName) + ":!::");
       });
       if (!shadow && shadow.error().code != ENOENT) return shadow.error();
@@ -131,16 +154,25 @@ class Ensure {
   Status member() {
     bool changed = false;
     if (user_->gid != *out_.gid) {
-      const auto added = ensure_member(files_, manifest_, kGroup, user_->name);
+      const auto added = ensure_member(kGroup, user_->name);
       if (!added) return added.error();
       changed = *added;
-      const auto shadow = ensure_member(files_, manifest_, kShadow, user_->name);
+      const auto shadow = ensure_member(kShadow, user_->name);
       if (!shadow && shadow.error().code != ENOENT) return shadow.error();
     }
     out_.joined_now = changed;
     const bool ours = manifest_.find(member_addition(kGroup, user_->name)) != nullptr;
     out_.items.push_back({"member", user_->name, ours ? State::added : State::kept, ""});
     return Ok{};
+  }
+
+  void former_members() {
+    const auto text = files_.read(kGroup);
+    const auto group = text ? find_group(*text, kName) : std::nullopt;
+    for (const auto& addition : manifest_.additions())
+      if (addition.kind == Kind::member && addition.path == kGroup && group &&
+          (!user_ || addition.user != user_->name) && group->has_member(addition.user))
+        out_.items.push_back({"member", addition.user, State::added, ""});
   }
 
   void fail(std::string_view what, std::string_view path, const Error& error) {
@@ -151,14 +183,15 @@ class Ensure {
   const RootFiles& files_;
   Manifest& manifest_;
   const std::optional<Account>& user_;
+  const Repair repair_;
   Membership out_;
 };
 
 }  // namespace
 
 Membership ensure_membership(const RootFiles& files, Manifest& manifest,
-                             const std::optional<Account>& user) {
-  return Ensure(files, manifest, user).all();
+                             const std::optional<Account>& user, Repair repair) {
+  return Ensure(files, manifest, user, repair).all();
 }
 
 }  // namespace causeway::distro

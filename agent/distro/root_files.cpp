@@ -98,6 +98,14 @@ Result<std::string> RootFiles::read(const std::string& path, std::size_t limit) 
   return content;
 }
 
+Result<std::string> RootFiles::read_followed(const std::string& path, std::size_t limit) const {
+  const auto fd = open_at(path, O_RDONLY | O_NONBLOCK);
+  if (!fd) return fd.error();
+  auto content = file::read("/proc/self/fd/" + std::to_string(fd->get()), limit);
+  if (!content) return std::move(content).error().with(path);
+  return content;
+}
+
 Result<std::string> RootFiles::read_link(const std::string& path) const {
   const auto at = entry(path);
   if (!at) return at.error();

@@ -31,6 +31,8 @@ class RootFiles {
   Result<std::optional<struct stat>> look(const std::string& path) const;
   // A regular file's content, at most `limit` bytes. Code ENOENT when it isn't there.
   Result<std::string> read(const std::string& path, std::size_t limit = 1 << 20) const;
+  // The same of what a link leads to within the root: to be looked at only, never to be replaced.
+  Result<std::string> read_followed(const std::string& path, std::size_t limit = 1 << 20) const;
   Result<std::string> read_link(const std::string& path) const;
   // Names in a directory but "." and "..", sorted; a link to a directory is followed.
   Result<std::vector<std::string>> list(const std::string& path) const;

@@ -1,6 +1,9 @@
 #include "engine_setup/engine_config.h"
 
 #include <array>
+#include <utility>
+
+#include "base/text.h"
 
 namespace causeway::engine_setup {
 namespace {
@@ -47,6 +50,13 @@ const char* source_name(EngineConfig::Source source) {
       return "defaults";
   }
   return "";
+}
+
+Result<std::string> user_config_text(std::string content, std::vector<std::string>& messages) {
+  auto text = text::from_file(std::move(content));
+  if (!text || !text::trim(*text).empty()) return text;
+  messages.emplace_back("it is empty: the default settings are used");
+  return std::string("{}");
 }
 
 Result<json::Json> merge_engine_config(std::string_view user, bool live_restore,

@@ -37,6 +37,10 @@ const char* source_name(EngineConfig::Source source);
 
 EngineConfig make_engine_config(const EngineConfigInput& input);
 
+// The content of the user's file as the text of a JSON document. An empty one has no settings, as
+// for dockerd from 23.0 on; a message says so.
+Result<std::string> user_config_text(std::string content, std::vector<std::string>& messages);
+
 // Takes one user's text to what dockerd gets. An error says why the text can't be used.
 Result<json::Json> merge_engine_config(std::string_view user, bool live_restore,
                                        std::vector<std::string>& messages);

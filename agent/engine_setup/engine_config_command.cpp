@@ -113,6 +113,13 @@ Status EngineConfigCommand::prepare(const Result<EngineSettings>& settings) {
   input.live_restore = options_.live_restore.value_or(settings ? settings->live_restore
                                                                : EngineSettings{}.live_restore);
   auto user = read_if_there(options_.user_file);
+  if (user && *user) {
+    std::vector<std::string> notes;
+    auto text = user_config_text(**std::move(user), notes);
+    user = text ? Result(std::optional(*std::move(text)))
+                : Result<std::optional<std::string>>(std::move(text).error());
+    for (const auto& note : notes) messages.push_back(options_.user_file + ": " + note);
+  }
   auto last_good = read_if_there(last_good_path());
   if (last_good) input.last_good = std::move(*last_good);
   if (user) {

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "json/json.h"
 
 namespace causeway::settings {
@@ -11,6 +12,7 @@ Status SettingsFile::load() {
   auto done = read();
   if (!done) {
     problem_ = done.error().message + "; the default settings are used";
+    empty_ = false;
     (void)parse("{}");
   }
   for (auto* section : sections_) section->take();
@@ -29,10 +31,14 @@ Status SettingsFile::reload() {
 }
 
 Status SettingsFile::read() {
-  const auto content = file::read(path_);
-  if (!content && content.error().code != ENOENT) return content.error();
-  auto parsed = parse(content ? std::string_view(*content) : "{}");
+  auto content = file::read(path_);
+  if (!content && content.error().code != ENOENT) return std::move(content).error();
+  const auto text = content ? text::from_file(*std::move(content)) : Result<std::string>("{}");
+  if (!text) return Error(text.error()).with(path_);
+  const bool empty = text::trim(*text).empty();
+  auto parsed = parse(empty ? "{}" : std::string_view(*text));
   if (!parsed) return std::move(parsed).error().with(path_);
+  empty_ = empty;
   return parsed;
 }
 
@@ -47,6 +53,7 @@ Status SettingsFile::parse(std::string_view content) {
 std::vector<SettingsFile::Note> SettingsFile::notes() const {
   std::vector<Note> out;
   if (!problem_.empty()) out.push_back({true, problem_});
+  if (empty_) out.push_back({false, path_ + " is empty: the default settings are used"});
   for (const auto* section : sections_)
     if (!section->waits_for().empty())
       out.push_back(

@@ -20,11 +20,15 @@ class SettingsFile {
   const std::string& path() const { return path_; }
   const std::vector<AnySection*>& sections() const { return sections_; }
 
-  // At the start. Without a file, and with one that can't be used, the defaults are in force.
+  // At the start. Without a file, with an empty one, and with one that can't be used, the defaults
+  // are in force.
   Status load();
   // The file again. One that can't be used changes nothing; else the owners of what has changed are
   // told, once all is read.
   Status reload();
+
+  // It is there, and nothing is in it: the defaults are in force.
+  bool empty() const { return empty_; }
 
   struct Note {
     bool problem = false;
@@ -40,6 +44,7 @@ class SettingsFile {
   const std::string path_;
   const std::vector<AnySection*> sections_;
   std::string problem_;
+  bool empty_ = false;  // what is in force is of an empty file
 };
 
 }  // namespace causeway::settings

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "json/json.h"
 #include "paths/path_mapper.h"
 
@@ -36,6 +37,8 @@ Status KnownDistros::load() {
   auto text = file::read(path_);
   if (!text && text.error().code == ENOENT) return Ok{};
   auto parsed = text ? parse(*text) : Result<Enabled>(std::move(text).error());
+  if (text) text = text::from_file(*std::move(text));
+  if (text && text::trim(*text).empty()) return Ok{};
   if (!parsed) {
     writable_ = false;
     return std::move(parsed).error().with(path_);

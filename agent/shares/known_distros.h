@@ -17,7 +17,7 @@ class KnownDistros {
 
   explicit KnownDistros(std::string path) : path_(std::move(path)) {}
 
-  // No file: no distros. After an error nothing is written any more.
+  // No file, or an empty one: no distros. After an error nothing is written any more.
   Status load();
 
   bool has(std::string_view name) const { return distros_.contains(name); }

@@ -241,6 +241,7 @@ Result<ServiceFiles> load_services(const std::string& directory, const Directori
     const std::string path = directory + "/" + name;
     const std::string stem = name.substr(0, name.size() - std::string_view(".json").size());
     auto content = file::read(path, std::size_t{256} * 1024);
+    if (content) content = text::from_file(*std::move(content));
     auto spec =
         content ? parse_service(*content, stem, directories) : Result<ServiceSpec>(content.error());
     if (spec) {

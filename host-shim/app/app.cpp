@@ -50,9 +50,10 @@ Status App::start(const InstanceNames& names) {
   auto text = read_file(paths_.settings);
   if (text) {
     auto parsed = parse_settings(*text);
-    if (parsed)
-      settings_ = std::move(*parsed);
-    else
+    if (parsed) settings_ = std::move(*parsed);
+    if (is_empty(*text))
+      settings_error_ = paths_.settings + " is empty: the default settings are used";
+    else if (!parsed)
       settings_error_ =
           paths_.settings + ": " + parsed.error().message + "; the default settings are used";
   } else if (text.error().code != ERROR_FILE_NOT_FOUND) {
@@ -62,7 +63,7 @@ Status App::start(const InstanceNames& names) {
   log(log::Level::info,
       log_line("shim.start", {{"version", CAUSEWAY_VERSION}, {"pid", GetCurrentProcessId()}}));
   if (!settings_error_.empty())
-    log(log::Level::error, log_line("settings.refused", {{"reason", settings_error_}}));
+    log(log::Level::error, log_line("settings.not_used", {{"reason", settings_error_}}));
   // Each wsl.exe that is started from here speaks UTF-8.
   SetEnvironmentVariableW(L"WSL_UTF8", L"1");
 

@@ -2,6 +2,7 @@
 
 #include <windows.h>
 
+#include "base/text.h"
 #include "windows/unique_handle.h"
 #include "windows/windows_text.h"
 
@@ -52,7 +53,9 @@ Result<std::string> read_file(const std::string& path) {
   if (ReadFile(file.get(), content.data(), static_cast<DWORD>(content.size()), &read, nullptr) == 0)
     return windows_error("read " + path, GetLastError());
   content.resize(read);
-  return content;
+  auto text = text::from_file(std::move(content));
+  if (!text) return std::move(text).error().with(path);
+  return text;
 }
 
 Status write_file(const std::string& path, const std::string& content) {

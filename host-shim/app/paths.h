@@ -17,7 +17,8 @@ struct Paths {
 // An error when there is no LOCALAPPDATA, or the folder can't be made.
 Result<Paths> find_paths();
 
-// The whole file; code ERROR_FILE_NOT_FOUND when it isn't there. At most 1 MiB.
+// The whole text of a file, as UTF-8, whatever a tool has left it in (text::from_file); code
+// ERROR_FILE_NOT_FOUND when it isn't there. At most 1 MiB.
 Result<std::string> read_file(const std::string& path);
 // Temporary file, flushed, then renamed over `path`: a reader sees the old or the new content.
 Status write_file(const std::string& path, const std::string& content);

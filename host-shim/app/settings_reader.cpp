@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "json/json.h"
 #include "wire/hello.h"
 
@@ -49,8 +50,10 @@ void read_level(json::ObjectReader& in, log::Level& out) {
 
 }  // namespace
 
+bool is_empty(std::string_view text) { return text::trim(text).empty(); }
+
 Result<Settings> parse_settings(std::string_view text) {
-  auto document = Json::parse(text);
+  auto document = Json::parse(is_empty(text) ? "{}" : text);
   if (!document) return std::move(document).error();
   Settings out;
   json::ObjectReader in(*document);
@@ -77,7 +80,7 @@ Result<Settings> parse_settings(std::string_view text) {
 }
 
 Result<std::vector<std::string>> parse_enabled(std::string_view text) {
-  auto document = Json::parse(text);
+  auto document = Json::parse(is_empty(text) ? "{}" : text);
   if (!document) return std::move(document).error();
   std::vector<std::string> out;
   json::ObjectReader in(*document);

@@ -27,6 +27,8 @@ struct Settings {
   log::Level log_level = log::Level::info;
 };
 
+// An empty file has no settings, and enables nothing.
+bool is_empty(std::string_view text);
 // Errors: "/pipe: expected a string, found a number"; "line 3, column 7: …" for what is no JSON.
 Result<Settings> parse_settings(std::string_view text);
 

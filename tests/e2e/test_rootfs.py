@@ -70,7 +70,10 @@ def test_the_layout_is_that_of_the_design(distro, root, report):
         assert os.path.exists(f"{root}/{path}"), path
     for path in ("data/etc/docker", "data/causeway", "etc/causeway/owner", "etc/wsl.conf"):
         assert os.path.exists(f"{distro}/{path}"), path
+    # The user's settings: from the engine's root, and where one looks for them in the distro, also from Windows.
     assert os.readlink(f"{root}/etc/docker") == "/data/etc/docker"
+    assert os.path.realpath(f"{distro}/etc/docker") == f"{distro}/data/etc/docker"
+    assert os.path.realpath(f"{distro}/etc/causeway/settings.json") == f"{distro}/data/etc/causeway/settings.json"
     with open(f"{distro}/etc/wsl-distribution.conf", encoding="utf-8") as file:
         text = file.read()
     assert "[shortcut]\nenabled=false" in text and "[windowsterminal]\nenabled=false" in text

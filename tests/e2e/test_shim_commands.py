@@ -149,8 +149,20 @@ def test_a_killed_shim_leaves_nothing_in_the_way(prefix, peer):
         assert [pipe["serving"] for pipe in second.wait_connected()["pipes"]] == [True, True]
 
 
-def test_a_name_that_another_program_serves(prefix, causeway, peer):
-    """As with Docker Desktop: the private pipe is served, how to use it is told, and the name is taken over when it is free."""
+# The id of the context `causeway` in docker's store.
+CONTEXT = r"contexts\meta\c2c0a72b71b80142760661b2ca697e2bf7db5c4281da903b23af67ee1277c045"
+
+
+@pytest.mark.parametrize("there, word", [(False, "create"), (True, "update")])
+def test_a_name_that_another_program_serves(prefix, causeway, peer, there, word, monkeypatch):
+    """As with Docker Desktop: the private pipe is served, how to use it is told, and the name is taken over when it is free. `docker context
+    create` fails for a name that is there."""
+    monkeypatch.setitem(prefix.environment, "DOCKER_CONFIG", rf"C:\docker-{word}")
+    folder = f"{prefix.drive_c}/docker-{word}/" + CONTEXT.replace("\\", "/")
+    if there:
+        os.makedirs(folder)
+        with open(f"{folder}/meta.json", "w", encoding="utf-8") as file:
+            file.write('{"Name":"causeway"}')
     other = prefix.start(program("pipe_client"), PUBLIC, "take", "600", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
         assert json.loads(other.stdout.readline()) == {"taken": True}
@@ -159,7 +171,8 @@ def test_a_name_that_another_program_serves(prefix, causeway, peer):
             public, private = status["pipes"]
             assert (public["serving"], private["serving"]) == (False, True)
             assert "another program serves it" in public["reason"] and "DOCKER_HOST" in public["reason"], public
-            assert "npipe:////./pipe/causeway_engine" in public["reason"]
+            assert (f"docker context {word} causeway --docker host=npipe:////./pipe/causeway_engine, then: docker context use causeway"
+                    in public["reason"])
             assert "not served" in causeway("status").stdout
             assert client(prefix, "echo", "echo\n", size=1000, pipe=PRIVATE)[0] == 0
             other.kill()
@@ -194,6 +207,33 @@ def test_settings_are_read_strictly(prefix, causeway, text, says):
     assert "default settings are used" in problems[0]
     assert says in causeway("status", check=False).stdout
     assert says in causeway.read("causeway.log")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be with a mark"])
+def test_settings_are_read_as_windows_tools_leave_them(prefix, causeway, encoding):
+    """PowerShell's `>` writes UTF-16, Notepad a byte order mark."""
+    encoded = lambda text: b"\xfe\xff" + text.encode("utf-16-be") if " " in encoding else text.encode(encoding)
+    os.makedirs(causeway.folder, exist_ok=True)
+    for name, content in {"settings.json": {"pipe": r"\\.\pipe\my_docker"}, "distros.json": {"enabled": ["Ubuntu"]}}.items():
+        with open(causeway.file(name), "wb") as file:
+            file.write(encoded(json.dumps(content) + "\r\n"))
+    causeway("start", ELEVATED)
+    status = causeway.status()
+    assert status["settings"]["problems"] == [] and status["pipes"][0]["name"] == r"\\.\pipe\my_docker"
+    assert [entry["name"] for entry in status["distros"] if entry["enabled"]] == ["Ubuntu"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n", b"\xff\xfe\r\0\n\0"])
+def test_emptied_settings_are_the_defaults_and_are_said(prefix, causeway, content):
+    os.makedirs(causeway.folder, exist_ok=True)
+    for name in ("settings.json", "distros.json"):
+        with open(causeway.file(name), "wb") as file:
+            file.write(content)
+    causeway("start", ELEVATED)
+    status = causeway.status()
+    problem, = status["settings"]["problems"]
+    assert problem.endswith("settings.json is empty: the default settings are used")
+    assert status["pipes"][0]["name"] == PUBLIC and not any(entry["enabled"] for entry in status["distros"])
 
 
 def test_settings_of_pipe_and_level_count(prefix, causeway, peer):

@@ -44,6 +44,39 @@ TEST_CASE("base/text: to_u64 takes a whole decimal number and nothing else") {
   }
 }
 
+TEST_CASE("base/text: a person's file is UTF-8, whatever a tool has left it in") {
+  using namespace std::string_literals;
+  struct Case {
+    const char* name;
+    std::string content;
+    const char* text;  // null: an error
+  };
+  for (const auto& c : {
+           Case{"empty", "", ""},
+           Case{"UTF-8", "{\"a\":\"\xC3\xBC\"}", "{\"a\":\"\xC3\xBC\"}"},
+           Case{"UTF-8 with a mark", "\xEF\xBB\xBF{}", "{}"},
+           Case{"a mark alone", "\xEF\xBB\xBF", ""},
+           Case{"UTF-16", "\xFF\xFE{\0}\0\r\0\n\0"s, "{}\r\n"},
+           Case{"UTF-16, big endian", "\xFE\xFF\0{\0}"s, "{}"},
+           Case{"UTF-16, nothing in it", "\xFF\xFE", ""},
+           Case{"each length of UTF-8", "\xFF\xFE\x41\0\xFC\0\xAC\x20\x3D\xD8\x33\xDC"s,
+                "A\xC3\xBC\xE2\x82\xAC\xF0\x9F\x90\xB3"},
+           Case{"the last character", "\xFE\xFF\xDB\xFF\xDF\xFF", "\xF4\x8F\xBF\xBF"},
+           Case{"cut within two bytes", "\xFF\xFE{\0}"s, nullptr},
+           Case{"cut within a pair", "\xFF\xFE\x3D\xD8", nullptr},
+           Case{"half a pair", "\xFF\xFE\x3D\xD8{\0"s, nullptr},
+           Case{"the other half alone", "\xFF\xFE\x33\xDC", nullptr},
+           Case{"UTF-32", "\xFF\xFE\0\0{\0\0\0"s, nullptr},
+           Case{"UTF-32, big endian", "\0\0\xFE\xFF\0\0\0{"s, nullptr},
+           Case{"part of a mark", "\xEF\xBB", "\xEF\xBB"},
+       }) {
+    CAPTURE(c.name);
+    const auto text = text::from_file(c.content);
+    REQUIRE(text.ok() == (c.text != nullptr));
+    if (text) CHECK(*text == c.text);
+  }
+}
+
 TEST_CASE("base/text: printable escapes what could steer a terminal") {
   CHECK(text::printable("a\x1b[31m\n") == "a\\x1b[31m\\x0a");
   CHECK(text::printable("gr\xc3\xbc\xc3\x9f") == "gr\xc3\xbc\xc3\x9f");

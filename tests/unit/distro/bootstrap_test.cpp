@@ -10,7 +10,9 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
+#include "base/scope_exit.h"
 #include "distro/bootstrap_path.h"
 #include "own_mounts.h"
 #include "tree.h"
@@ -123,4 +125,40 @@ TEST_CASE("distro/bootstrap: a copy of the checked program runs, and nothing els
     REQUIRE(::chmod("/run/causeway", 0777) == 0);
     CHECK(run(shell).find("/run/causeway isn't root's alone") != std::string::npos);
   }
+}
+
+// As NixOS has it: the tools are elsewhere, /bin and /usr/bin hold sh and env alone.
+TEST_CASE(
+    "distro/bootstrap: in a distro without /usr/bin the tools are found, or named as missing") {
+  if (!own_mount_namespace()) return;
+  const Place place;
+  const fs::path saved = place.tree.path / "programs";
+  fs::create_directories(saved);
+  REQUIRE(::mount("/usr/bin", saved.c_str(), nullptr, MS_BIND, nullptr) == 0);
+  std::vector<std::string> hidden;
+  for (const char* folder :
+       {"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/bin", "/sbin"}) {
+    if (fs::is_symlink(folder) || !fs::is_directory(folder)) continue;
+    REQUIRE(::mount("hidden", folder, "tmpfs", 0, "mode=755") == 0);
+    hidden.emplace_back(folder);
+  }
+  const ScopeExit restore([&] {
+    for (const auto& folder : hidden) ::umount2(folder.c_str(), MNT_DETACH);
+    ::umount2(saved.c_str(), MNT_DETACH);
+  });
+  for (const char* name : {"sh", "env"})
+    for (const auto* folder : {"/usr/bin", "/bin"})
+      if (!fs::exists(fs::path(folder) / name))
+        fs::copy_file(saved / name, fs::path(folder) / name);
+
+  const fs::path tools = "/run/current-system/sw/bin";
+  fs::create_directories(tools);
+  for (const char* tool : {"cat", "chmod", "ls", "mkdir", "mv", "rm"}) {
+    const auto out = run("sh");
+    CHECK_MESSAGE(out.starts_with("causeway: " + std::string(tool) + "(1) not found in PATH (/"),
+                  out);
+    CHECK_MESSAGE(out.ends_with("71"), out);
+    fs::create_symlink(saved / tool, tools / tool);
+  }
+  CHECK(run("sh") == "/run/causeway/causeway distro --user 1000\n0");
 }

@@ -13,9 +13,10 @@ constexpr const char* kFile =
     "home/me/.docker/contexts/meta/"
     "c2c0a72b71b80142760661b2ca697e2bf7db5c4281da903b23af67ee1277c045/meta.json";
 
-std::string ensure(const Tree& tree, const std::optional<Account>& user) {
+std::string ensure(const Tree& tree, const std::optional<Account>& user,
+                   const std::vector<paths::Drive>& drives = {}) {
   auto manifest = tree.manifest();
-  const auto items = ensure_context(tree.files, manifest, user);
+  const auto items = ensure_context(tree.files, manifest, user, drives);
   if (items.empty()) return "nothing";
   return std::string(handover::name_of(items[0].state)) + " " + items[0].reason;
 }
@@ -118,4 +119,43 @@ TEST_CASE("distro/docker_context: without a home there is nothing to do") {
   for (const char* home : {"", "/", "home/me", "/nonexistent"})
     CHECK(ensure(tree, Account{"me", 1000, 1000, home}) == "nothing");
   CHECK(tree.snapshot() == before);
+}
+
+// Windows' docker has its contexts in C:\Users\me\.docker.
+TEST_CASE("distro/docker_context: none is put among those of Windows' docker") {
+  const std::vector<paths::Drive> drives{{"/mnt/c", 'c', ""}, {"/srv/music", 'd', "/Music"}};
+  struct Case {
+    const char* name;
+    const char* home;
+    const char* link;  // in the distro, null: none
+    const char* target;
+    char letter;  // 0: it is made
+  };
+  for (const auto& c : {
+           Case{"a home on the drive", "/mnt/c/Users/me", nullptr, nullptr, 'C'},
+           Case{"with a slash behind it", "/mnt/c/Users/me/", nullptr, nullptr, 'C'},
+           Case{"a home that leads there", "/home/win", "home/win", "/mnt/c/Users/me", 'C'},
+           Case{"contexts that lead there", "/home/me", "home/me/.docker",
+                "/mnt/c/Users/me/.docker", 'C'},
+           Case{"another drive", "/srv/music/me", nullptr, nullptr, 'D'},
+           Case{"beside the drive", "/mnt/cold", nullptr, nullptr, 0},
+           Case{"a home of Linux", "/home/me", nullptr, nullptr, 0},
+       }) {
+    CAPTURE(c.name);
+    const Tree tree;
+    for (const char* folder : {"mnt/c/Users/me/.docker", "srv/music/me", "mnt/cold"}) {
+      fs::create_directories(tree.path / folder);
+      if (::geteuid() == 0) REQUIRE(::chown((tree.path / folder).c_str(), 1000, 1000) == 0);
+    }
+    if (c.link != nullptr) fs::create_symlink(c.target, tree.path / c.link);
+    const auto before = tree.snapshot();
+    const auto told = ensure(tree, Account{"me", 1000, 1000, c.home}, drives);
+    if (c.letter == 0) {
+      if (::geteuid() == 0) CHECK(told == "added ");
+      continue;
+    }
+    CHECK(told == std::string("left_alone docker's contexts are on Windows' drive ") + c.letter +
+                      ": and Windows' own docker has them, too");
+    CHECK(tree.snapshot() == before);
+  }
 }

@@ -29,11 +29,11 @@ struct Rig {
     (void)!::umount2((tree.path / "usr/local/lib/causeway").c_str(), MNT_DETACH);
   }
 
-  void start() {
+  void start(const std::string& user = "1000") {
     ended.reset();
     Options options;
     options.name = "Test";
-    options.user = "1000";
+    options.user = user;
     options.wsl = agent.wsl.path;
     options.root = tree.path;
     distro = std::make_unique<IntegratedDistro>(loop, tree.files, options,
@@ -52,6 +52,21 @@ struct Rig {
     auto clone = mounts::clone_shown(fd.get());
     if (!clone) FAIL(clone.error().message);
     return *std::move(clone);
+  }
+  // Until the helper tells the item `what` so, "added member new"; all that it told until then.
+  void wait_item(const std::string& text) {
+    agent.take<handover::Report>([&](const handover::Report& report) {
+      for (const auto& item : report.report.items)
+        if ((std::string(handover::name_of(item.state)) + " " + item.what + " " + item.path)
+                .starts_with(text))
+          return true;
+      return false;
+    });
+  }
+  // As useradd(8) and editors do.
+  void replace(const std::string& name, const std::string& content) const {
+    tree.write(name + "+", content);
+    fs::rename(tree.path / (name + "+"), tree.path / name);
   }
   bool is_link(const std::string& name) const { return fs::is_symlink(tree.path / name); }
 
@@ -291,4 +306,85 @@ TEST_CASE("distro/integrated_distro: with a manifest that can't be read files ar
   REQUIRE(rig.agent.until([&] { return rig.ended.has_value(); }));
   CHECK_FALSE(*rig.ended);
   CHECK(rig.tree.snapshot() == rig.before);
+}
+
+TEST_CASE("distro/integrated_distro: a user who is made later gets in") {
+  if (!own_mount_namespace()) return;
+  Rig rig;
+  const std::string root_alone = "root:x:0:0:root:/root:/bin/sh\n";
+  rig.tree.write("etc/passwd", root_alone);
+  std::string user;
+  std::string expected = "new";
+  SUBCASE("with the number that Windows says") {
+    user = "1000";
+    rig.tree.write("etc/wsl.conf", "");
+  }
+  SUBCASE("with the first number, Windows saying none") {}
+  SUBCASE("the one whom wsl.conf names, before whom Windows says") {
+    user = "1000";
+    expected = "other";
+  }
+  SUBCASE("wsl.conf is a link, as on NixOS") {
+    expected = "other";
+    rig.tree.write("nix/store/static/wsl.conf", "");
+    fs::create_symlink("/nix/store/static", rig.tree.path / "etc/static");
+    fs::create_symlink("/etc/static/wsl.conf", rig.tree.path / "etc/wsl.conf");
+  }
+  rig.before = rig.tree.snapshot();
+  rig.agent.listen();
+  rig.start(user);
+  rig.welcome();
+  rig.agent.take<handover::Report>([](const handover::Report& report) {
+    for (const auto& note : report.report.notes)
+      if (note.starts_with("the distro's default user isn't in /etc/passwd")) return true;
+    return false;
+  });
+  CHECK(rig.tree.read("etc/group").ends_with("docker:x:999:\n"));
+
+  // useradd(8) makes the home last.
+  rig.replace("etc/passwd", root_alone + "new:x:1000:1000::/home/new:/bin/sh\n" +
+                                "other:x:1001:1001::/home/other:/bin/sh\n");
+  if (expected == "other")
+    rig.tree.write(fs::exists(rig.tree.path / "nix") ? "nix/store/static/wsl.conf" : "etc/wsl.conf",
+                   "[user]\ndefault = other\n");
+  if (fs::exists(rig.tree.path / "nix")) {
+    fs::create_symlink("/nix/store/static", rig.tree.path / "etc/.static.new");
+    fs::rename(rig.tree.path / "etc/.static.new", rig.tree.path / "etc/static");
+  }
+  rig.wait_item("added member " + expected);
+  CHECK(rig.tree.read("etc/group").find("docker:x:999:") != std::string::npos);
+  const auto uid = expected == "new" ? 1000 : 1001;
+  fs::create_directories(rig.tree.path / "home/.made");
+  REQUIRE(::chown((rig.tree.path / "home/.made").c_str(), uid, uid) == 0);
+  fs::rename(rig.tree.path / "home/.made", rig.tree.path / "home" / expected);
+  rig.wait_item("added context /home/" + expected);
+
+  rig.agent.send(handover::Remove{});
+  REQUIRE(rig.agent.until([&] { return rig.ended.has_value(); }));
+  CHECK(rig.tree.read("etc/group").find("docker") == std::string::npos);
+  CHECK_FALSE(rig.tree.exists("home/" + expected + "/.docker"));
+}
+
+TEST_CASE("distro/integrated_distro: a group that is removed comes back, or is told as missing") {
+  if (!own_mount_namespace()) return;
+  Rig rig;
+  rig.agent.listen();
+  rig.start();
+  rig.welcome();
+  rig.wait_item("added member me");
+  const std::string without = "root:x:0:\nusers:x:100:\nme:x:1000:\n";
+  REQUIRE(rig.tree.read("etc/group") == without + "docker:x:999:me\n");
+  // As NixOS' activation does: the file anew, without what it doesn't know.
+  rig.replace("etc/group", without);
+  REQUIRE(
+      rig.agent.until([&] { return rig.tree.read("etc/group") == without + "docker:x:999:me\n"; }));
+  // At once again: it isn't fought over, and nothing is said to be there that isn't.
+  rig.agent.got.clear();
+  rig.replace("etc/group", without);
+  rig.wait_item("failed group");
+  CHECK(rig.tree.read("etc/group") == without);
+  rig.agent.got.clear();
+  REQUIRE(
+      rig.agent.until([&] { return rig.tree.read("etc/group") == without + "docker:x:999:me\n"; }));
+  rig.wait_item("added group");
 }

@@ -144,6 +144,63 @@ TEST_CASE("distro/membership: what can't be done is told, and nothing is half do
   }
 }
 
+TEST_CASE("distro/membership: what was removed comes back, with its number") {
+  const Tree tree;
+  const std::string before = tree.read("etc/group");
+  {
+    auto manifest = tree.manifest();
+    CHECK(ensure_membership(tree.files, manifest, tree.me()).changed);
+  }
+  const std::string added = tree.read("etc/group");
+  REQUIRE(added == before + "docker:x:999:me\n");
+  struct Case {
+    const char* name;
+    std::string now;
+    std::string then;
+  };
+  for (const auto& c : {
+           Case{"the line", before, added},
+           Case{"the member", before + "docker:x:999:\n", added},
+           Case{"the line, and others since", before + "late:x:998:\n",
+                before + "late:x:998:\ndocker:x:999:me\n"},
+           Case{"the line, and its number is taken", before + "late:x:999:\n",
+                before + "late:x:999:\ndocker:x:998:me\n"},
+           Case{"nothing", added, added},
+       }) {
+    CAPTURE(c.name);
+    auto manifest = tree.manifest();
+    tree.write("etc/group", c.now);
+    // Not now: it is told, and nothing is touched.
+    const auto put_off = ensure_membership(tree.files, manifest, tree.me(), Repair::later);
+    CHECK(put_off.put_off == (c.now != c.then));
+    CHECK_FALSE(put_off.changed);
+    CHECK(tree.read("etc/group") == c.now);
+    CHECK((told(put_off).find("failed: it was removed as soon as it was added") !=
+           std::string::npos) == put_off.put_off);
+    CHECK((told(put_off) == "group docker added, member me added") == !put_off.put_off);
+    const auto done = ensure_membership(tree.files, manifest, tree.me());
+    CHECK(done.changed == (c.now != c.then));
+    CHECK(told(done) == "group docker added, member me added");
+    CHECK(tree.read("etc/group") == c.then);
+  }
+}
+
+TEST_CASE("distro/membership: the default user is another one now") {
+  const Tree tree;
+  tree.write("etc/passwd", tree.read("etc/passwd") + "new:x:1001:1001::/home/new:/bin/sh\n");
+  const auto before = tree.snapshot();
+  auto manifest = tree.manifest();
+  CHECK(told(ensure_membership(tree.files, manifest, std::nullopt)) == "group docker added");
+  CHECK(ensure_membership(tree.files, manifest, tree.me()).joined_now);
+  const auto now = ensure_membership(tree.files, manifest, Account{"new", 1001, 1001, "/home/new"});
+  CHECK(now.joined_now);
+  // Who is a member still is told of, too.
+  CHECK(told(now) == "group docker added, member new added, member me added");
+  CHECK(tree.read("etc/group").ends_with("docker:x:999:me,new\n"));
+  CHECK(undo_everything(tree).empty());
+  CHECK(tree.snapshot() == before);
+}
+
 TEST_CASE("distro/membership: a lock is told apart from other failures") {
   const Tree tree;
   tree.write("etc/.pwd.lock", "");

@@ -29,7 +29,7 @@ void add_everything(const Tree& tree) {
   io::Loop loop;
   DockerSocket socket(loop, tree.files, *manifest, tree.path, [] {});
   socket.ensure(membership.gid);
-  (void)ensure_context(tree.files, *manifest, tree.me());
+  (void)ensure_context(tree.files, *manifest, tree.me(), {});
   (void)ensure_links(tree.files, *manifest);
 }
 

@@ -180,6 +180,72 @@ TEST_CASE(
         "{\"debug\":true}");
 }
 
+TEST_CASE("engine_setup/engine_config_command: a file as PowerShell leaves it is read") {
+  using namespace std::string_literals;
+  struct Case {
+    const char* name;
+    std::string content;
+  };
+  for (const auto& c : {
+           Case{"UTF-16, `>`", "\xFF\xFE{\0\"\0d\0e\0b\0u\0g\0\"\0:\0t\0r\0u\0e\0}\0\r\0\n\0"s},
+           Case{"UTF-16, big endian", "\xFE\xFF\0{\0\"\0d\0e\0b\0u\0g\0\"\0:\0t\0r\0u\0e\0}"s},
+           Case{"UTF-8 with a mark", "\xEF\xBB\xBF{\"debug\":true}\r\n"},
+       }) {
+    CAPTURE(c.name);
+    const Command command;
+    command.user(c.content);
+    REQUIRE(command.prepare() == 0);
+    CHECK(command.state()["source"].string_or("") == "user");
+    CHECK(command.effective()["debug"].bool_or(false));
+    REQUIRE(command.accept() == 0);
+    // It is the last good one, too, and known again.
+    command.user("{");
+    REQUIRE(command.prepare() == 0);
+    CHECK(command.state()["source"].string_or("") == "last-good");
+    CHECK(command.effective()["debug"].bool_or(false));
+    command.user(c.content);
+    command.dockerd("touch " + command.root + "/asked; exit 1");
+    REQUIRE(command.prepare() == 0);
+    CHECK(command.state()["source"].string_or("") == "user");
+    CHECK(::access((command.root + "/asked").c_str(), F_OK) != 0);
+  }
+  const Command command;
+  command.user("\xFF\xFE{"s);
+  REQUIRE(command.prepare() == 0);
+  CHECK(command.messages().find("daemon.json is not used: it is UTF-16 with half") !=
+        std::string::npos);
+}
+
+TEST_CASE("engine_setup/engine_config_command: an emptied file means the defaults, and says so") {
+  using namespace std::string_literals;
+  for (const auto& empty : {""s, " \n"s, "\xEF\xBB\xBF"s, "\xFF\xFE\r\0\n\0"s}) {
+    for (const bool before : {false, true}) {
+      CAPTURE(before);
+      const Command command;
+      if (before) {
+        command.user("{\"debug\":true}");
+        REQUIRE(command.prepare() == 0);
+        REQUIRE(command.accept() == 0);
+      }
+      command.user(empty);
+      for (int start = 0; start < 2; ++start) {
+        REQUIRE(command.prepare() == 0);
+        CHECK(command.effective()["debug"].is_null());
+        CHECK(command.effective()["live-restore"].bool_or(false));
+        CHECK(command.messages().find("daemon.json: it is empty: the default settings are used") !=
+              std::string::npos);
+        CHECK(command.messages().find("warning") == std::string::npos);
+        REQUIRE(command.accept() == 0);
+      }
+      // They are what worked last.
+      command.user("{");
+      REQUIRE(command.prepare() == 0);
+      CHECK(command.state()["source"].string_or("") == "last-good");
+      CHECK(command.effective()["debug"].is_null());
+    }
+  }
+}
+
 TEST_CASE("engine_setup/engine_config_command: what dockerd --validate refuses is not used") {
   const Command command;
   command.dockerd(

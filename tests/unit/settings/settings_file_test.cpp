@@ -103,7 +103,7 @@ TEST_CASE("settings/settings_file: a file that can't be used changes nothing and
   REQUIRE(world.file.load().ok());
   CHECK(world.told.empty());  // the start
   CHECK(world.lamp.in_force() == Lamp{"red", 7});
-  for (const char* bad : {"", "[]", "{", R"({"lamp":{"colour":"blue"},"x":1})",
+  for (const char* bad : {"[]", "{", "\xFF\xFE{", R"({"lamp":{"colour":"blue"},"x":1})",
                           R"({"lamp":{"colour":"blue","size":1}})",
                           R"({"lamp":{"colour":"blue"},"link":{"vsock":1}})"}) {
     CAPTURE(bad);
@@ -115,6 +115,26 @@ TEST_CASE("settings/settings_file: a file that can't be used changes nothing and
   }
   CHECK(world.reload(R"({"lamp":{"colour":"blue","watts":7}})").empty());
   CHECK(world.told == std::vector<std::string>{"red7 blue7"});
+}
+
+TEST_CASE("settings/settings_file: as Windows' tools leave it, and emptied") {
+  using namespace std::string_literals;
+  World world;
+  world.folder.write("\xEF\xBB\xBF{\"lamp\":{\"colour\":\"red\"}}\r\n");
+  REQUIRE(world.file.load().ok());
+  CHECK(world.lamp.in_force().colour == "red");
+  CHECK(world.file.notes().empty());
+  CHECK(world.reload("\xFF\xFE{\0}\0\r\0\n\0"s).empty());
+  CHECK(world.told == std::vector<std::string>{"red5 white5"});
+  CHECK(world.reload(R"({"lamp":{"colour":"red"}})").empty());
+  for (const auto& empty : {""s, " \r\n"s, "\xEF\xBB\xBF"s, "\xFF\xFE\r\0\n\0"s}) {
+    CHECK(world.reload(empty) == world.folder.file() + " is empty: the default settings are used");
+    CHECK(world.lamp.in_force() == Lamp{});
+    CHECK(world.file.empty());
+  }
+  CHECK(world.reload("{").starts_with("error; problem: "));
+  CHECK(world.reload(R"({"lamp":{"colour":"red"}})").empty());
+  CHECK_FALSE(world.file.empty());
 }
 
 TEST_CASE("settings/settings_file: at the start the defaults stand in for a file of no use") {

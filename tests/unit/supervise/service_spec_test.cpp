@@ -156,6 +156,23 @@ TEST_CASE("supervise/service_spec: a broken file is named and hinders no other")
   CHECK_FALSE(load_services(directory + "/missing", kPlaces).ok());
 }
 
+TEST_CASE("supervise/service_spec: a file that was edited on Windows is read") {
+  using namespace std::string_literals;
+  const test::TempDir folder;
+  REQUIRE(file::write_atomic(folder.path + "/a.json",
+                             "\xEF\xBB\xBF{\"name\": \"a\", \"argv\": [\"/bin/true\"]}\r\n")
+              .ok());
+  REQUIRE(file::write_atomic(folder.path + "/b.json", "\xFF\xFE{\0"s).ok());
+  REQUIRE(file::write_atomic(folder.path + "/c.json", "\xFF\xFE{"s).ok());
+  const auto files = load_services(folder.path, kPlaces);
+  REQUIRE(files.ok());
+  REQUIRE(files->services.size() == 1);
+  CHECK(files->services[0].spec.name == "a");
+  REQUIRE(files->broken.size() == 2);
+  CHECK(files->broken[0].error.find("line 1") != std::string::npos);
+  CHECK(files->broken[1].error.find("half a character") != std::string::npos);
+}
+
 TEST_CASE("supervise/service_spec: needs that can't be met are that service's error only") {
   const std::vector<ServiceSpec> specs = {
       named("a", {}),    named("b", {"a"}),      named("c", {"nobody"}), named("d", {"e"}),
