@@ -44,8 +44,9 @@ trusted() {
 # WSL's tmpfs: /mnt/wsl, or beside wherever automount.root puts the drives.
 wsl=
 while read -r _ _ _ _ point rest; do
-  case $rest in
-    *" - tmpfs "*) ;;
+  # The type stands behind the first dash; what comes last may hold anything, also blanks.
+  case ${rest#* - } in
+    "tmpfs "*) ;;
     *) continue ;;
   esac
   case $point in

@@ -87,9 +87,11 @@ std::vector<std::string> other_engines(std::string_view proc_net_unix,
   // say less: the agent itself listens on /var/run/docker.sock in other distros.
   std::set<std::string> roots;
   for (const auto line : text::split(proc_net_unix, '\n')) {
+    // Seven fields, then the path, in which blanks may be.
     const auto fields = text::fields(line);
     if (fields.size() < 8) continue;
-    const std::string_view path = fields.back();
+    const std::string_view path =
+        line.substr(static_cast<std::size_t>(fields[7].data() - line.data()));
     const auto below = path.find("/libnetwork/");
     if (below != std::string_view::npos && path.ends_with(".sock"))
       roots.emplace(path.substr(0, below));

@@ -1,6 +1,7 @@
 #include "paths/mount_info.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "base/text.h"
@@ -26,28 +27,40 @@ std::string unescape(std::string_view field) {
   return out;
 }
 
+// Takes what stands up to the next blank, and the blank; all of it when there is none.
+std::string_view take_field(std::string_view& line) {
+  const auto blank = std::min(line.find(' '), line.size());
+  const auto field = line.substr(0, blank);
+  line.remove_prefix(std::min(blank + 1, line.size()));
+  return field;
+}
+
+// Six fixed fields, optional ones, a dash, then type, source and the options of the file system.
+// The kernel escapes blanks in all of them but the last, which file systems print as they like (9p:
+// "aname=drvfs;path=D:\My Documents"): so that one is all that is left, and it is taken as it is.
 std::optional<MountEntry> parse_line(std::string_view line) {
-  const auto fields = text::split(line, ' ');
-  const auto dash = std::find(fields.begin(), fields.end(), "-");
-  // Six fixed fields, optional ones, a dash, then type and source; the last one may be absent.
-  if (dash - fields.begin() < 6 || fields.end() - dash < 3) return std::nullopt;
-  const auto id = text::to_u64(fields[0]);
-  const auto parent = text::to_u64(fields[1]);
-  if (!id || !parent) return std::nullopt;
+  std::array<std::string_view, 6> fixed;
+  for (auto& field : fixed) field = take_field(line);
+  const auto id = text::to_u64(fixed[0]);
+  const auto parent = text::to_u64(fixed[1]);
+  if (!id || !parent || fixed[5].empty()) return std::nullopt;
   MountEntry entry;
   entry.id = static_cast<int>(*id);
   entry.parent = static_cast<int>(*parent);
-  entry.device = fields[2];
-  entry.root = unescape(fields[3]);
-  entry.mount_point = unescape(fields[4]);
-  entry.options = fields[5];
-  for (auto optional = fields.begin() + 6; optional != dash; ++optional) {
+  entry.device = fixed[2];
+  entry.root = unescape(fixed[3]);
+  entry.mount_point = unescape(fixed[4]);
+  entry.options = fixed[5];
+  for (auto optional = take_field(line); optional != "-"; optional = take_field(line)) {
+    if (line.empty()) return std::nullopt;
     if (!entry.propagation.empty()) entry.propagation += ' ';
-    entry.propagation += *optional;
+    entry.propagation += optional;
   }
-  entry.fs_type = dash[1];
-  entry.source = unescape(dash[2]);
-  if (fields.end() - dash > 3) entry.super_options = dash[3];
+  entry.fs_type = take_field(line);
+  // The source may be empty; without the blank before it the line is cut off.
+  if (line.empty()) return std::nullopt;
+  entry.source = unescape(take_field(line));
+  entry.super_options = line;
   return entry;
 }
 

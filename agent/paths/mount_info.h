@@ -18,7 +18,7 @@ struct MountEntry {
   std::string propagation;  // optional fields: "shared:1 master:2", empty for private
   std::string fs_type;
   std::string source;
-  std::string super_options;
+  std::string super_options;  // as the kernel prints them: blanks may be in them, and backslashes
 
   bool has_super_option(std::string_view option) const;
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "base/text.h"
 #include "paths/engine_paths.h"
 #include "paths/unix_path.h"
 
@@ -51,8 +52,19 @@ bool visible(const std::vector<MountEntry>& mounts, const MountEntry& entry) {
   return mounted_at(mounts, entry.mount_point) == &entry;
 }
 
+// What 9p was asked for, "drvfs;path=C:\;uid=1000;…" of "rw,dirsync,aname=drvfs;path=C:\;…,mmap";
+// empty when it is nothing of drvfs.
+std::string_view drvfs_name(const MountEntry& entry) {
+  constexpr std::string_view kName = "aname=drvfs";
+  for (const auto option : text::split(entry.super_options, ','))
+    if (option.starts_with(kName) && (option.size() == kName.size() || option[kName.size()] == ';'))
+      return option.substr(option.find('=') + 1);
+  return {};
+}
+
+// By its type: users may mount file systems of their own (FUSE) whose texts say anything.
 bool is_drvfs(const MountEntry& entry) {
-  return (entry.fs_type == "9p" && entry.super_options.find("aname=drvfs") != std::string::npos) ||
+  return (entry.fs_type == "9p" && !drvfs_name(entry).empty()) ||
          (entry.fs_type == "virtiofs" && entry.source.starts_with("drvfs")) ||
          entry.fs_type == "drvfs";
 }
@@ -64,68 +76,82 @@ bool on_letter_beside(const std::string& point, const std::string& wsl) {
          letter <= 'z' && parent_of(point) == parent_of(wsl);
 }
 
-// "C:\Music\old" is drive c and "/Music/old"; nothing for other texts. `bare`: "C:" and "C:/x" too.
-std::optional<Drive> windows_source(std::string_view text, bool bare) {
-  if (text.size() < 2 || text[1] != ':') return std::nullopt;
-  const char letter = static_cast<char>(text[0] | 0x20);
-  if (letter < 'a' || letter > 'z') return std::nullopt;
+// "C:\Music\old" is drive c and "/Music/old", "C:" and "C:/x" too; nothing for other texts.
+std::optional<Drive> windows_source(std::string_view text) {
+  if (text.size() < 2 || text[1] != ':' || !is_letter(text[0])) return std::nullopt;
   const auto rest = text.substr(2);
-  if (rest.empty() ? !bare : rest[0] != '\\' && !(bare && rest[0] == '/')) return std::nullopt;
+  if (!rest.empty() && rest[0] != '\\' && rest[0] != '/') return std::nullopt;
   std::string folders(rest);
   std::replace(folders.begin(), folders.end(), '\\', '/');
   folders = clean(folders);
-  return Drive{"", letter, folders == "/" ? "" : std::move(folders)};
+  return Drive{"", lower_letter(text[0]), folders == "/" ? "" : std::move(folders)};
 }
 
-// The share's path among 9p's options: "rw,dirsync,aname=drvfs;path=C:\;uid=1000;…,mmap,…".
-std::string_view drvfs_path(std::string_view options) {
-  constexpr std::string_view kName = "aname=drvfs";
+// The share's path among 9p's options: "drvfs;path=C:\My Documents;uid=1000;…".
+std::string_view drvfs_path(std::string_view name) {
   constexpr std::string_view kPath = ";path=";
-  const auto name = options.find(kName);
-  if (name == std::string_view::npos) return {};
-  options = options.substr(name);
-  options = options.substr(0, options.find(','));
-  const auto path = options.find(kPath);
+  const auto path = name.find(kPath);
   if (path == std::string_view::npos) return {};
-  options = options.substr(path + kPath.size());
-  return options.substr(0, options.find(';'));
+  name = name.substr(path + kPath.size());
+  return name.substr(0, name.find(';'));
 }
 
 // Which drive this mount itself names. 9p (mount.drvfs of WSL): the source is what the user wrote,
 // or "drvfs" when virtio carries it; then the options tell. Network shares have no letter.
 std::optional<Drive> named_drive(const MountEntry& entry) {
-  auto drive = windows_source(entry.source, is_drvfs(entry));
-  if (!drive && is_drvfs(entry)) drive = windows_source(drvfs_path(entry.super_options), true);
+  if (!is_drvfs(entry)) return std::nullopt;
+  auto drive = windows_source(entry.source);
+  if (!drive) drive = windows_source(drvfs_path(drvfs_name(entry)));
   if (!drive) return std::nullopt;
   if (entry.root != "/") drive->below += entry.root;
   drive->point = entry.mount_point;
   return drive;
 }
 
-// virtiofs names drives by tags ("drvfsC0", a GUID) or by folders of one device that holds all
-// drives, depending on WSL's version (WSL pull request 41129). The mounts beside <wsl> are whole
-// drives; any other mount is known by showing a part of one of these.
-std::optional<Drive> virtiofs_drive(const std::vector<MountEntry>& mounts, const std::string& wsl,
-                                    const MountEntry& entry) {
-  if (entry.fs_type != "virtiofs") return std::nullopt;
-  for (const auto& whole : mounts) {
-    if (whole.fs_type != "virtiofs" || whole.device != entry.device ||
-        !on_letter_beside(whole.mount_point, wsl) || !is_at_or_below(entry.root, whole.root))
-      continue;
-    Drive drive{entry.mount_point, whole.mount_point.back(), ""};
-    if (entry.root != whole.root)
-      drive.below = entry.root.substr(whole.root == "/" ? 0 : whole.root.size());
-    return drive;
-  }
-  return std::nullopt;
+// A whole drive where WSL mounts it, which only root can do. virtiofs names drives by tags
+// ("drvfsC0", a GUID) or by folders of one device that holds all drives, depending on WSL's version
+// (WSL pull request 41129), so there the place tells. A file system of another type must say the
+// same drive itself; one of a user's (FUSE) never counts.
+bool is_whole_drive(const MountEntry& entry, const std::string& wsl) {
+  if (!on_letter_beside(entry.mount_point, wsl)) return false;
+  if (entry.fs_type == "virtiofs") return true;
+  if (entry.fs_type.starts_with("fuse")) return false;
+  const auto said = windows_source(entry.source);
+  return said && said->below.empty() && said->letter == entry.mount_point.back();
 }
 
-std::optional<Drive> drive_of(const std::vector<MountEntry>& mounts, const std::string& wsl,
-                              const MountEntry& entry) {
-  if (entry.mount_point == "/") return std::nullopt;
-  auto drive = named_drive(entry);
-  return drive ? drive : virtiofs_drive(mounts, wsl, entry);
-}
+// The drives among the mounts of one namespace.
+class DriveFinder {
+ public:
+  DriveFinder(const std::vector<MountEntry>& mounts, const std::string& wsl) {
+    for (const auto& entry : mounts)
+      if (is_whole_drive(entry, wsl)) whole_.push_back(&entry);
+  }
+
+  // The drive, or the part of one, that this mount shows.
+  std::optional<Drive> find(const MountEntry& entry) const {
+    if (entry.mount_point == "/") return std::nullopt;
+    auto drive = named_drive(entry);
+    return drive ? drive : shown(entry);
+  }
+
+ private:
+  // What shows a part of a whole drive is on the same device.
+  std::optional<Drive> shown(const MountEntry& entry) const {
+    for (const auto* whole : whole_) {
+      if (whole->device != entry.device || whole->fs_type != entry.fs_type ||
+          !is_at_or_below(entry.root, whole->root))
+        continue;
+      Drive drive{entry.mount_point, whole->mount_point.back(), ""};
+      if (entry.root != whole->root)
+        drive.below = entry.root.substr(whole->root == "/" ? 0 : whole->root.size());
+      return drive;
+    }
+    return std::nullopt;
+  }
+
+  std::vector<const MountEntry*> whole_;
+};
 
 bool made_by_an_engine(const MountEntry& entry) {
   return std::any_of(kEngineFolders.begin(), kEngineFolders.end(), [&](const EngineFolder& folder) {
@@ -183,8 +209,9 @@ std::vector<std::string> find_drives(const std::vector<MountEntry>& mounts,
 MountTable summarize(const std::vector<MountEntry>& mounts) {
   MountTable table;
   table.wsl = find_wsl(mounts);
+  const DriveFinder drives(mounts, table.wsl);
   for (const auto& entry : mounts) {
-    auto drive = drive_of(mounts, table.wsl, entry);
+    auto drive = drives.find(entry);
     if (drive && visible(mounts, entry)) table.drives.push_back(std::move(*drive));
   }
   std::sort(table.drives.begin(), table.drives.end(),
@@ -194,9 +221,10 @@ MountTable summarize(const std::vector<MountEntry>& mounts) {
 
 std::vector<ShareMount> plan_share(const std::vector<MountEntry>& mounts) {
   const std::string wsl = find_wsl(mounts);
+  const DriveFinder drives(mounts, wsl);
   std::vector<ShareMount> out;
   for (const auto& entry : mounts) {
-    if (!is_shared(entry, wsl) || drive_of(mounts, wsl, entry) || !visible(mounts, entry)) continue;
+    if (!is_shared(entry, wsl) || drives.find(entry) || !visible(mounts, entry)) continue;
     out.push_back(
         {entry.id, entry.parent, entry.mount_point, entry.fs_type, entry.device, entry.root});
   }

@@ -71,5 +71,8 @@ TEST_CASE(
           "0: 00000002 00000000 00010000 0001 01 15171 /var/run/docker/metrics.sock\n",
       "/run/causeway/docker");
   CHECK(others == std::vector<std::string>{"/var/run/docker"});
+  CHECK(other_engines(
+            "0: 00000002 00000000 00010000 0001 01 15172 /srv/my  engine/libnetwork/a.sock\n",
+            "/x") == std::vector<std::string>{"/srv/my  engine"});
   CHECK(other_engines("", "/x").empty());
 }

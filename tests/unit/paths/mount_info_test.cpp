@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+
 using namespace causeway::paths;
 
 TEST_CASE("paths/mount_info: fields, escapes and propagation") {
@@ -21,12 +23,46 @@ TEST_CASE("paths/mount_info: fields, escapes and propagation") {
   CHECK(mounts[1].super_options.empty());
 }
 
+TEST_CASE("paths/mount_info: the last field is all that is left, and as it stands") {
+  struct Case {
+    const char* behind_dash;
+    const char* type;
+    const char* source;
+    const char* super_options;
+  };
+  for (const auto& one : {
+           Case{"9p drvfs rw,aname=drvfs;path=D:\\My Documents\\work;uid=0,trans=virtio", "9p",
+                "drvfs", "rw,aname=drvfs;path=D:\\My Documents\\work;uid=0,trans=virtio"},
+           // No escape: Windows has folders of such names.
+           Case{"9p drvfs rw,aname=drvfs;path=C:\\040 x", "9p", "drvfs",
+                "rw,aname=drvfs;path=C:\\040 x"},
+           Case{"9p drvfs rw,path=C:\\a - tmpfs none rw", "9p", "drvfs",
+                "rw,path=C:\\a - tmpfs none rw"},
+           Case{"fuse.x a\\040b rw,  two blanks ", "fuse.x", "a b", "rw,  two blanks "},
+           Case{"tmpfs  rw,mode=755", "tmpfs", "", "rw,mode=755"},
+           Case{"tmpfs none", "tmpfs", "none", ""},
+       }) {
+    CAPTURE(one.behind_dash);
+    for (const char* optional : {"", "shared:1 ", "shared:1 master:2 "}) {
+      const auto mounts = parse_mountinfo(std::string("86 85 0:31 / /a\\040b rw ") + optional +
+                                          "- " + one.behind_dash + "\n");
+      REQUIRE(mounts.size() == 1);
+      CHECK(mounts[0].mount_point == "/a b");
+      CHECK(mounts[0].fs_type == one.type);
+      CHECK(mounts[0].source == one.source);
+      CHECK(mounts[0].super_options == one.super_options);
+    }
+  }
+}
+
 TEST_CASE("paths/mount_info: malformed lines are left out") {
   CHECK(parse_mountinfo("").empty());
   CHECK(parse_mountinfo("nonsense\n\n1 2 3\n").empty());
   CHECK(parse_mountinfo("x 85 0:31 / /mnt rw - tmpfs none rw\n").empty());
   CHECK(parse_mountinfo("86 85 0:31 / /mnt rw tmpfs none rw\n").empty());
   CHECK(parse_mountinfo("86 85 0:31 / /mnt rw - tmpfs\n").empty());
+  CHECK(parse_mountinfo("86 85 0:31 / /mnt rw shared:1\n").empty());
+  CHECK(parse_mountinfo("86 85 0:31 / /mnt\n").empty());
 }
 
 TEST_CASE("paths/mount_info: an over-mounted mount is not visible") {

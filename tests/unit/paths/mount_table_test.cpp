@@ -91,7 +91,21 @@ TEST_CASE("paths/mount_table: what a drive's source may look like") {
       {"/ /p rw - 9p \\134\\134nas\\134x rw,aname=drvfs;path=UNC\\nas\\x", ""},
       {"/sub/x /p rw - 9p C:\\134Music rw,aname=drvfs", "/p=c:/Music/sub/x "},
       {"/ /p rw - drvfs C: rw", "/p=c: "},
-      {"/ /p rw - overlay C:\\134 rw", "/p=c: "},
+      // With blanks, which the kernel doesn't escape there.
+      {"/ /p rw - 9p drvfs rw,aname=drvfs;path=D:\\My Documents\\work;uid=0,trans=virtio",
+       "/p=d:/My Documents/work "},
+      {"/ /p rw - 9p C:\\134Program\\040Files rw,aname=drvfs;path=C:\\Program Files;uid=0",
+       "/p=c:/Program Files "},
+      {"/a\\040b /p rw - 9p drvfs rw,aname=drvfs;path=C:\\x - tmpfs y", "/p=c:/x - tmpfs y/a b "},
+      {"/ /p rw - 9p drvfs rw,aname=drvfs;path=UNC\\nas\\Our Documents;uid=0", ""},
+      // The type decides whether a text names a drive.
+      {"/ /p rw - overlay C:\\134 rw", ""},
+      {"/ /p rw - tmpfs C:\\134 rw,aname=drvfs;path=C:\\", ""},
+      {"/ /p rw - fuse.x C:\\134Windows rw,user_id=1000", ""},
+      {"/ /p rw - fuse drvfs rw,aname=drvfs;path=C:\\Windows", ""},
+      {"/ /p rw - 9p C:\\134 rw,trans=unix", ""},
+      {"/ /p rw - 9p C:\\134 rw,aname=drvfsx;path=C:\\", ""},
+      {"/ /p rw - 9p C:\\134 rw,xaname=drvfs;path=C:\\", ""},
       {"/ /p rw - overlay C: rw", ""},
       {"/ /p rw - fuse.sshfs c:/export rw", ""},
       {"/ /p rw - 9p C:x rw,aname=drvfs", ""},
@@ -105,6 +119,33 @@ TEST_CASE("paths/mount_table: what a drive's source may look like") {
   // Hidden below a later mount: nobody's path leads there.
   CHECK(drives_found(kRoot + "2 1 0:1 / /p/c rw - 9p C:\\134 rw,aname=drvfs\n"
                              "3 1 0:2 / /p rw - tmpfs t rw\n") == "");
+}
+
+TEST_CASE("paths/mount_table: whole drives where WSL mounts them, and what shows parts of them") {
+  const std::string wsl = kRoot + "2 1 0:2 / /mnt/wsl rw - tmpfs none rw\n";
+  struct Case {
+    const char* lines;
+    const char* expected;
+  };
+  const Case cases[] = {
+      // Both its place and its source say which; only root mounts there.
+      {"3 1 0:3 / /mnt/c rw - overlay C:\\134 rw\n4 1 0:3 /Docs /home/docs rw - overlay C:\\134 "
+       "rw\n",
+       "/home/docs=c:/Docs /mnt/c=c: "},
+      {"3 1 0:3 / /mnt/d rw - overlay C:\\134 rw\n", ""},
+      {"3 1 0:3 / /mnt/c rw - overlay C:\\134Users rw\n", ""},
+      {"3 1 0:3 / /mnt/c rw - ext4 /dev/sdx rw\n", ""},
+      {"3 1 0:3 / /mnt/c rw - fuse.x C:\\134 rw,user_id=1000\n", ""},
+      {"3 1 0:3 / /mnt/c rw - virtiofs anything rw\n4 1 0:4 / /p rw - virtiofs C:\\134 rw\n",
+       "/mnt/c=c: "},
+      // A device's number alone tells nothing: FUSE may say what it likes.
+      {"3 1 0:3 / /mnt/c rw - overlay C:\\134 rw\n4 1 0:4 / /p rw - overlay C:\\134 rw\n",
+       "/mnt/c=c: "},
+  };
+  for (const auto& one : cases) {
+    CAPTURE(one.lines);
+    CHECK(drives_found(wsl + one.lines) == one.expected);
+  }
 }
 
 TEST_CASE("paths/mount_table: what is shared of a distro, parents first") {

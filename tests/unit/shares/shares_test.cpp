@@ -568,7 +568,7 @@ TEST_CASE("shares/shares: paths are resolved by the helper, or here without one"
 
 TEST_CASE("shares/shares: drives follow the engine's own mounts" * needs_mounts) {
   Rig rig;
-  // By its source any mount is a drive; C:\Users is only a part of one.
+  // Beside <wsl> a mount is the drive that it says it is; C:\Users is only a part of one.
   const auto drive = [&](const char* point, const char* source) {
     make_tmpfs(rig.sandbox / point, "mode=755", source);
   };
