@@ -21,20 +21,21 @@ from wslvm.vm import VmError
 POINT = "/mnt/nas"
 MOST_PING_S = 0.050
 LEAST_PINGS = 200
+RECVMSG = {"x86_64": "47", "aarch64": "212"}[os.uname().machine]
 # An answer about a share that is away: the helper has 3 s, a walker 2 s.
 MOST_REFUSAL_S = 9
 
 
 class Others:
-    """Clients that have nothing to do with the share: each asks again as soon as it is answered, over a connection of its own."""
+    """Clients that have nothing to do with the share: each asks again as soon as it is answered, over a connection of its own. One asks
+    dockerd without us: what takes it long on a busy machine is not the agent's doing."""
 
     def __init__(self, vm, names):
         self.vm, self.names = vm, names
-        self.took, self.failed = [], []
+        self.took, self.direct, self.failed = [], [], []
         self.over = threading.Event()
 
-    def _ask(self, name):
-        find = identity(self.vm, name).find
+    def _ask(self, name, find, took):
         while not self.over.wait(0.02):
             begun = time.monotonic()
             try:
@@ -45,10 +46,12 @@ class Others:
                 status = error
             if status != 200:
                 self.failed.append(f"{name}: {status}")
-            self.took.append(time.monotonic() - begun)
+            took.append(time.monotonic() - begun)
 
     def __enter__(self):
-        self.threads = [threading.Thread(target=self._ask, args=(name,)) for name in self.names]
+        clients = [(name, identity(self.vm, name).find, self.took) for name in self.names]
+        clients.append(("dockerd", lambda: self.vm.socket_path("dockerd.sock"), self.direct))
+        self.threads = [threading.Thread(target=self._ask, args=client) for client in clients]
         for thread in self.threads:
             thread.start()
         return self
@@ -61,8 +64,9 @@ class Others:
             thread.join()
         if kind is None:
             assert not self.failed, self.failed[:5]
-            p99 = statistics.quantiles(self.took, n=100)[98]
-            assert p99 < MOST_PING_S, f"p99 of {len(self.took)} pings: {p99 * 1000:.1f} ms, longest {max(self.took) * 1000:.1f} ms"
+            p99, direct = (statistics.quantiles(took, n=100)[98] for took in (self.took, self.direct))
+            assert p99 < max(MOST_PING_S, 2 * direct) and max(self.took) < 1, (
+                f"p99 of {len(self.took)} pings: {p99 * 1000:.1f} ms, longest {max(self.took) * 1000:.1f} ms; direct {direct * 1000:.1f} ms")
 
 
 def others(vm):
@@ -109,8 +113,10 @@ def engine_points(vm):
 
 
 def is_stuck(pid):
+    """Whether a walker waits for something else than the agent's next word."""
     try:
-        return kernel.state_letter(pid) == "D"
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            return file.read().split()[0] not in ("running", RECVMSG)
     except OSError:
         return False
 
