@@ -363,6 +363,59 @@ TEST_CASE("proxy/session: heads have a bound over all, too, and small ones never
   CHECK((got == large));
 }
 
+TEST_CASE("proxy/session: clients that don't read hold little together, and who reads gets all") {
+  constexpr std::size_t kBody = 600'000;
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kBody) +
+                             "\r\n\r\n" + std::string(kBody, 'a');
+  struct Case {
+    std::uint64_t memory;
+    bool all_stay;
+  };
+  for (const Case& c : {Case{std::uint64_t{6} << 20, true}, Case{std::uint64_t{1} << 20, false}}) {
+    CAPTURE(c.memory);
+    Limits limits;
+    limits.memory = c.memory;
+    limits.memory_reserve = 0;
+    Fixture f(limits);
+    struct Pair {
+      Peer client;
+      Peer engine;
+      std::size_t sent = 0;
+    };
+    std::vector<Pair> pairs(30);
+    for (Pair& pair : pairs) {
+      pair.client = f.client();
+      pair.client.send(kPing);
+      pair.engine = f.accept();
+      REQUIRE(pair.engine.open());
+      f.at(pair.engine);
+    }
+    const auto send_more = [&](Pair& pair) {
+      for (std::size_t n = 1; n > 0 && pair.sent < answer.size(); pair.sent += n) {
+        n = pair.engine.send(std::string_view(answer).substr(pair.sent));
+        f.settle();
+        REQUIRE(f.server.quotas_now().memory.used() <= c.memory);
+      }
+    };
+    for (Pair& pair : pairs) send_more(pair);
+    std::size_t whole = 0;
+    for (Pair& pair : pairs) {
+      std::string got;
+      std::size_t before = 1;
+      while (got.size() != before) {
+        before = got.size();
+        got += f.at(pair.client);
+        send_more(pair);
+        got += f.at(pair.client);
+      }
+      CHECK((answer.starts_with(got)));  // nothing is made up
+      whole += got.size() == answer.size() ? 1 : 0;
+    }
+    CHECK((whole == pairs.size()) == c.all_stay);
+    CHECK(whole > 0);
+  }
+}
+
 TEST_CASE("proxy/session: heads up to dockerd's limit, beyond it 431") {
   const auto with = [](std::size_t target, std::size_t field) {
     return "GET /images/get?names=" + std::string(target, 'n') +
