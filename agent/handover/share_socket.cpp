@@ -52,12 +52,13 @@ Result<UniqueFd> open_trusted(const std::string& base, const std::vector<std::st
     if (!next) return errno_error("open " + path);
     struct stat info {};
     if (::fstat(next.get(), &info) != 0) return errno_error("stat " + path);
-    if (S_ISLNK(info.st_mode)) return make_error(path + " is a link: not ours");
-    if (!S_ISDIR(info.st_mode)) return make_error(path + " is no directory: not ours");
+    if (S_ISLNK(info.st_mode)) return Error{path + " is a link: not ours", EPERM};
+    if (!S_ISDIR(info.st_mode)) return Error{path + " is no directory: not ours", EPERM};
     if (info.st_uid != 0)
-      return make_error(path + " belongs to user " + std::to_string(info.st_uid) + ", not to root");
+      return Error{path + " belongs to user " + std::to_string(info.st_uid) + ", not to root",
+                   EPERM};
     if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-      return make_error(path + " is writable for others than root");
+      return Error{path + " is writable for others than root", EPERM};
     at = std::move(next);
   }
   return at;

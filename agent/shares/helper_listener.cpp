@@ -67,6 +67,7 @@ bool HelperListener::check_once() {
 
 Status HelperListener::put_in_order() {
   auto directory = make_rendezvous_directory(paths_.wsl);
+  if (directory && !directory->put_aside.empty()) put_aside_ = directory->put_aside;
   auto claimed =
       directory ? lock_.claim(directory->run.get()) : Status(std::move(directory).error());
   if (!claimed) {

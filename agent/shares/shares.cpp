@@ -288,6 +288,11 @@ std::vector<Note> Shares::notes() const {
     out.push_back({false, "WSL's shared folder (/mnt/wsl) is not there: no distro can be shared"});
   else if (!impl_->listener->problem().empty())
     out.push_back({true, "distros can't be integrated: " + impl_->listener->problem()});
+  if (impl_->listener && !impl_->listener->put_aside().empty())
+    out.push_back({false, "somebody had put something of their own at " +
+                              impl_->listener->paths().wsl +
+                              "/docker-desktop; it was not used, and is " +
+                              impl_->listener->put_aside() + " now"});
   add(impl_->helpers.complaints());
   return out;
 }
