@@ -249,6 +249,12 @@ void add_distro_action(CLI::App& parent, Parsed& p, const char* name, const char
   if (action == Action::list || action == Action::status) {
     cmd->add_flag("--json", p.distro.json, "the answer of GET /v1/distros (see openapi.json)");
     if (action == Action::status) cmd->footer("with NAME: exit code 1 when it isn't attached");
+  } else if (action == Action::forget) {
+    cmd->footer(
+        "Nothing of the distro is remembered any more: for one that was unregistered. Containers\n"
+        "that it made with docker.sock mounted can't reach the API any more. Exit code 1, and\n"
+        "nothing is done, while its helper is connected: `causeway distro disable NAME` first.\n"
+        "It comes back when its helper calls again.");
   } else {
     cmd->add_flag("!--no-wait", p.distro.wait, "return at once, not when it is done");
     cmd->add_option("--timeout", p.distro.timeout_s, "wait at most so long")
@@ -286,6 +292,8 @@ void add_distro(CLI::App& app, Parsed& p) {
   add_distro_action(*cmd, p, "enable", "integrate a distro", Action::enable);
   add_distro_action(*cmd, p, "disable", "undo its integration: exactly what was added goes",
                     Action::disable);
+  add_distro_action(*cmd, p, "forget", "take a distro that is no more out of the list",
+                    Action::forget);
 }
 
 // How many letters differ, by insertions, deletions and changes.

@@ -56,7 +56,7 @@ struct CheckConfigOptions {
 };
 
 struct DistroOptions {
-  enum class Action { list, status, enable, disable };
+  enum class Action { list, status, enable, disable, forget };
   std::string run = "/run/causeway";
   Action action = Action::list;
   std::string name;  // empty: all

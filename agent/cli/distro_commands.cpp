@@ -1,4 +1,5 @@
-// `causeway distro list`, `status`, `enable` and `disable`: what the agent knows of the distros.
+// `causeway distro list`, `status`, `enable`, `disable` and `forget`: what the agent knows of the
+// distros.
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,8 +26,10 @@ std::string known_distros(const std::vector<DistroStatus>& distros) {
 }
 
 const DistroStatus* find(const std::vector<DistroStatus>& distros, const std::string& name) {
-  const auto found = std::find_if(distros.begin(), distros.end(),
-                                  [&](const auto& distro) { return distro.name == name; });
+  // As WSL compares names.
+  const auto found = std::find_if(distros.begin(), distros.end(), [&](const auto& distro) {
+    return text::iequals(distro.name, name);
+  });
   return found == distros.end() ? nullptr : &*found;
 }
 
@@ -72,6 +75,25 @@ int show(const DistroOptions& options, control_client::ControlClient& client,
   return one_away ? kNo : kDone;
 }
 
+// The agent knows none of that name: which it knows.
+int unknown_to(control_client::ControlClient& client, const std::string& name) {
+  auto list = client.request("GET", "/v1/distros", control_client::kAnswerMs);
+  auto distros =
+      list ? control_api::distros_from_json(list->body) : Result(std::vector<DistroStatus>{});
+  return unknown(distros ? *distros : std::vector<DistroStatus>{}, name);
+}
+
+int forget(const DistroOptions& options, control_client::ControlClient& client,
+           const std::string& socket) {
+  auto reply = client.request("DELETE", "/v1/distros/" + text::percent_encoded(options.name),
+                              control_client::kAnswerMs);
+  if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
+  if (reply->status == 404) return unknown_to(client, options.name);
+  if (reply->status != 204) return control_client::report(control_client::explain(*reply));
+  std::printf("%s is forgotten\n", text::printable(options.name).c_str());
+  return kDone;
+}
+
 int change(const DistroOptions& options, control_client::ControlClient& client,
            const std::string& socket) {
   const bool enable = options.action == DistroOptions::Action::enable;
@@ -80,12 +102,7 @@ int change(const DistroOptions& options, control_client::ControlClient& client,
       "/v1/distros/" + text::percent_encoded(options.name) + (enable ? "/enable" : "/disable"),
       control_client::kAnswerMs);
   if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
-  if (reply->status == 404) {
-    auto list = client.request("GET", "/v1/distros", control_client::kAnswerMs);
-    auto distros =
-        list ? control_api::distros_from_json(list->body) : Result(std::vector<DistroStatus>{});
-    return unknown(distros ? *distros : std::vector<DistroStatus>{}, options.name);
-  }
+  if (reply->status == 404) return unknown_to(client, options.name);
   if (reply->status != 204) return control_client::report(control_client::explain(*reply));
   if (!options.wait) return kDone;
   DistroStatus last;
@@ -113,7 +130,8 @@ int change(const DistroOptions& options, control_client::ControlClient& client,
   if (enable && last.state == DistroState::stopped)
     std::printf("  It will be integrated when it is started next: wsl -d %s\n",
                 text::printable(last.name).c_str());
-  return last.state == DistroState::refused ? kNo : kDone;
+  const bool wrong = last.state == DistroState::refused || last.state == DistroState::failed;
+  return wrong ? kNo : kDone;
 }
 
 }  // namespace
@@ -129,6 +147,8 @@ int run_distro(const DistroOptions& options) {
     case DistroOptions::Action::enable:
     case DistroOptions::Action::disable:
       return change(options, *client, socket);
+    case DistroOptions::Action::forget:
+      return forget(options, *client, socket);
   }
   return kUsage;
 }

@@ -16,6 +16,7 @@ Colour colour_of(DistroState state) {
     case DistroState::waiting:
       return Colour::yellow;
     case DistroState::refused:
+    case DistroState::failed:
       return Colour::red;
     case DistroState::disabled:
     case DistroState::stopped:

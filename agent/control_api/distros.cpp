@@ -7,8 +7,9 @@ namespace {
 
 using json::Json;
 
-constexpr EnumNames<DistroState, 5> kDistroStates = {
-    {"attached", "waiting", "refused", "disabled", "stopped"}};
+constexpr EnumNames<DistroState, 6> kDistroStates = {
+    {"attached", "waiting", "refused", "failed", "disabled", "stopped"}};
+constexpr std::size_t kMostReason = 1024;  // a line or two for people
 constexpr EnumNames<ItemState, 4> kItemStates = {{"added", "kept", "left_alone", "failed"}};
 
 Json describe(const DistroStatus& distro) {
@@ -80,6 +81,21 @@ std::string to_json(const Wanted& wanted) { return texts(wanted.distros).dump();
 Status read(const Json& json, Wanted& out) {
   out.distros = texts(json);
   return Ok{};
+}
+
+std::string to_json(const HelperFailure& failure) {
+  return Json::object({{"reason", failure.reason}}).dump();
+}
+
+Result<HelperFailure> helper_failure_from_json(std::string_view text) {
+  const auto json = Json::parse(text);
+  if (!json) return json.error();
+  HelperFailure out;
+  json::ObjectReader in(*json);
+  in.require("reason").read("reason", out.reason);
+  if (out.reason.size() > kMostReason) in.fail("reason", "is longer than 1024 bytes");
+  if (auto done = in.finish(); !done) return std::move(done).error();
+  return out;
 }
 
 std::string distros_json(const std::vector<DistroStatus>& distros, const Wanted& wanted) {

@@ -15,7 +15,7 @@ class Json;
 
 namespace causeway::control_api {
 
-enum class DistroState { attached, waiting, refused, disabled, stopped };
+enum class DistroState { attached, waiting, refused, failed, disabled, stopped };
 std::string_view name_of(DistroState state);
 
 // What became of one thing that a distro's helper is to add there (handover/distro_report.h).
@@ -51,6 +51,13 @@ struct Wanted {
 };
 std::string to_json(const Wanted& wanted);
 Status read(const json::Json& json, Wanted& out);
+
+// The body of POST /v1/distros/{name}/failed: {"reason": "…"}.
+struct HelperFailure {
+  std::string reason;
+};
+std::string to_json(const HelperFailure& failure);
+Result<HelperFailure> helper_failure_from_json(std::string_view text);
 
 // The answer of GET /v1/distros: both sections.
 std::string distros_json(const std::vector<DistroStatus>& distros, const Wanted& wanted);

@@ -15,6 +15,8 @@ control_api::DistroState state_of(shares::DistroState state) {
       return control_api::DistroState::waiting;
     case shares::DistroState::refused:
       return control_api::DistroState::refused;
+    case shares::DistroState::failed:
+      return control_api::DistroState::failed;
     case shares::DistroState::disabled:
       return control_api::DistroState::disabled;
     case shares::DistroState::stopped:
@@ -37,11 +39,22 @@ control_api::ItemState state_of(handover::DistroReport::State state) {
   return control_api::ItemState::failed;
 }
 
-control::Answer enable(const DistroSource& source, const std::string& distro, bool enabled) {
-  log::info("control.distro", {{"distro", distro}, {"enabled", enabled}});
-  const auto done = source.enable(distro, enabled);
+control::Answer answer(const Status& done) {
   if (done) return control::Reply{204, {}};
   return control::refusal(done.error().code == ENOENT ? 404 : 409, done.error().message);
+}
+
+control::Answer enable(const DistroSource& source, const std::string& distro, bool enabled) {
+  log::info("control.distro", {{"distro", distro}, {"enabled", enabled}});
+  return answer(source.enable(distro, enabled));
+}
+
+control::Answer failed(const DistroSource& source, const control::Request& request) {
+  const auto told = control_api::helper_failure_from_json(request.body);
+  if (!told) return control::refusal(400, told.error().message);
+  const auto done = source.failed(request.name, told->reason);
+  if (!done && done.error().code == EINVAL) return control::refusal(400, done.error().message);
+  return answer(done);
 }
 
 }  // namespace
@@ -74,6 +87,10 @@ DistroSource distro_source(shares::Shares& shares) {
     if (!shares.known(distro)) return Error{"no distro " + distro + " is known", ENOENT};
     return enabled ? shares.enable(distro) : shares.disable(distro);
   };
+  out.forget = [&shares](const std::string& distro) { return shares.forget(distro); };
+  out.failed = [&shares](const std::string& distro, const std::string& reason) {
+    return shares.helper_failed(distro, reason);
+  };
   return out;
 }
 
@@ -87,6 +104,12 @@ void add_distro_calls(control::Api& api, const DistroSource& source) {
                 [source](const control::Request& r) { return enable(source, r.name, true); });
   api.calls.add({"POST", "/v1/distros/{name}/disable"},
                 [source](const control::Request& r) { return enable(source, r.name, false); });
+  api.calls.add({"POST", "/v1/distros/{name}/failed"},
+                [source](const control::Request& r) { return failed(source, r); });
+  api.calls.add({"DELETE", "/v1/distros/{name}"}, [source](const control::Request& r) {
+    log::info("control.distro", {{"distro", r.name}, {"forget", true}});
+    return answer(source.forget(r.name));
+  });
 }
 
 }  // namespace causeway::daemon

@@ -19,6 +19,10 @@ struct DistroSource {
   // Lets a distro be integrated from now on, or begins to undo its integration. ENOENT: no distro
   // of that name is known.
   std::function<Status(const std::string& distro, bool enabled)> enable;
+  // ENOENT as well; any other error: it can't be now.
+  std::function<Status(const std::string& distro)> forget;
+  // Why its helper could not be started. EINVAL: that is no distro's name.
+  std::function<Status(const std::string& distro, const std::string& reason)> failed;
 };
 DistroSource distro_source(shares::Shares& shares);
 

@@ -366,6 +366,11 @@ DistroReport IntegratedDistro::report() const {
                         " is in the group docker");
   if (phase_ == Phase::integrated && !user_)
     out.notes.push_back("the distro's default user isn't in /etc/passwd: only root can use docker");
+  // NixOS and Guix System have their programs there, and no other folder in PATH.
+  const auto elsewhere = files_.look("/run/current-system");
+  if (had_tools_ && elsewhere && *elsewhere)
+    out.notes.emplace_back(
+        "shells of this distro may not look in /usr/local/bin, where docker is: add it to PATH");
   if (!unwatched_.empty())
     out.notes.push_back("changes of accounts and links here aren't seen: " + unwatched_);
   out.notes.insert(out.notes.end(), not_shared_.begin(), not_shared_.end());

@@ -49,7 +49,7 @@ int run(Options options) {
     return fail(kUsage, options.name.empty()
                             ? "which distro is this? Give --name, or set WSL_DISTRO_NAME"
                             : text::printable(options.name) + " can't be a distro's name");
-  if (options.name == kEngineDistro)
+  if (text::iequals(options.name, kEngineDistro))
     return fail(kUsage, std::string(kEngineDistro) + " is the engine's own distro");
   if (::geteuid() != 0) return fail(kNotAllowed, "it must run as root");
   log::init("causeway-distro", log::level_named(options.log_level));

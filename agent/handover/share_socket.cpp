@@ -67,13 +67,13 @@ Result<UniqueFd> open_trusted(const std::string& base, const std::vector<std::st
     if (!info) return errno_error("stat " + path);
     if (info->stx_mnt_id != first->stx_mnt_id)
       return make_error("something is mounted on " + path + ": not ours");
-    if (S_ISLNK(info->stx_mode)) return make_error(path + " is a link: not ours");
-    if (!S_ISDIR(info->stx_mode)) return make_error(path + " is no directory: not ours");
+    if (S_ISLNK(info->stx_mode)) return Error{path + " is a link: not ours", EPERM};
+    if (!S_ISDIR(info->stx_mode)) return Error{path + " is no directory: not ours", EPERM};
     if (info->stx_uid != 0)
-      return make_error(path + " belongs to user " + std::to_string(info->stx_uid) +
-                        ", not to root");
+      return Error{path + " belongs to user " + std::to_string(info->stx_uid) + ", not to root",
+                   EPERM};
     if ((info->stx_mode & (S_IWGRP | S_IWOTH)) != 0)
-      return make_error(path + " is writable for others than root");
+      return Error{path + " is writable for others than root", EPERM};
     at = std::move(next);
   }
   return at;

@@ -319,6 +319,13 @@ bool AttachedShares::usable(std::string_view name) const {
 }
 bool AttachedShares::present(std::string_view name) const { return find(name) != nullptr; }
 
+std::vector<std::string> AttachedShares::names() const {
+  std::vector<std::string> out;
+  for (const auto& [name, share] : shares_)
+    if (!share->detaching) out.push_back(name);
+  return out;
+}
+
 int AttachedShares::pidfd(std::string_view name) const {
   const Share* share = find(name);
   return share == nullptr || share->detaching ? -1 : share->pidfd.get();

@@ -81,6 +81,7 @@ class AttachedShares {
 
   bool usable(std::string_view distro) const;   // attached, and not detaching
   bool present(std::string_view distro) const;  // attached or detaching
+  std::vector<std::string> names() const;       // of usable ones
   // Of a usable share; -1 without one.
   int pidfd(std::string_view distro) const;
   std::string path_of(std::string_view distro) const {

@@ -30,6 +30,12 @@ bool DistroRequests::not_started(const std::string& distro, const std::string& r
   return true;
 }
 
+void DistroRequests::forget(const std::string& distro) {
+  wanted_.erase(distro);
+  refusals_.erase(distro);
+  end_waiters(distro, false);
+}
+
 std::string DistroRequests::why_not_started(std::string_view distro) const {
   const auto found = refusals_.find(distro);
   return found == refusals_.end() ? "" : found->second;

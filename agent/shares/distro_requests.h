@@ -36,6 +36,7 @@ class DistroRequests {
   // All subscribers are told, also when it is wanted already.
   void request(const std::string& distro);
   void withdraw(const std::string& distro) { wanted_.erase(distro); }
+  void forget(const std::string& distro);  // and those who wait are told that it doesn't come
   void attached(const std::string& distro);
   // False, and nothing is done, when it wasn't asked for.
   bool not_started(const std::string& distro, const std::string& reason);

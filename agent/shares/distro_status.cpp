@@ -10,6 +10,8 @@ std::string_view name_of(DistroState state) {
       return "waiting";
     case DistroState::refused:
       return "refused";
+    case DistroState::failed:
+      return "failed";
     case DistroState::disabled:
       return "disabled";
     case DistroState::stopped:
@@ -34,6 +36,8 @@ Description describe(const DistroFacts& facts) {
     return {DistroState::stopped,
             "it has stopped; the containers that use its files are being stopped"};
   if (!facts.refusal.empty()) return {DistroState::refused, facts.refusal};
+  if (!facts.failure.empty() && facts.helper == HelperState::none)
+    return {DistroState::failed, facts.failure};
   if (facts.wanted) return {DistroState::waiting, "asked for; it has not been started yet"};
   if (!facts.not_started.empty())
     return {DistroState::stopped, "Windows did not start it: " + facts.not_started};

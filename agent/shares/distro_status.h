@@ -14,6 +14,7 @@ enum class DistroState {
   attached,  // its share is there
   waiting,   // asked for, or its helper is at it
   refused,   // its helper said something that can't be; `reason`
+  failed,    // its helper could not be started; `reason`
   disabled,  // by `causeway distro disable`
   stopped,   // it isn't running, as far as we know
 };
@@ -43,6 +44,7 @@ struct DistroFacts {
   ShareState share = ShareState::none;
   HelperState helper = HelperState::none;
   std::string refusal;      // why its helper was refused last; empty: it wasn't
+  std::string failure;      // why its helper could not be started; empty: nobody said so
   bool wanted = false;      // asked for, and not there yet
   std::string not_started;  // why Windows did not start it; empty: it didn't say
 };

@@ -38,6 +38,8 @@ class HelperListener {
     if (!problem_.empty()) check();
   }
   const std::string& problem() const { return problem_; }  // empty: helpers can come
+  // Where what somebody had planted at our place is now; empty: nothing was.
+  const std::string& put_aside() const { return put_aside_; }
   const Paths& paths() const { return paths_; }
 
  private:
@@ -52,6 +54,7 @@ class HelperListener {
   std::function<void(UniqueFd)> accepted_;
   std::function<void()> changed_;
   std::string problem_;
+  std::string put_aside_;
   RendezvousLock lock_;
   handover::FileId socket_;
   std::unique_ptr<io::Listener> listener_;

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -29,6 +30,8 @@ constexpr std::uint64_t kRemovalMs = 10'000;
 constexpr std::size_t kMostComplaints = 8;
 // For the way to a mount's point below a file system that wants to be asked.
 constexpr std::uint64_t kOpenMs = 2000;
+// Names of distros that nobody knows, and that are shown for what went wrong with their helpers.
+constexpr std::size_t kMostStrangers = 32;
 // More mounts than any distro has; each holds a descriptor while they are collected.
 constexpr std::size_t kMostMounts = 4096;
 
@@ -69,6 +72,10 @@ Status HelperSessions::start() {
   // Disabled, and the agent was killed before that was carried out.
   for (const auto& [name, enabled] : known_.all())
     if (!enabled) attached_.stop(name);
+  // The list was lost, or couldn't be written.
+  for (const auto& name : attached_.names())
+    if (!known_.has(name))
+      if (auto done = known_.set(name, true); !done) complain(done.error().message);
   return Ok{};
 }
 
@@ -104,8 +111,8 @@ std::string HelperSessions::objection(const handover::Hello& hello, int pidfd) {
 }
 
 void HelperSessions::on_hello(HelperConnection& session, handover::Hello hello, UniqueFd pidfd) {
-  const std::string name = hello.distro;
-  if (!paths::valid_distro_name(name) || name == handover::kRendezvous) {
+  const std::string name = hello.distro = spelling(hello.distro);
+  if (!paths::valid_distro_name(name) || text::iequals(name, handover::kRendezvous)) {
     complain("a helper said it was in distro '" + text::printable(name) + "', which can't be");
     return session.refuse("no distro is called '" + name + "'", false);
   }
@@ -115,7 +122,7 @@ void HelperSessions::on_hello(HelperConnection& session, handover::Hello hello, 
   }
   if (auto why = objection(hello, pidfd.get()); !why.empty()) {
     log::warning("share.refused", {{"distro", name}, {"reason", why}});
-    refusals_[name] = why;
+    if (!note(refusals_, name, why)) complain("helpers of too many unknown distros were refused");
     session.refuse(std::move(why), false);
     return handler_.changed();
   }
@@ -128,8 +135,7 @@ void HelperSessions::on_hello(HelperConnection& session, handover::Hello hello, 
 void HelperSessions::greet(HelperConnection& session, handover::Hello hello, UniqueFd pidfd) {
   const std::string name = hello.distro;
   refusals_.erase(name);
-  const bool is_new = !known_.has(name);
-  if (auto done = known_.set(name, true); !done) complain(done.error().message);
+  failures_.erase(name);
   session.set_distro(name);
   log::info("share.helper_connected", {{"distro", name}, {"version", hello.helper_version}});
   auto& helper = helpers_[name];
@@ -146,7 +152,6 @@ void HelperSessions::greet(HelperConnection& session, handover::Hello hello, Uni
   }
   session.send(handover::Welcome{});
   send_tools(session);
-  if (is_new) handler_.integrated(name);
   handler_.changed();
 }
 
@@ -370,9 +375,15 @@ void HelperSessions::try_attach(const std::string& name) {
     log::warning("share.engine_mount", {{"distro", name}, {"error", problem.message}});
   UniqueFd pidfd(::fcntl(helper.pidfd.get(), F_DUPFD_CLOEXEC, 0));
   if (!pidfd) return give_up(name, "no descriptor is free");
+  const bool is_new = !known_.has(name);
+  if (is_new && known_.all().size() >= KnownDistros::kMost)
+    return give_up(name, std::to_string(KnownDistros::kMost) +
+                             " distros are known; `causeway distro forget` makes room");
   auto done =
       attached_.attach(name, std::move(pidfd), staged.tree, helper.table, std::move(staged.socket));
   if (!done) return give_up(name, done.error().message);
+  if (auto saved = known_.set(name, true); !saved) complain(saved.error().message);
+  if (is_new) handler_.integrated(name);
   helper.staged.reset();
   helper.phase = Phase::attached;
   discard_staging(name);
@@ -402,7 +413,7 @@ void HelperSessions::give_up(const std::string& name, std::string why) {
   log::error("share.refused", {{"distro", name}, {"reason", why}});
   const auto found = helpers_.find(name);
   if (found == helpers_.end()) return;
-  refusals_[name] = why;
+  if (!note(refusals_, name, why)) complain("helpers of too many unknown distros were refused");
   auto* session = found->second.session;
   drop_sent(name, found->second);
   helpers_.erase(found);
@@ -412,8 +423,20 @@ void HelperSessions::give_up(const std::string& name, std::string why) {
   handler_.changed();
 }
 
+void HelperSessions::forget(const std::string& name) {
+  refusals_.erase(name);
+  failures_.erase(name);
+  reports_.erase(name);
+}
+
+bool HelperSessions::failed(const std::string& name, std::string why) {
+  if (helper(name) != nullptr) return true;  // it is a later one
+  return note(failures_, name, std::move(why));
+}
+
 void HelperSessions::disable(const std::string& name) {
   refusals_.erase(name);
+  failures_.erase(name);
   const auto found = helpers_.find(name);
   if (found != helpers_.end()) {
     auto& helper = found->second;
@@ -449,6 +472,7 @@ void HelperSessions::on_closed(HelperConnection& session, const Error& why) {
     drop_sent(name, found->second);
     helpers_.erase(found);
     if (staged) discard_staging(name);
+    if (!known_.has(name)) reports_.erase(name);
   }
   sessions_.erase(kept);
   handler_.changed();
@@ -478,6 +502,41 @@ void HelperSessions::complain(std::string what) {
   if (complaints_.size() >= kMostComplaints) complaints_.erase(complaints_.begin());
   complaints_.push_back(std::move(what));
   handler_.changed();
+}
+
+// False: too many distros that nobody knows are shown already.
+bool HelperSessions::note(ByDistro<std::string>& whose, const std::string& name, std::string why) {
+  const auto strangers = std::count_if(whose.begin(), whose.end(),
+                                       [&](const auto& item) { return !known_.has(item.first); });
+  if (!known_.has(name) && !whose.contains(name) &&
+      static_cast<std::size_t>(strangers) >= kMostStrangers)
+    return false;
+  whose.insert_or_assign(name, std::move(why));
+  return true;
+}
+
+// As the name is known, or as the helper that is there says it.
+std::string HelperSessions::spelling(const std::string& said) const {
+  const auto helper = helpers_.find(said);
+  return known_.has(said) || helper == helpers_.end() ? known_.spelling(said) : helper->first;
+}
+
+std::vector<std::string> HelperSessions::names() const {
+  std::set<std::string, DistroNameLess> out;
+  for (const auto& [name, helper] : helpers_) out.insert(name);
+  for (const auto& [name, why] : refusals_) out.insert(name);
+  for (const auto& [name, why] : failures_) out.insert(name);
+  return {out.begin(), out.end()};
+}
+
+std::string HelperSessions::refusal(std::string_view name) const {
+  const auto found = refusals_.find(name);
+  return found == refusals_.end() ? "" : found->second;
+}
+
+std::string HelperSessions::failure(std::string_view name) const {
+  const auto found = failures_.find(name);
+  return found == failures_.end() ? "" : found->second;
 }
 
 HelperConnection* HelperSessions::helper(std::string_view name) const {

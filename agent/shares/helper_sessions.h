@@ -7,7 +7,8 @@
 //   arriving ── mounts_done ──▶ complete ── no older share ──▶ attached ◀── mounts_done ── resuming
 //     └─────────────┴──────── it was disabled ──▶ removing ◀──────┴────────────────────────┘
 //
-//   arriving   Mounts go to the staging directory. Its end drops them.
+//   arriving   Mounts go to the staging directory. Its end drops them, and its name if that wasn't
+//              known before: a name alone is remembered by nobody.
 //   complete   All are there. An older share of that name is being detached; then the whole tree is
 //              moved below /mnt/distro, so a share is visible as a whole and never in part.
 //   resuming   The helper, or the agent, was started again. What it sends is collected: at
@@ -36,6 +37,7 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "shares/attached_shares.h"
+#include "shares/distro_names.h"
 #include "shares/helper_connection.h"
 #include "shares/known_distros.h"
 #include "shares/share_tree.h"
@@ -51,7 +53,7 @@ class HelperSessions final : private HelperConnection::Handler {
   };
   struct Handler {
     std::function<void(const std::string& distro)> attached;
-    std::function<void(const std::string& distro)> integrated;  // known from now on
+    std::function<void(const std::string& distro)> integrated;  // known from now on: it has a share
     std::function<void()> changed;
   };
   // All outlive it.
@@ -67,6 +69,11 @@ class HelperSessions final : private HelperConnection::Handler {
 
   // The helper undoes the integration, the share goes.
   void disable(const std::string& distro);
+  // Nothing of it is remembered. Not with a helper connected.
+  void forget(const std::string& distro);
+  // Whoever starts helpers says why this distro's couldn't be; until one calls. False: too many
+  // distros nobody knows have failed.
+  bool failed(const std::string& distro, std::string why);
   // Where the engine itself has WSL's shared tmpfs.
   void set_engine_wsl(std::string wsl) { engine_wsl_ = std::move(wsl); }
 
@@ -75,14 +82,20 @@ class HelperSessions final : private HelperConnection::Handler {
   bool arriving(std::string_view distro) const;  // or complete
   // What its helper says; null when none is connected.
   const paths::MountTable* table(std::string_view distro) const;
-  // Why helpers were refused last, by distro, where nothing good came after.
-  const std::map<std::string, std::string, std::less<>>& refusals() const { return refusals_; }
+  // Those with a helper, or without one and a reason for it.
+  std::vector<std::string> names() const;
+  // Why its helper was refused last, or couldn't be started, where nothing good came after; empty:
+  // it wasn't.
+  std::string refusal(std::string_view distro) const;
+  std::string failure(std::string_view distro) const;
   const handover::DistroReport* report(std::string_view distro) const;
   // Refusals of what isn't even a distro's name, and the like.
   const std::vector<std::string>& complaints() const { return complaints_; }
 
  private:
   enum class Phase { arriving, complete, resuming, attached, removing };
+  template <typename T>
+  using ByDistro = std::map<std::string, T, DistroNameLess>;
   struct Staged {
     ShareTree tree;
     std::optional<DistroSocket> socket;
@@ -125,6 +138,8 @@ class HelperSessions final : private HelperConnection::Handler {
   std::string staging_of(const std::string& name) const;
   void end_session(HelperConnection& session);
   void complain(std::string what);
+  std::string spelling(const std::string& said) const;
+  bool note(ByDistro<std::string>& whose, const std::string& name, std::string why);
 
   io::Loop& loop_;
   AttachedShares& attached_;
@@ -134,11 +149,12 @@ class HelperSessions final : private HelperConnection::Handler {
   Handler handler_;
   std::string engine_wsl_;
   bool staging_ready_ = false;
-  std::map<std::string, std::string, std::less<>> refusals_;
-  std::map<std::string, handover::DistroReport, std::less<>> reports_;
+  ByDistro<std::string> refusals_;
+  ByDistro<std::string> failures_;
+  ByDistro<handover::DistroReport> reports_;
   std::vector<std::string> complaints_;
   Lifetime lifetime_;
-  std::map<std::string, Helper, std::less<>> helpers_;
+  ByDistro<Helper> helpers_;
   std::map<HelperConnection*, std::unique_ptr<HelperConnection>> sessions_;  // goes first
 };
 

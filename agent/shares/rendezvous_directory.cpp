@@ -2,16 +2,21 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/scope_exit.h"
 #include "handover/share_socket.h"
 
@@ -30,6 +35,33 @@ Result<UniqueFd> make_directory(const std::string& wsl, std::vector<std::string>
     return errno_error("mkdir " + wsl + "/" + last);
   parts.push_back(last);
   return handover::open_trusted(wsl, parts);
+}
+
+std::string random_hex() {
+  std::array<unsigned char, 8> bytes{};
+  std::array<char, 17> text{};
+  std::uint64_t number = 0;
+  if (::getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()))
+    std::memcpy(&number, bytes.data(), sizeof(number));
+  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(number));
+  return text.data();
+}
+
+// A directory of ours takes the place of whatever is there, in one step: who planted it once may do
+// so again at any moment, but what is root's in a sticky directory only root can take away.
+// Gives where what was there is now.
+Result<std::string> replace_planted(const std::string& wsl) {
+  const UniqueFd parent(::open(wsl.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) return errno_error("open " + wsl);
+  const std::string place = handover::kRendezvous;
+  const std::string aside = place + ".put-aside-" + random_hex();
+  if (::mkdirat(parent.get(), aside.c_str(), 0755) != 0) return errno_error("mkdir " + aside);
+  ScopeExit discard([&] { ::unlinkat(parent.get(), aside.c_str(), AT_REMOVEDIR); });
+  if (::renameat2(parent.get(), aside.c_str(), parent.get(), place.c_str(), RENAME_EXCHANGE) != 0)
+    return errno_error(wsl + "/" + place + " is somebody else's and can't be put aside");
+  discard.dismiss();
+  log::warning("shares.planted", {{"path", wsl + "/" + place}, {"now", wsl + "/" + aside}});
+  return wsl + "/" + aside;
 }
 
 // What is at `offset`, as much as there is up to the block's size.
@@ -81,13 +113,20 @@ Status copy(int from, int to) {
 }  // namespace
 
 Result<RendezvousDirectory> make_rendezvous_directory(const std::string& wsl) {
-  if (auto made = make_directory(wsl, {handover::kRendezvous}); !made)
-    return std::move(made).error();
+  std::string put_aside;
+  auto made = make_directory(wsl, {handover::kRendezvous});
+  if (!made && made.error().code == EPERM) {
+    auto planted = replace_planted(wsl);
+    if (!planted) return std::move(planted).error();
+    put_aside = *std::move(planted);
+    made = make_directory(wsl, {handover::kRendezvous});
+  }
+  if (!made) return std::move(made).error();
   auto run = make_directory(wsl, {handover::kRendezvous, "run"});
   if (!run) return std::move(run).error();
   auto bin = make_directory(wsl, {handover::kRendezvous, "bin"});
   if (!bin) return std::move(bin).error();
-  return RendezvousDirectory{std::move(*run), std::move(*bin)};
+  return RendezvousDirectory{std::move(*run), std::move(*bin), std::move(put_aside)};
 }
 
 Result<bool> install_program(const std::string& program, int directory, const std::string& name) {

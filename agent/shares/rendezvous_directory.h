@@ -1,7 +1,7 @@
 // Makes the rendezvous directory, where helpers find us: <wsl>/docker-desktop with run/share.sock
 // and bin/causeway. Nothing there is a mount: whatever another distro unmounts below <wsl> takes
-// nothing away. The file system is mode 1777; what somebody else has planted there is refused,
-// never used.
+// nothing away. The file system is mode 1777: what somebody else has planted at our place is put
+// aside, and never used.
 #pragma once
 
 #include <sys/types.h>
@@ -14,12 +14,13 @@
 namespace causeway::shares {
 
 struct RendezvousDirectory {
-  UniqueFd run;  // the directory with share.sock, O_PATH
-  UniqueFd bin;  // the one with the program
+  UniqueFd run;           // the directory with share.sock, O_PATH
+  UniqueFd bin;           // the one with the program
+  std::string put_aside;  // where what somebody planted is now; empty: nothing was
 };
 
-// Makes the directories that are missing (0755, root's) and checks all of them. Errors name what is
-// wrong with which.
+// Makes the directories that are missing (0755, root's) and checks all of them. What isn't root's
+// alone at <wsl>/docker-desktop gets another name, as it is. Errors name what is wrong with which.
 Result<RendezvousDirectory> make_rendezvous_directory(const std::string& wsl);
 
 // Copies the file `program` to `name` in `directory` (0755, as a whole or not at all), unless the

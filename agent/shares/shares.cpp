@@ -14,6 +14,7 @@
 #include "paths/unix_path.h"
 #include "shares/api_sockets.h"
 #include "shares/attached_shares.h"
+#include "shares/distro_names.h"
 #include "shares/distro_requests.h"
 #include "shares/distro_resolver.h"
 #include "shares/drives.h"
@@ -35,6 +36,7 @@ struct Shares::Impl {
   void start();
   void find_mounts();
   void open_api(const Identity& identity);
+  void close_api(const Identity& identity);
   void drop_orphans();
   void refresh();
   void tell(std::function<void()> what);
@@ -122,8 +124,9 @@ void Shares::Impl::start() {
   if (auto done = known.load(); !done) problems.push_back(done.error().message);
   // Before anything could mount them.
   open_api({Identity::Kind::windows, "windows"});
-  auto names = api.left_in_run();
+  std::set<std::string, DistroNameLess> names;
   for (const auto& [name, enabled] : known.all()) names.insert(name);
+  names.merge(api.left_in_run());
   for (const auto& name : names) open_api({Identity::Kind::distro, name});
   auto done = attached.start();
   if (done) done = helpers.start();
@@ -167,6 +170,11 @@ void Shares::Impl::open_api(const Identity& identity) {
     return;
   }
   if (*fd && handler.listener) handler.listener({path, path, identity, std::move(*fd)});
+}
+
+void Shares::Impl::close_api(const Identity& identity) {
+  api.close(identity);
+  if (handler.listener_gone) handler.listener_gone(api.path_of(identity));
 }
 
 std::vector<std::string> Shares::Impl::own_directories() const {
@@ -252,8 +260,8 @@ DistroStatus Shares::Impl::status(const std::string& name) const {
     facts.share = attached.usable(name) ? ShareState::attached : ShareState::detaching;
   if (helpers.helper(name) != nullptr)
     facts.helper = helpers.arriving(name) ? HelperState::arriving : HelperState::connected;
-  if (const auto refusal = helpers.refusals().find(name); refusal != helpers.refusals().end())
-    facts.refusal = refusal->second;
+  facts.refusal = helpers.refusal(name);
+  facts.failure = helpers.failure(name);
   facts.wanted = requests.is_wanted(name);
   facts.not_started = requests.why_not_started(name);
   auto description = describe(facts);
@@ -282,9 +290,9 @@ void Shares::start() { impl_->start(); }
 const paths::PathContext& Shares::path_context() const { return impl_->context; }
 
 std::vector<DistroStatus> Shares::distros() const {
-  std::set<std::string> names;
+  std::set<std::string, DistroNameLess> names;
   for (const auto& [name, enabled] : impl_->known.all()) names.insert(name);
-  for (const auto& [name, reason] : impl_->helpers.refusals()) names.insert(name);
+  for (auto& name : impl_->helpers.names()) names.insert(std::move(name));
   std::vector<DistroStatus> out;
   out.reserve(names.size());
   for (const auto& name : names) out.push_back(impl_->status(name));
@@ -303,6 +311,11 @@ std::vector<Note> Shares::notes() const {
     out.push_back({false, "WSL's shared folder (/mnt/wsl) is not there: no distro can be shared"});
   else if (!impl_->listener->problem().empty())
     out.push_back({true, "distros can't be integrated: " + impl_->listener->problem()});
+  if (impl_->listener && !impl_->listener->put_aside().empty())
+    out.push_back({false, "somebody had put something of their own at " +
+                              impl_->listener->paths().wsl +
+                              "/docker-desktop; it was not used, and is " +
+                              impl_->listener->put_aside() + " now"});
   add(impl_->helpers.complaints());
   return out;
 }
@@ -343,7 +356,7 @@ void Shares::open(std::string_view distro, const std::string& path, std::uint64_
 }
 
 Status Shares::enable(std::string_view distro) {
-  const std::string name(distro);
+  const std::string name = impl_->known.spelling(distro);
   if (!impl_->known.has(name)) return make_error("no distro '" + name + "' is known");
   auto saved = impl_->known.set(name, true);
   log::info("share.enabled", {{"distro", name}});
@@ -354,7 +367,7 @@ Status Shares::enable(std::string_view distro) {
 }
 
 Status Shares::disable(std::string_view distro) {
-  const std::string name(distro);
+  const std::string name = impl_->known.spelling(distro);
   if (!impl_->known.has(name)) return make_error("no distro '" + name + "' is known");
   auto saved = impl_->known.set(name, false);
   log::info("share.disabled", {{"distro", name}});
@@ -362,6 +375,38 @@ Status Shares::disable(std::string_view distro) {
   impl_->helpers.disable(name);
   impl_->refresh();
   return saved;
+}
+
+Status Shares::forget(std::string_view distro) {
+  const std::string name = impl_->known.spelling(distro);
+  if (!impl_->known.has(name) && impl_->helpers.refusal(name).empty() &&
+      impl_->helpers.failure(name).empty())
+    return Error{"no distro '" + name + "' is known", ENOENT};
+  if (impl_->helpers.helper(name) != nullptr)
+    return Error{name + " is integrated, and its helper is connected: `causeway distro disable " +
+                     name + "` first",
+                 EBUSY};
+  auto saved = impl_->known.forget(name);
+  log::info("share.forgotten", {{"distro", name}});
+  impl_->requests.forget(name);
+  impl_->helpers.forget(name);
+  impl_->attached.stop(name);
+  impl_->close_api({Identity::Kind::distro, name});
+  impl_->refresh();
+  return saved;
+}
+
+Status Shares::helper_failed(std::string_view distro, const std::string& reason) {
+  if (!paths::valid_distro_name(distro))
+    return Error{"no distro is called '" + std::string(distro) + "'", EINVAL};
+  const std::string name = impl_->known.spelling(distro);
+  log::warning("share.helper_failed", {{"distro", name}, {"reason", reason}});
+  if (!impl_->helpers.failed(name, reason))
+    return make_error("the helpers of too many unknown distros have failed");
+  if (impl_->helpers.helper(name) == nullptr)
+    (void)impl_->requests.not_started(name, "its helper could not be started: " + reason);
+  impl_->refresh();
+  return Ok{};
 }
 
 }  // namespace causeway::shares

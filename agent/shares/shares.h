@@ -6,6 +6,8 @@
 //                                                             │                /mnt/distro
 //                                                             └ handler, path_context() ──▶ wiring
 //
+// Names of distros are taken as WSL takes them: `ubuntu` is `Ubuntu`.
+//
 // The one sign of a stopped distro is its PID 1's end. Everything is found again after the agent's
 // death: descriptors in init's store, RUN/shares.json, and the mounts themselves.
 #pragma once
@@ -125,6 +127,15 @@ class Shares {
   // written, then it counts until the agent ends.
   Status enable(std::string_view distro);
   Status disable(std::string_view distro);
+  // Its record, its API socket and its share go, as if it had never been; its helper's next hello
+  // brings it back. Errors: code ENOENT when nothing is known of it, EBUSY while its helper is
+  // connected; else as above.
+  Status forget(std::string_view distro);
+
+  // Whoever starts helpers could not start this distro's: those who wait for it are told, and
+  // `reason` is shown until a helper of it calls. Errors: what can't be a distro's name (code
+  // EINVAL), or too many that nobody knows.
+  Status helper_failed(std::string_view distro, const std::string& reason);
 
  private:
   struct Impl;

@@ -6,6 +6,7 @@
 
 #include "app/bootstrap_script.h"
 #include "app/status_json.h"
+#include "base/text.h"
 #include "json/json.h"
 #include "log_line.h"
 #include "windows/windows_text.h"
@@ -84,6 +85,9 @@ Status App::start(const InstanceNames& names) {
           [this](std::string_view line) { log(log::Level::info, std::string(line)); },
           [this](const std::string& distro, std::function<void(bool)> told) {
             ask_stopped(distro, std::move(told));
+          },
+          [this](const std::string& distro, const std::string& reason) {
+            tell_failed(distro, reason);
           }});
   load_enabled();
 
@@ -191,8 +195,11 @@ std::string App::change_distro(const std::string& name, bool enable) {
     DuplicateHandle(GetCurrentProcess(), told.get(), GetCurrentProcess(), &done, 0, FALSE,
                     DUPLICATE_SAME_ACCESS);
     auto shared = std::make_shared<UniqueHandle>(done);
-    shim_->request("POST", "/v1/distros/" + known + (enable ? "/enable" : "/disable"), "",
-                   [reply, shared](Result<std::pair<int, std::string>> got) {
+    // One that Windows doesn't have any more has nothing to be undone in: it is forgotten.
+    const std::string path = "/v1/distros/" + text::percent_encoded(known);
+    const bool gone = !enable && distro == nullptr;
+    shim_->request(gone ? "DELETE" : "POST", gone ? path : path + (enable ? "/enable" : "/disable"),
+                   "", [reply, shared](Result<std::pair<int, std::string>> got) {
                      *reply = got ? *got : std::pair(0, got.error().message);
                      SetEvent(shared->get());
                    });
@@ -211,6 +218,18 @@ std::string App::change_distro(const std::string& name, bool enable) {
   auto out = Json::object({{"name", known}, {"enabled", enable}});
   if (!agent_says.empty()) out.set("warning", agent_says);
   return out.dump();
+}
+
+void App::tell_failed(const std::string& distro, const std::string& reason) {
+  shim_->request(
+      "POST", "/v1/distros/" + text::percent_encoded(distro) + "/failed",
+      Json::object({{"reason", reason}}).dump(),
+      [this, distro](Result<std::pair<int, std::string>> got) {
+        if (got && got->first >= 200 && got->first <= 299) return;
+        log(log::Level::warning,
+            log_line("helper.not_told",
+                     {{"distro", distro}, {"reason", got ? got->second : got.error().message}}));
+      });
 }
 
 void App::ask_stopped(const std::string& distro, std::function<void(bool)> told) {

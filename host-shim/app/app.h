@@ -37,6 +37,7 @@ class App {
   std::string status_json();
   std::string change_distro(const std::string& name, bool enable);
   void ask_stopped(const std::string& distro, std::function<void(bool)> told);
+  void tell_failed(const std::string& distro, const std::string& reason);
   void log(log::Level level, const std::string& line) { log_->write(level, line); }
 
   const Paths paths_;

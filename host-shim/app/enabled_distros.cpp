@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/exit_code.h"
+#include "base/text.h"
 #include "link/attach_line_reader.h"
 #include "log_line.h"
 #include "windows/child_process.h"
@@ -23,11 +25,17 @@ constexpr std::uint64_t kHealthyMs = 60'000;
 constexpr std::uint32_t kLookMs = 5'000;
 constexpr DWORD kLookLimitMs = 10'000;
 constexpr LONGLONG kLogLimit = 1 << 20;
-UniqueHandle open_log(const std::string& folder, const std::string& distro) {
+constexpr LONGLONG kMostLastLine = 4096;
+
+std::wstring log_path(const std::string& folder, const std::string& distro) {
   std::string name;
   for (const char c : distro)
     name += std::string_view("<>:\"/\\|?*").find(c) == std::string_view::npos && c >= ' ' ? c : '_';
-  const std::wstring path = to_wide(folder + "\\distro-" + name + ".log");
+  return to_wide(folder + "\\distro-" + name + ".log");
+}
+
+UniqueHandle open_log(const std::string& folder, const std::string& distro) {
+  const auto path = log_path(folder, distro);
   WIN32_FILE_ATTRIBUTE_DATA facts{};
   if (GetFileAttributesExW(path.c_str(), GetFileExInfoStandard, &facts) != 0 &&
       (facts.nFileSizeHigh > 0 || facts.nFileSizeLow > kLogLimit))
@@ -35,6 +43,36 @@ UniqueHandle open_log(const std::string& folder, const std::string& distro) {
   return UniqueHandle(CreateFileW(path.c_str(), FILE_APPEND_DATA,
                                   FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
                                   OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
+}
+
+// What the helper has said last, without "causeway: " in front; empty when it can't be read.
+std::string last_line(const std::wstring& path) {
+  const UniqueHandle file(CreateFileW(path.c_str(), GENERIC_READ,
+                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                      nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr));
+  LARGE_INTEGER size{};
+  if (!file || GetFileSizeEx(file.get(), &size) == 0) return {};
+  LARGE_INTEGER from{};
+  from.QuadPart = std::max<LONGLONG>(0, size.QuadPart - kMostLastLine);
+  std::string end(static_cast<std::size_t>(size.QuadPart - from.QuadPart), '\0');
+  DWORD read = 0;
+  if (SetFilePointerEx(file.get(), from, nullptr, FILE_BEGIN) == 0 ||
+      ReadFile(file.get(), end.data(), static_cast<DWORD>(end.size()), &read, nullptr) == 0)
+    return {};
+  end.resize(read);
+  std::erase(end, '\0');  // of wsl.exe's own texts, which may be UTF-16
+  std::string_view line = text::trim(end);
+  line = text::trim(line.substr(line.rfind('\n') + 1));
+  constexpr std::string_view kPrefix = "causeway: ";
+  if (line.starts_with(kPrefix)) line.remove_prefix(kPrefix.size());
+  return to_utf8(to_wide(line.substr(0, 900)));  // whole characters
+}
+
+// The helper's own codes for "it can't be", and a shell's for a program that it can't start. Others
+// are of its end by the distro's, or by a signal.
+bool could_not_start(DWORD code) {
+  constexpr std::array<DWORD, 6> kCodes{kNotAllowed, kUsage, kInternal, kSetUpFailed, 126, 127};
+  return std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
 }
 
 }  // namespace
@@ -172,8 +210,14 @@ void EnabledDistros::ended(const std::string& name, std::uint64_t run) {
     helper->reason = "disabled in Linux: `causeway distro enable " + name + "` integrates it again";
     return;
   }
+  const auto said =
+      could_not_start(code) ? last_line(log_path(options_.log_folder, name)) : std::string();
   const std::string reason = "the helper ended with exit code " + std::to_string(code) +
-                             "; see distro-" + name + ".log beside the shim's log";
+                             (said.empty() ? "" : " (" + said + ")") + "; see distro-" + name +
+                             ".log beside the shim's log";
+  if (could_not_start(code))
+    events_.tell_failed(name,
+                        said.empty() ? "it ended with exit code " + std::to_string(code) : said);
   helper->state = Helper::State::waiting;
   helper->reason = reason;
   events_.ask_stopped(name, lifetime_.guard([this, name, run, reason](bool stopped) {

@@ -41,6 +41,8 @@ class EnabledDistros {
     // Asks the agent whether the distro has stopped; `told` is called once, on this thread.
     std::function<void(const std::string& distro, std::function<void(bool stopped)> told)>
         ask_stopped;
+    // Tells the agent why the distro's helper could not be started: people look there, too.
+    std::function<void(const std::string& distro, const std::string& reason)> tell_failed;
   };
   struct Shown {
     std::string name;

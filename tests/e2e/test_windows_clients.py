@@ -281,6 +281,19 @@ def test_a_distro_that_windows_enables(windows, shim):
     bind = r"\\wsl.localhost\Ubuntu\home\dev:/w"
     assert windows.ask("run", command=["cat", "/w/f"], binds=[bind])["out"] == "from Ubuntu\n"
 
+    # A helper that can't be started: both sides say why, until it can.
+    program_folder = vm.root("Ubuntu") + "/mnt/wsl/docker-desktop/bin"
+    os.chmod(program_folder, 0o777)
+    vm.stop("Ubuntu")
+    vm.start("Ubuntu", helper=False)
+    reason = "/mnt/wsl/docker-desktop/bin isn't root's alone: somebody else has made it; not used"
+    shim.wait(lambda _: reason in helper(shim)["reason"])
+    poll(lambda: vm.distros()["Ubuntu"]["state"] == "failed", "the agent knows it, too", 90)
+    assert vm.distros()["Ubuntu"]["reason"] == reason
+    os.chmod(vm.root("Ubuntu") + "/mnt/wsl/docker-desktop/bin", 0o755)
+    vm.wait_distro("Ubuntu", timeout=90)
+    assert vm.distros()["Ubuntu"]["reason"] == ""
+
     vm.stop("Ubuntu")
     shim.wait(lambda _: helper(shim)["helper"] == "stopped")
     before = started(windows)

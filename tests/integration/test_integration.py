@@ -280,7 +280,169 @@ def identity_answers(vm, name):
         return False
 
 
+# Accounts that change ------------------------------------------------------------------------------------------
+
+@each_kind
+@pytest.mark.parametrize("name, uid, conf", [("newbie", 1000, False), ("other", 1234, True)])
+def test_a_user_made_later_gets_in(vm, guest, name, uid, conf):
+    """At a distro's first start its set-up makes the user when the helper is there already. Windows says the number 1000; wsl.conf comes first."""
+    vm.exec(guest, ["sh", "-c", "for file in passwd group shadow gshadow; do [ -e /etc/$file ] && sed -i /^dev:/d /etc/$file; done; "
+                          "sed -i /default=/d /etc/wsl.conf; rm -rf /home/dev; true"])
+    entry = integrate(vm, guest)
+    assert any("default user isn't in /etc/passwd" in note for note in entry["report"]["notes"]), entry["report"]
+    assert not items(vm, guest, "member")
+    add = f"useradd -m -u {uid} {name}"
+    if guest.startswith("minimal"):
+        add = (f"echo {name}:x:{uid}: >>/etc/group; echo {name}:x:{uid}:{uid}::/home/{name}:/bin/sh >>/etc/passwd; "
+               f"mkdir /home/{name}; chown {uid}:{uid} /home/{name}")
+    vm.exec(guest, ["sh", "-c", add + (f"; printf '[user]\\ndefault={name}\\n' >>/etc/wsl.conf" if conf else "")])
+    poll(lambda: items(vm, guest, "member").get(name) == ("added", ""), lambda: f"{name} is a member: {items(vm, guest)}")
+    assert vm.exec(guest, ["docker", "version"], user=name).returncode == 0
+    poll(lambda: [state for state, _ in items(vm, guest, "context").values()] == ["added"], lambda: f"the context: {items(vm, guest, 'context')}")
+    notes = vm.distros()[guest]["report"]["notes"]
+    assert any("new shell" in note and name in note for note in notes) and not any("/etc/passwd" in note for note in notes), notes
+
+
+@each_kind
+def test_a_group_that_is_taken_away_comes_back(vm, guest):
+    """As NixOS' activation does: /etc/group anew, without what its configuration doesn't have."""
+    integrate(vm, guest)
+    before = vm.exec(guest, ["grep", "^docker:", "/etc/group"]).stdout
+    vm.exec(guest, ["sed", "-i", "/^docker:/d", "/etc/group"])
+    poll(lambda: vm.exec(guest, ["grep", "^docker:", "/etc/group"], check=False).stdout == before, "the group is back, with its number")
+    poll(lambda: vm.exec(guest, ["docker", "version"], user="dev", check=False).returncode == 0, "and docker works")
+    assert {state for what in ("group", "member") for state, _ in items(vm, guest, what).values()} == {"added"}
+    # Again and again: status never says that it is there when it isn't.
+    for _ in range(5):
+        vm.exec(guest, ["sed", "-i", "/^docker:/d", "/etc/group"])
+        poll(lambda: vm.exec(guest, ["grep", "^docker:", "/etc/group"], check=False).returncode == 0
+             or items(vm, guest, "group").get("/etc/group", ("", ""))[0] == "failed", "it is there, or told as missing", 10)
+
+
+# Windows' drives and strange distros -----------------------------------------------------------------------------
+
+
+@each_kind
+def test_a_home_on_windows_drive_gets_no_context(vm, guest):
+    """Its docker contexts are those of Windows' docker, for which /var/run/docker.sock means nothing."""
+    home = f"/mnt/c/Users/{guest}"
+    vm.exec(guest, ["sh", "-c", f"mkdir -p {home} && chown 1000:1000 {home} && sed -i 's,:/home/dev:,:{home}:,' /etc/passwd"])
+    integrate(vm, guest)
+    (path, (state, reason)), = items(vm, guest, "context").items()
+    assert path.startswith(f"{home}/.docker/contexts/") and state == "left_alone" and "Windows' drive C" in reason
+    assert vm.exec(guest, ["ls", "-A", home]).stdout == ""
+    assert reason in vm.causeway("distro", "status", guest).stdout
+    assert vm.exec(guest, ["docker", "version"], user="dev").returncode == 0
+    vm.exec(guest, ["rm", "-rf", home])
+
+
+# As on NixOS: programs are elsewhere, /bin and /usr/bin hold sh and env alone.
+WITHOUT_FHS = """set -e
+mkdir -p /programs && mount --bind /usr/bin /programs && mount --make-private /programs && mkdir -p /tmp/kept && cp -L /usr/bin/sh /usr/bin/env /tmp/kept
+for folder in /usr/local/bin /usr/local/sbin /usr/sbin /usr/bin; do [ -d $folder ] || continue; /programs/mount -t tmpfs -o mode=755 none $folder; done
+PATH=/programs; cp /tmp/kept/* /usr/bin; rm -r /tmp/kept
+"""
+
+
+@full_kind
+def test_a_distro_without_usr_bin(vm, guest):
+    """The missing tool is named, in the list, too; where such distros have their programs they are found. The test plays Windows, which
+    tells the agent what the helper has said last."""
+    vm.exec(guest, ["sh", "-c", WITHOUT_FHS])
+    vm.start_helper(guest)
+    poll(lambda: vm.status()["distros"][guest]["helper"]["state"] == "refused", "the helper can't be started")
+    said = vm.helper_log(guest).strip().splitlines()[-1].removeprefix("causeway: ")
+    assert said.startswith("cat(1) not found in PATH ("), said
+    assert vm.control(f"/v1/distros/{guest}/failed", "POST", {"reason": said})[0] == 204
+    assert (vm.distros()[guest]["state"], vm.distros()[guest]["reason"]) == ("failed", said)
+    listed = vm.causeway("distro", "list").stdout
+    assert guest in listed and said in listed
+    # /run/current-system/sw/bin
+    vm.exec(guest, ["/programs/sh", "-c", "PATH=/programs; mkdir -p /run/current-system/sw && ln -s /programs /run/current-system/sw/bin"])
+    entry = integrate(vm, guest)
+    assert entry["reason"] == "" and any("add it to PATH" in note for note in entry["report"]["notes"]), entry
+    vm.exec(guest, ["/programs/sh", "-c", "echo works >/home/dev/f"])
+    assert identity(vm, guest).run("cat /w/f", binds=["/home/dev:/w"]) == "works\n"
+
+
 # causeway distro … ---------------------------------------------------------------------------------------------
+
+
+@each_kind
+def test_a_distro_is_forgotten(vm, guest):
+    """Its record, its share and the containers' API socket go; others keep theirs; it comes back when its helper calls."""
+    others = lambda: [[vm.distros()[name][what] for what in ("state", "mounts", "socket", "helper")] for name in ("Ubuntu", "minimal")]
+    api_sockets = lambda: set(os.listdir(vm.socket_path("api")))
+    before, sockets = others(), api_sockets()
+    integrate(vm, guest)
+    assert api_sockets() == sockets | {f"distro-{guest}.sock"}
+    done = vm.causeway("distro", "forget", guest, check=False)
+    assert done.returncode == 1 and f"`causeway distro disable {guest}` first" in done.stderr, done
+    assert vm.distros()[guest]["state"] == "attached"
+    disable(vm, guest)
+    assert vm.causeway("distro", "forget", guest.upper()).stdout == f"{guest.upper()} is forgotten\n"
+    assert guest not in vm.distros() and guest not in vm.causeway("distro", "list").stdout
+    assert api_sockets() == sockets
+    known = vm.exec("docker-desktop", ["cat", "/data/causeway/distros.json"]).stdout
+    assert guest not in known and "Ubuntu" in known
+    assert others() == before
+    done = vm.causeway("distro", "forget", guest, check=False)
+    assert done.returncode == 1 and f"no distro {guest} is known" in done.stderr, done
+    answer = identity(vm, "windows").create(binds=[rf"\\wsl$\{guest}\home:/w"])
+    assert answer.status == 400 and guest in answer.message, answer
+    integrate(vm, guest)
+    assert api_sockets() == sockets | {f"distro-{guest}.sock"}
+
+
+@full_kind
+def test_a_stopped_distro_is_forgotten_without_its_share_left(vm, guest):
+    """After `wsl --unregister`: nobody can disable it there. A share that is there goes with it."""
+    integrate(vm, guest)
+    vm.stop(guest)
+    poll(lambda: not vm.distros()[guest]["helper"], "its helper's end is seen")
+    vm.causeway("distro", "forget", guest)
+    poll(lambda: guest.encode() not in vm.exec("docker-desktop", ["ls", "/mnt/distro"], engine_namespace=True, text=False).stdout.split(), "its share is gone")
+    assert guest not in vm.distros()
+    vm.start(guest, helper=False)
+
+
+def test_names_differ_by_more_than_their_case(vm, guest_named_otherwise):
+    """wsl.exe takes `ubuntu` for `Ubuntu`: so a second distro that says it can't be one; and each command takes any spelling."""
+    before = vm.distros()["Ubuntu"], engine_mounts(vm)
+    log = guest_named_otherwise("UBUNTU")
+    assert "another distro of that name is integrated and runs" in log
+    assert engine_mounts(vm) == before[1] and set(vm.distros()) & {"UBUNTU", "ubuntu"} == set()
+    shown = vm.causeway("distro", "status", "ubuntu").stdout
+    assert "Ubuntu" in shown and "attached" in shown
+
+
+@pytest.fixture
+def guest_named_otherwise(vm):
+    """Starts a helper in a distro of its own that says another name; gives its log once it was refused."""
+    name = f"Guest-{fresh_name('')}"
+    vm.start(name, helper=False)
+    started = []
+
+    def start(said):
+        vm.exec(name, ["sh", "-c", "mkdir -p /run/causeway && cp /mnt/wsl/docker-desktop/bin/causeway /run/causeway/causeway"])
+        process = vm.popen(name, ["/run/causeway/causeway", "distro", "--name", said], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        started.append(process)
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "agent.refused" in line:
+                return "".join(lines)
+        return "".join(lines)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    vm.stop(name)
+    # The refusal is shown until the next hello of that name.
+    os.kill(vm.helper_pid("Ubuntu"), signal.SIGKILL)
+    poll(lambda: vm.distros()["Ubuntu"]["reason"] == "" and vm.distros()["Ubuntu"]["helper"], "Ubuntu's helper is there again")
 
 
 def test_the_list_tells_state_and_reason(vm):
@@ -304,9 +466,9 @@ def test_the_list_tells_state_and_reason(vm):
 
 
 @pytest.mark.parametrize("arguments, code, says", [
-    (["enable"], 64, "NAME is required"), (["disable"], 64, "NAME is required"), (["fly"], 64, "not expected: fly"),
+    (["enable"], 64, "NAME is required"), (["disable"], 64, "NAME is required"), (["forget"], 64, "NAME is required"), (["fly"], 64, "not expected: fly"),
     (["enable", "../x"], 1, "no distro ../x is known"), (["enable", "a b"], 1, "no distro a b is known"),
-    (["disable", "docker-desktop"], 1, "no distro docker-desktop is known"),
+    (["disable", "docker-desktop"], 1, "no distro docker-desktop is known"), (["forget", "../x"], 1, "no distro ../x is known"),
 ])
 def test_wrong_use_of_the_command_is_explained(vm, arguments, code, says):
     done = vm.causeway("distro", *arguments, check=False)

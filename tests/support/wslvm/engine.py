@@ -64,9 +64,9 @@ class EngineVm(Vm):
         """`causeway ARGUMENTS` in docker-desktop (outside init's namespaces, as a user of wsl.exe is)."""
         return self.exec("docker-desktop", ["/usr/bin/causeway", *arguments], **options)
 
-    def control(self, path, method="GET"):
-        """One request to the control API. Returns (status code, decoded JSON or None)."""
-        return request_json(self.socket_path("control.sock"), path, method)
+    def control(self, path, method="GET", body=None):
+        """One request to the control API, `body` as JSON. Returns (status code, decoded JSON or None)."""
+        return request_json(self.socket_path("control.sock"), path, method, body)
 
     def engine_connection(self, socket_name="engine.sock", timeout=30):
         """http.client connection to the endpoint, or with "dockerd.sock" to dockerd itself."""

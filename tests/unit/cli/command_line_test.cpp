@@ -206,12 +206,14 @@ TEST_CASE("cli/command_line: distros") {
   CHECK(command_of<DistroOptions>({"distro", "status"}).name.empty());
   CHECK(command_of<DistroOptions>({"distro", "status", "Ubuntu"}).name == "Ubuntu");
   CHECK(command_of<DistroOptions>({"distro", "enable", "x"}).action == Action::enable);
+  CHECK(command_of<DistroOptions>({"distro", "forget", "x"}).action == Action::forget);
+  CHECK(std::holds_alternative<Answer>(parse_command_line({"distro", "forget", "x", "--no-wait"})));
   const auto options = command_of<DistroOptions>({"distro", "disable", "x", "--no-wait"});
   CHECK(options.action == Action::disable);
   CHECK(!options.wait);
   CHECK(
       command_of<engine_setup::AwaitSharesOptions>({"await-shares", "--timeout", "3"}).timeout_s ==
       3);
-  for (const char* action : {"enable", "disable", "nonsense"})
+  for (const char* action : {"enable", "disable", "forget", "nonsense"})
     CHECK(std::holds_alternative<Answer>(parse_command_line({"distro", action})));
 }

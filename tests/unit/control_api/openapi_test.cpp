@@ -25,9 +25,10 @@ TEST_CASE("control_api/openapi: every documented operation answers as documented
                                                              : control_api::ServiceState::ready;
       const bool service = path.key.starts_with("/v1/services/");
       const int begun = service ? 202 : 204;
-      check(api, rig, operation.key, path.key, target, operation.key == "post" ? begun : 200);
+      const bool changes = operation.key == "post" || operation.key == "delete";
+      check(api, rig, operation.key, path.key, target, changes ? begun : 200);
       check(api, rig, operation.key, path.key, target + "?nonsense=1", 400);
-      if (operation.key != "post") continue;
+      if (!changes) continue;
       if (service) check(api, rig, operation.key, path.key, target + "?wait=1", 200);
       std::string nobody = path.key;
       nobody.replace(nobody.find("{name}"), 6, "nobody");
@@ -63,6 +64,28 @@ TEST_CASE("control_api/openapi: the clock") {
   const Json& schema =
       api["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
   CHECK(mismatch(api, schema, sent, "") == "");
+}
+
+TEST_CASE("control_api/openapi: a helper that could not be started") {
+  const Json api = load(kOpenApiFile);
+  ProductRig rig;
+  const std::string path = "/v1/distros/{name}/failed";
+  const std::string target = "/v1/distros/NixOS/failed";
+  const std::string body = to_json(control_api::HelperFailure{"ls(1) not found in PATH"});
+  check(api, rig, "post", path, target, 204, body);
+  CHECK(rig.product.performed == std::vector<std::string>{"failed NixOS: ls(1) not found in PATH"});
+  for (const std::string& bad :
+       {std::string(), std::string("{}"), std::string("[]"), std::string(R"({"reason":1})"),
+        std::string(R"({"reason":"x","y":1})"),
+        R"({"reason":")" + std::string(1025, 'x') + R"("})"})
+    check(api, rig, "post", path, target, 400, bad);
+  check(api, rig, "post", path, "/v1/distros/a%2fb/failed", 400, body);
+  CHECK(rig.product.performed.size() == 1);
+  rig.product.refusal = "no";
+  check(api, rig, "post", path, target, 409, body);
+  const Json& schema =
+      api["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+  CHECK(mismatch(api, schema, *Json::parse(body), "") == "");
 }
 
 TEST_CASE("control_api/openapi: those turned away at the door are documented") {

@@ -92,6 +92,18 @@ struct ScriptedProduct {
       performed.push_back((enabled ? "enable " : "disable ") + distro);
       return Ok{};
     };
+    out.forget = [this](const std::string& distro) -> Status {
+      if (!refusal.empty()) return make_error(refusal);
+      if (distro == "nobody") return Error{"no distro nobody", ENOENT};
+      performed.push_back("forget " + distro);
+      return Ok{};
+    };
+    out.failed = [this](const std::string& distro, const std::string& reason) -> Status {
+      if (!refusal.empty()) return make_error(refusal);
+      if (distro.find('/') != std::string::npos) return Error{"no such name", EINVAL};
+      performed.push_back("failed " + distro + ": " + reason);
+      return Ok{};
+    };
     return out;
   }
   LinkSource link() {

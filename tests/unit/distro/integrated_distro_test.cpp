@@ -308,6 +308,28 @@ TEST_CASE("distro/integrated_distro: with a manifest that can't be read files ar
   CHECK(rig.tree.snapshot() == rig.before);
 }
 
+TEST_CASE("distro/integrated_distro: where shells may not look for the tools, that is said") {
+  if (!own_mount_namespace()) return;
+  for (const bool nix : {false, true}) {
+    CAPTURE(nix);
+    Rig rig;
+    if (nix) rig.tree.write("run/current-system/sw/bin/ls", "");
+    rig.agent.listen();
+    rig.start();
+    rig.welcome();
+    rig.agent.send(handover::Tools{}, rig.tools());
+    bool said = false;
+    rig.agent.take<handover::Report>([&](const handover::Report& report) {
+      for (const auto& note : report.report.notes)
+        said = said || note.find("may not look in /usr/local/bin") != std::string::npos;
+      for (const auto& item : report.report.items)
+        if (item.what == "link") return true;
+      return false;
+    });
+    CHECK(said == nix);
+  }
+}
+
 TEST_CASE("distro/integrated_distro: a user who is made later gets in") {
   if (!own_mount_namespace()) return;
   Rig rig;

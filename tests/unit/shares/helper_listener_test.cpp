@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <filesystem>
+#include <vector>
+
 #include "handover/share_socket.h"
 #include "support/loop_fixture.h"
 #include "support/sandbox.h"
@@ -62,46 +66,107 @@ TEST_CASE("shares/helper_listener: makes its place, and helpers connect" * needs
   CHECK(mounts_below(rig.wsl) == ".");
 }
 
+// What lies beside our place in <wsl>.
+static std::vector<std::string> put_aside(const Server& rig) {
+  std::vector<std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(rig.wsl))
+    if (entry.path() != rig.place("")) out.push_back(entry.path());
+  return out;
+}
+
 // The file system is mode 1777: anybody may have been there first.
-TEST_CASE("shares/helper_listener: what somebody else planted is refused, until it has gone" *
+TEST_CASE("shares/helper_listener: what somebody else planted is put aside, and never used" *
           needs_mounts) {
   Server rig;
   const std::string elsewhere = rig.sandbox.folder("elsewhere");
-  std::string where;
-  SUBCASE("a directory of a user") {
-    where = rig.place("");
+  const auto where = rig.place("");
+  SUBCASE("a directory of a user, with things in it") {
     REQUIRE(::mkdir(where.c_str(), 0755) == 0);
+    REQUIRE(::mkdir((where + "/bin").c_str(), 0755) == 0);
+    write_file(where + "/bin/causeway", "evil");
     REQUIRE(::chown(where.c_str(), 1000, 1000) == 0);
   }
   SUBCASE("a directory that others may write") {
-    where = rig.place("");
     REQUIRE(::mkdir(where.c_str(), 0777) == 0);
     REQUIRE(::chmod(where.c_str(), 0777) == 0);
   }
-  SUBCASE("a link") {
-    where = rig.place("");
-    REQUIRE(::symlink(elsewhere.c_str(), where.c_str()) == 0);
+  SUBCASE("a link") { REQUIRE(::symlink(elsewhere.c_str(), where.c_str()) == 0); }
+  SUBCASE("a link that leads nowhere") { REQUIRE(::symlink("/nonexistent", where.c_str()) == 0); }
+  SUBCASE("a file") { write_file(where, "mine"); }
+  struct stat planted {};
+  REQUIRE(::lstat(where.c_str(), &planted) == 0);
+  const bool evil = exists(where + "/bin/causeway");
+  rig.start();
+  CHECK(rig.server.problem().empty());
+  CHECK(mode_of(where) == (S_IFDIR | 0755));
+  CHECK(content(rig.place("/bin/causeway")) == "#!/bin/sh\n");
+  CHECK(rig.connects());
+  const auto aside = put_aside(rig);
+  REQUIRE(aside.size() == 1);
+  CHECK(aside[0].starts_with(where + ".put-aside-"));
+  CHECK(rig.server.put_aside() == aside[0]);
+  struct stat now {};
+  REQUIRE(::lstat(aside[0].c_str(), &now) == 0);
+  CHECK(now.st_ino == planted.st_ino);
+  CHECK(now.st_mode == planted.st_mode);
+  CHECK(now.st_uid == planted.st_uid);
+  if (evil) CHECK(content(aside[0] + "/bin/causeway") == "evil");
+  CHECK_FALSE(exists(aside[0] + "/run"));
+  CHECK(std::filesystem::is_empty(elsewhere));
+  // What is planted later has no place: ours is root's, in a sticky directory.
+  causeway::test::settle(rig.loop);
+  CHECK(put_aside(rig).size() == 1);
+}
+
+// By somebody who never stops: in one step ours takes the place of theirs.
+TEST_CASE("shares/helper_listener: a planter in a loop doesn't keep us away" * needs_mounts) {
+  Server rig;
+  const auto where = rig.place("");
+  std::array<int, 2> pipe{};
+  REQUIRE(::pipe2(pipe.data(), O_CLOEXEC) == 0);
+  const pid_t planter = ::fork();
+  REQUIRE(planter >= 0);
+  if (planter == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::setuid(1000) != 0) ::_exit(1);
+    (void)!::write(pipe[1], "x", 1);
+    for (;;) {
+      ::mkdir(where.c_str(), 0777);
+      ::rmdir(where.c_str());
+      (void)!::symlink("/etc", where.c_str());
+      ::unlink(where.c_str());
+    }
   }
-  SUBCASE("a file") {
-    where = rig.place("");
-    write_file(where, "");
-  }
-  SUBCASE("a link further in") {
-    REQUIRE(::mkdir(rig.place("").c_str(), 0755) == 0);
-    where = rig.place("/run");
-    REQUIRE(::symlink(elsewhere.c_str(), where.c_str()) == 0);
-  }
+  char begun = 0;
+  REQUIRE(::read(pipe[0], &begun, 1) == 1);
+  rig.start();
+  const bool there =
+      causeway::test::run_until(rig.loop, [&] { return rig.server.problem().empty(); });
+  const bool connects = there && rig.connects();
+  ::kill(planter, SIGKILL);
+  ::waitpid(planter, nullptr, 0);
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+  CHECK(there);
+  CHECK(connects);
+  CHECK(mode_of(where) == (S_IFDIR | 0755));
+  CHECK_FALSE(exists("/etc/bin/causeway"));
+}
+
+// Further in only root can have done it: it is named, and left alone until it has gone.
+TEST_CASE("shares/helper_listener: a link further in is refused, until it has gone" *
+          needs_mounts) {
+  Server rig;
+  const std::string elsewhere = rig.sandbox.folder("elsewhere");
+  const auto where = rig.place("/run");
+  REQUIRE(::mkdir(rig.place("").c_str(), 0755) == 0);
+  REQUIRE(::symlink(elsewhere.c_str(), where.c_str()) == 0);
   rig.start();
   CAPTURE(rig.server.problem());
   CHECK(rig.server.problem().find(where) != std::string::npos);
   CHECK(rig.changes == 1);
-  CHECK_FALSE(exists(where + "/share.sock"));
-  CHECK_FALSE(exists(where + "/run"));
-  CHECK_FALSE(exists(elsewhere + "/share.sock"));
-  CHECK_FALSE(exists(elsewhere + "/bin"));
-  // The user takes it away: seen by an event.
-  REQUIRE(::rename(where.c_str(), (rig.sandbox / "away").c_str()) != 0);  // another file system
-  if (::unlink(where.c_str()) != 0) REQUIRE(::rmdir(where.c_str()) == 0);
+  CHECK(std::filesystem::is_empty(elsewhere));
+  REQUIRE(::unlink(where.c_str()) == 0);
   REQUIRE(causeway::test::run_until(rig.loop, [&] { return rig.server.problem().empty(); }));
   CHECK(rig.changes == 2);
   CHECK(rig.connects());

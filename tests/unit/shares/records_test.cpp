@@ -67,6 +67,47 @@ TEST_CASE("shares/known_distros: the file") {
   }
 }
 
+TEST_CASE("shares/known_distros: two spellings are one distro, and the first one stays") {
+  const auto parsed =
+      KnownDistros::parse(R"({"Ubuntu": {}, "a": {}, "UBUNTU": {"enabled": false}})");
+  REQUIRE(parsed);
+  CHECK(KnownDistros::to_json(*parsed).find("UBUNTU") == std::string::npos);
+  CHECK(parsed->size() == 2);
+  CHECK_FALSE(parsed->at("ubuntu"));
+  const testing::Sandbox sandbox;
+  KnownDistros known(sandbox / "distros.json");
+  REQUIRE(known.set("Ubuntu", true));
+  REQUIRE(known.set("ubuntu", false));
+  CHECK(known.all().size() == 1);
+  CHECK(known.has("UBUNTU"));
+  CHECK_FALSE(known.enabled("Ubuntu"));
+  CHECK(known.spelling("uBuNtU") == "Ubuntu");
+  CHECK(known.spelling("Debian") == "Debian");
+  REQUIRE(known.set("Debian", true));
+  REQUIRE(known.forget("ubuntu"));
+  REQUIRE(known.forget("nobody"));
+  CHECK(testing::content(sandbox / "distros.json") == KnownDistros::to_json({{"Debian", true}}));
+}
+
+TEST_CASE("shares/known_distros: a file that was edited on Windows, or emptied") {
+  using namespace std::string_literals;
+  const testing::Sandbox sandbox;
+  struct Case {
+    std::string content;
+    bool knows;
+  };
+  for (const auto& c :
+       {Case{"\xEF\xBB\xBF{\"U\": {}}", true}, Case{"\xFF\xFE{\0\"\0U\0\"\0:\0{\0}\0}\0"s, true},
+        Case{"", false}, Case{"\r\n", false}}) {
+    testing::write_file(sandbox / "distros.json", c.content);
+    KnownDistros known(sandbox / "distros.json");
+    REQUIRE(known.load());
+    CHECK(known.has("U") == c.knows);
+    REQUIRE(known.set("Other", true));
+    CHECK(testing::content(sandbox / "distros.json").find("Other") != std::string::npos);
+  }
+}
+
 TEST_CASE("shares/drives: whole drives only, the first of several, never our own copies") {
   const std::string root = "1 0 8:1 / / rw - ext4 a rw\n";
   const auto letters = [&](const std::string& lines) {

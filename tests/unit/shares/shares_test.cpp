@@ -2,8 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
+
 #include "fd_store/sockets.h"
 #include "rig.h"
+#include "shares/known_distros.h"
 
 using namespace causeway;
 using namespace causeway::shares;
@@ -604,4 +607,191 @@ TEST_CASE("shares/shares: a list of distros that can't be read is left alone" * 
   const Distro ubuntu(rig.sandbox / "ubuntu");
   auto helper = rig.integrate("Ubuntu", first, ubuntu);
   CHECK(content(file) == "{ oops");
+}
+
+TEST_CASE("shares/shares: a distro is forgotten, with what is its own and nothing else" *
+          needs_mounts) {
+  Rig rig;
+  rig.agent();
+  const Process first;
+  const Process second;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  const Distro debian(rig.sandbox / "debian");
+  const std::string file = rig.sandbox / "data/causeway/distros.json";
+  const std::string socket = rig.sandbox / "run/api/distro-Ubuntu.sock";
+  auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  const auto other = rig.integrate("Debian", second, debian);
+  const auto others_mounts = rig.status("Debian").mounts;
+
+  // Not while its helper is there: what to do is said, nothing is done.
+  const auto refused = rig.shares->forget("Ubuntu");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == EBUSY);
+  CHECK(refused.error().message.find("`causeway distro disable Ubuntu` first") !=
+        std::string::npos);
+  CHECK(rig.shares->attached("Ubuntu"));
+  CHECK(exists(socket));
+
+  helper.reset();
+  REQUIRE(rig.until([&] { return !rig.status("Ubuntu").helper; }));
+  SUBCASE("with its share") {}
+  SUBCASE("disabled") { REQUIRE(rig.shares->disable("Ubuntu")); }
+  REQUIRE(rig.shares->forget("ubuntu"));
+  CHECK_FALSE(rig.shares->known("Ubuntu"));
+  CHECK(rig.status("Ubuntu").name.empty());
+  CHECK_FALSE(rig.shares->path_context().distros.contains("Ubuntu"));
+  CHECK(content(file).find("Ubuntu") == std::string::npos);
+  CHECK_FALSE(exists(socket));
+  CHECK(rig.listener(socket) == nullptr);
+  REQUIRE(rig.until([&] { return !rig.detaching.empty(); }));
+  rig.detaching.front().second();
+  REQUIRE(rig.until([&] { return !exists(rig.share("Ubuntu")); }));
+  CHECK(content(rig.sandbox / "run/shares.json").find("Ubuntu") == std::string::npos);
+  CHECK(rig.shares->forget("Ubuntu").error().code == ENOENT);
+
+  // Debian has all that it had.
+  CHECK(rig.state("Debian") == "attached");
+  CHECK(rig.status("Debian").mounts == others_mounts);
+  CHECK(content(rig.share("Debian/home/who")) == "home");
+  CHECK(content(file).find("Debian") != std::string::npos);
+  CHECK(rig.listener(rig.sandbox / "run/api/distro-Debian.sock") != nullptr);
+  CHECK(rig.store.used("d.") == 2);
+
+  // Nor does the next agent know it.
+  rig.agent_dies();
+  rig.agent();
+  CHECK(rig.status("Ubuntu").name.empty());
+  CHECK(rig.listener(socket) == nullptr);
+  CHECK(rig.shares->attached("Debian"));
+  // dockerd makes a directory for a container that had the socket mounted.
+  REQUIRE(::mkdir(socket.c_str(), 0755) == 0);
+  const auto again = rig.integrate("Ubuntu", first, ubuntu);
+  CHECK(rig.listener(socket) != nullptr);
+  CHECK(rig.notes().empty());
+}
+
+TEST_CASE("shares/shares: a name that a helper says is remembered by nobody" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  auto helper = rig.connect();
+  helper->hello("Liar", first);
+  helper->say(handover::Report{{{}, {"a note"}}});
+  REQUIRE(rig.until([&] { return rig.status("Liar").report.has_value(); }));
+  CHECK(rig.state("Liar") == "waiting");
+  CHECK_FALSE(exists(rig.sandbox / "run/api/distro-Liar.sock"));
+  helper.reset();
+  REQUIRE(rig.until([&] { return rig.shares->distros().empty(); }));
+  CHECK_FALSE(exists(rig.sandbox / "data/causeway/distros.json"));
+  CHECK(rig.listeners.size() == 1);
+  CHECK_FALSE(rig.status("Liar").report.has_value());
+  // Refusals are shown, but not those of any number of names.
+  for (int i = 0; i < 100; ++i) {
+    auto stranger = rig.connect();
+    stranger->hello("Liar-" + std::to_string(i), first, 99);
+    REQUIRE(rig.until([&] { return !stranger->closed.empty(); }));
+  }
+  CHECK(rig.shares->distros().size() == 32);
+  CHECK(rig.notes().find("too many unknown distros") != std::string::npos);
+  CHECK(rig.listeners.size() == 1);
+  // And one that is shown can be taken out of the list.
+  REQUIRE(rig.shares->forget("Liar-0"));
+  CHECK(rig.shares->distros().size() == 31);
+  const auto real = rig.integrate("Ubuntu", first, ubuntu);
+  CHECK(rig.state("Ubuntu") == "attached");
+}
+
+TEST_CASE("shares/shares: no more distros are known than can be shown" * needs_mounts) {
+  Rig rig;
+  KnownDistros::Enabled many;
+  for (std::size_t i = 0; i < KnownDistros::kMost; ++i) many.emplace("d" + std::to_string(i), true);
+  write_file(rig.sandbox.folder("data/causeway") + "/distros.json", KnownDistros::to_json(many));
+  rig.agent();
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  auto helper = rig.connect();
+  helper->share("Ubuntu", first, ubuntu);
+  REQUIRE(rig.until([&] { return !helper->closed.empty(); }));
+  REQUIRE(helper->heard<handover::Refused>() != nullptr);
+  CHECK(helper->heard<handover::Refused>()->reason ==
+        "256 distros are known; `causeway distro forget` makes room");
+  CHECK(rig.state("Ubuntu") == "refused");
+  REQUIRE(rig.shares->forget("d0"));
+  const auto again = rig.integrate("Ubuntu", first, ubuntu);
+  const auto known = rig.integrate("d1", Process(), ubuntu);
+}
+
+// wsl.exe takes them for one name.
+TEST_CASE("shares/shares: ubuntu is Ubuntu" * needs_mounts) {
+  Rig rig;
+  rig.agent();
+  auto first = std::make_unique<Process>();
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  const Distro other(rig.sandbox / "other");
+  auto helper = rig.integrate("Ubuntu", *first, ubuntu);
+
+  // Two at once can't be: the second is another distro, under a name that is taken.
+  const Process second;
+  auto stranger = rig.connect();
+  stranger->share("UBUNTU", second, other);
+  REQUIRE(rig.until([&] { return !stranger->closed.empty(); }));
+  CHECK(stranger->heard<handover::Refused>()->reason ==
+        "another distro of that name is integrated and runs");
+  CHECK(content(rig.share("Ubuntu/who")) == "root");
+  CHECK(rig.shares->distros().size() == 1);
+
+  // Unregistered and imported anew as `ubuntu`: containers find their files where they were.
+  first->end();
+  REQUIRE(rig.until([&] { return !rig.detaching.empty(); }));
+  rig.detaching.front().second();
+  REQUIRE(rig.until([&] { return !exists(rig.share("Ubuntu")); }));
+  auto again = rig.connect();
+  again->share("ubuntu", second, other);
+  REQUIRE(rig.until([&] { return rig.shares->attached("Ubuntu"); }));
+  CHECK_FALSE(exists(rig.share("ubuntu")));
+  CHECK(rig.shares->distros().size() == 1);
+  CHECK(rig.listener(rig.sandbox / "run/api/distro-ubuntu.sock") == nullptr);
+  CHECK(rig.shares->known("UBUNTU"));
+  REQUIRE(rig.shares->disable("uBUNTU"));
+  CHECK(rig.state("Ubuntu") == "disabled");
+
+  auto engine = rig.connect();
+  engine->hello("Docker-Desktop", second);
+  REQUIRE(rig.until([&] { return !engine->closed.empty(); }));
+  CHECK(engine->heard<handover::Refused>()->reason == "no distro is called 'Docker-Desktop'");
+}
+
+TEST_CASE("shares/shares: a helper that could not be started is shown with the reason" *
+          needs_mounts) {
+  Rig rig;
+  write_file(rig.sandbox.folder("data/causeway") + "/distros.json", R"({"Ubuntu": {}})");
+  rig.agent();
+  const Process first;
+  const Distro ubuntu(rig.sandbox / "ubuntu");
+  std::optional<bool> came;
+  rig.shares->request("Ubuntu");
+  rig.shares->when_attached("Ubuntu", 60'000, [&](bool there) { came = there; });
+  for (const char* name : {"NixOS", "ubuntu"}) {
+    REQUIRE(rig.shares->helper_failed(name, "ls(1) not found in PATH"));
+    CHECK(rig.status(name == std::string("ubuntu") ? "Ubuntu" : name).reason ==
+          "ls(1) not found in PATH");
+  }
+  CHECK(rig.state("NixOS") == "failed");
+  CHECK(rig.state("Ubuntu") == "failed");
+  CHECK(rig.shares->distros().size() == 2);
+  REQUIRE(rig.until([&] { return came.has_value(); }));
+  CHECK_FALSE(*came);
+  CHECK(rig.shares->why_not_started("Ubuntu") ==
+        "its helper could not be started: ls(1) not found in PATH");
+  CHECK(rig.shares->helper_failed("../x", "no").error().code == EINVAL);
+  for (int i = 0; i < 100; ++i) (void)rig.shares->helper_failed("d" + std::to_string(i), "no").ok();
+  CHECK(rig.shares->distros().size() == 33);
+  // Until one calls; what comes late of an earlier one is ignored.
+  const auto helper = rig.integrate("Ubuntu", first, ubuntu);
+  CHECK(rig.status("Ubuntu").reason.empty());
+  REQUIRE(rig.shares->helper_failed("Ubuntu", "late"));
+  CHECK(rig.state("Ubuntu") == "attached");
+  CHECK(rig.status("Ubuntu").reason.empty());
+  CHECK(content(rig.sandbox / "data/causeway/distros.json").find("NixOS") == std::string::npos);
 }
