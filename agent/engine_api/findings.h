@@ -30,13 +30,18 @@ struct FindingKinds {
 
 // A string of the body that holds a path of the client.
 struct PathValue {
-  // An element of Binds, a bind mount's Source, the device of a local volume with o=bind.
-  enum class Kind { bind, mount, device };
+  enum class Kind {
+    bind,     // an element of Binds: a path, or a volume's name
+    mount,    // a bind mount's Source
+    file,     // what dockerd opens or mounts itself: the device of a local volume, a device, a key
+    address,  // of a log driver, "unix:///path"
+  };
   Kind kind = Kind::bind;
   std::uint64_t begin = 0;  // of the string token in the body, with its quotes: [begin, end)
   std::uint64_t end = 0;
   std::string source;  // decoded: the path, or a volume's name, as the client wrote it
   std::string rest;    // of a bind: ":/dst:ro", which stays behind the new path
+  std::string lead{};  // of an address: "unix://", which stays before it
 };
 
 // An array of strings (["text"]), or an object whose values are strings ({"key":"text"}).

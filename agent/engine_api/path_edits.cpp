@@ -4,13 +4,17 @@
 
 #include "base/text.h"
 #include "engine_api/json_text.h"
+#include "engine_api/unix_address.h"
+#include "paths/path_mapper.h"
 
 namespace causeway::engine_api {
 
 std::vector<std::string> sources(const Findings& found) {
   std::vector<std::string> out = found.filters.paths;
   out.reserve(out.size() + found.paths.size());
-  for (const PathValue& value : found.paths) out.push_back(value.source);
+  for (const PathValue& value : found.paths)
+    out.push_back(value.kind == PathValue::Kind::file ? paths::from_root(value.source)
+                                                      : value.source);
   return out;
 }
 
@@ -39,6 +43,10 @@ Status can_replace(const PathValue& value, std::string_view engine_path) {
     return make_error("the path " + text::printable(engine_path) +
                       " has a colon in it, which no bind can express: use a mount (--mount)");
   }
+  if (value.kind == PathValue::Kind::address && !is_plain_in_url(engine_path)) {
+    return make_error("the path " + text::printable(engine_path) +
+                      " can't stand in the address of a log driver");
+  }
   std::string_view rest = engine_path;
   while (!rest.empty()) {
     const std::size_t length = utf8_length(rest);
@@ -53,7 +61,7 @@ Status can_replace(const PathValue& value, std::string_view engine_path) {
 
 std::string replacement(const PathValue& value, std::string_view engine_path) {
   std::string out;
-  append_quoted(out, std::string(engine_path) + value.rest, "\\u0000");
+  append_quoted(out, value.lead + std::string(engine_path) + value.rest, "\\u0000");
   return out;
 }
 

@@ -8,7 +8,9 @@
 #include "base/text.h"
 #include "engine_api/json_text.h"
 #include "engine_api/json_tokenizer.h"
+#include "engine_api/unix_address.h"
 #include "paths/path_mapper.h"
+#include "paths/windows_path.h"
 
 namespace causeway::engine_api {
 namespace {
@@ -39,6 +41,16 @@ enum class Position : std::uint8_t {
   option_device,
   option_o,
   option_type,
+  devices,
+  device,
+  throttles,
+  throttle,
+  device_path,
+  cgroup_parent,
+  log_config,
+  log_options,
+  log_address,
+  log_file,
   volume,
   service,
   task_template,
@@ -53,6 +65,8 @@ Shape shape(Position position) {
     case Position::hosts:
     case Position::binds:
     case Position::mounts:
+    case Position::devices:
+    case Position::throttles:
       return Shape::array;
     case Position::variable:
     case Position::label:
@@ -64,6 +78,10 @@ Shape shape(Position position) {
     case Position::option_device:
     case Position::option_o:
     case Position::option_type:
+    case Position::device_path:
+    case Position::cgroup_parent:
+    case Position::log_address:
+    case Position::log_file:
       return Shape::string;
     case Position::none:
     case Position::container:
@@ -73,6 +91,10 @@ Shape shape(Position position) {
     case Position::volume_options:
     case Position::driver_config:
     case Position::driver_options:
+    case Position::device:
+    case Position::throttle:
+    case Position::log_config:
+    case Position::log_options:
     case Position::volume:
     case Position::service:
     case Position::task_template:
@@ -125,6 +147,25 @@ std::string_view name(Position position) {
       return "a volume's option o";
     case Position::option_type:
       return "a volume's option type";
+    case Position::devices:
+      return "Devices";
+    case Position::device:
+      return "an element of Devices";
+    case Position::throttles:
+      return "a list of devices with limits";
+    case Position::throttle:
+      return "a device with a limit";
+    case Position::device_path:
+      return "a device's path";
+    case Position::cgroup_parent:
+      return "CgroupParent";
+    case Position::log_config:
+      return "the log driver";
+    case Position::log_options:
+      return "the log driver's options";
+    case Position::log_address:
+    case Position::log_file:
+      return "an option of the log driver";
     case Position::task_template:
       return "TaskTemplate";
     case Position::container_spec:
@@ -144,13 +185,43 @@ struct Member {
 };
 
 std::span<const Member> members(Position position) {
-  static constexpr std::array kContainer = {
-      Member{"hostconfig", Position::host_config}, Member{"binds", Position::binds},
-      Member{"mounts", Position::mounts}, Member{"env", Position::environment},
-      Member{"labels", Position::labels}};
+  // What HostConfig has, dockerd up to 26 takes beside it as well.
+  static constexpr std::array kContainer = {Member{"hostconfig", Position::host_config},
+                                            Member{"env", Position::environment},
+                                            Member{"labels", Position::labels},
+                                            Member{"binds", Position::binds},
+                                            Member{"mounts", Position::mounts},
+                                            Member{"devices", Position::devices},
+                                            Member{"blkioweightdevice", Position::throttles},
+                                            Member{"blkiodevicereadbps", Position::throttles},
+                                            Member{"blkiodevicewritebps", Position::throttles},
+                                            Member{"blkiodevicereadiops", Position::throttles},
+                                            Member{"blkiodevicewriteiops", Position::throttles},
+                                            Member{"cgroupparent", Position::cgroup_parent},
+                                            Member{"logconfig", Position::log_config}};
   static constexpr std::array kHostConfig = {Member{"binds", Position::binds},
                                              Member{"mounts", Position::mounts},
-                                             Member{"extrahosts", Position::hosts}};
+                                             Member{"extrahosts", Position::hosts},
+                                             Member{"devices", Position::devices},
+                                             Member{"blkioweightdevice", Position::throttles},
+                                             Member{"blkiodevicereadbps", Position::throttles},
+                                             Member{"blkiodevicewritebps", Position::throttles},
+                                             Member{"blkiodevicereadiops", Position::throttles},
+                                             Member{"blkiodevicewriteiops", Position::throttles},
+                                             Member{"cgroupparent", Position::cgroup_parent},
+                                             Member{"logconfig", Position::log_config}};
+  static constexpr std::array kDevice = {Member{"pathonhost", Position::device_path}};
+  static constexpr std::array kThrottle = {Member{"path", Position::device_path}};
+  // Of a container (Config) and of a service's tasks (Options).
+  static constexpr std::array kLogConfig = {Member{"config", Position::log_options},
+                                            Member{"options", Position::log_options}};
+  // A Go map. The options of syslog, fluentd and splunk that name files (moby, daemon/logger).
+  static constexpr std::array kLogOptions = {Member{"syslog-address", Position::log_address},
+                                             Member{"fluentd-address", Position::log_address},
+                                             Member{"syslog-tls-ca-cert", Position::log_file},
+                                             Member{"syslog-tls-cert", Position::log_file},
+                                             Member{"syslog-tls-key", Position::log_file},
+                                             Member{"splunk-capath", Position::log_file}};
   static constexpr std::array kMount = {Member{"type", Position::mount_type},
                                         Member{"source", Position::mount_source},
                                         Member{"volumeoptions", Position::volume_options}};
@@ -164,7 +235,8 @@ std::span<const Member> members(Position position) {
   static constexpr std::array kVolume = {Member{"driver", Position::driver_name},
                                          Member{"driveropts", Position::driver_options}};
   static constexpr std::array kService = {Member{"tasktemplate", Position::task_template}};
-  static constexpr std::array kTask = {Member{"containerspec", Position::container_spec}};
+  static constexpr std::array kTask = {Member{"containerspec", Position::container_spec},
+                                       Member{"logdriver", Position::log_config}};
   static constexpr std::array kContainerSpec = {Member{"mounts", Position::mounts}};
   switch (position) {
     case Position::container:
@@ -179,6 +251,14 @@ std::span<const Member> members(Position position) {
       return kDriverConfig;
     case Position::driver_options:
       return kDriverOptions;
+    case Position::device:
+      return kDevice;
+    case Position::throttle:
+      return kThrottle;
+    case Position::log_config:
+      return kLogConfig;
+    case Position::log_options:
+      return kLogOptions;
     case Position::volume:
       return kVolume;
     case Position::service:
@@ -189,6 +269,26 @@ std::span<const Member> members(Position position) {
       return kContainerSpec;
     default:
       return {};
+  }
+}
+
+// Of an array: what its elements are; else the position itself.
+Position element(Position position) {
+  switch (position) {
+    case Position::environment:
+      return Position::variable;
+    case Position::hosts:
+      return Position::host;
+    case Position::binds:
+      return Position::bind;
+    case Position::mounts:
+      return Position::mount;
+    case Position::devices:
+      return Position::device;
+    case Position::throttles:
+      return Position::throttle;
+    default:
+      return position;
   }
 }
 
@@ -229,8 +329,9 @@ struct Facts {
   bool volume = false;
   bool local = true;  // no driver named is the local one
   bool with_bind = false;
-  bool overlay = false;
+  bool over_unix = false;  // 9p: the device is the path of a socket
   bool overlay_directories = false;
+  std::string type;  // of the file system
   std::optional<PathValue> source;
   std::optional<PathValue> device;
 };
@@ -238,6 +339,25 @@ struct Facts {
 bool is_any_of(std::string_view s, std::initializer_list<std::string_view> words) {
   for (const std::string_view word : words) {
     if (s == word) return true;
+  }
+  return false;
+}
+
+// Whether mount(2) opens the device of such a volume: a path, unless the file system takes the text
+// for an address or a mere name.
+bool opens_device(const Facts& facts) {
+  if (facts.with_bind) return true;
+  if (facts.type == "9p") return facts.over_unix;
+  const std::string& device = facts.device->source;
+  return device.starts_with('/') && !device.starts_with("//") &&
+         !is_any_of(facts.type,
+                    {"", "none", "nfs", "nfs4", "cifs", "smb3", "ceph", "tmpfs", "overlay"});
+}
+
+// Whether containers would stand in the control groups of init and of the services.
+bool is_own_cgroup(std::string_view parent) {
+  for (const std::string_view part : text::split(parent, '/')) {
+    if (is_any_of(part, {"causeway", "causeway.init"})) return true;
   }
   return false;
 }
@@ -269,14 +389,19 @@ struct RequestScanner::Impl {
   EntryList* list(Position position);
   Status entry(EntryList& of, EntryList::Entry entry);
   Status settle();
+  Status bind();
+  Status log_address();
   Status count(PathValue value);
   PathValue value(PathValue::Kind kind) const {
     return {kind, tokens.begin(), tokens.end(), unquoted(tokens.text()), {}};
   }
   Status refuse(std::string message) {
-    failed = true;
     const char* const what = wanted.paths ? "map the paths of" : "read";
-    return make_error("cannot " + std::string(what) + " this request: " + std::move(message));
+    return invalid("cannot " + std::string(what) + " this request: " + std::move(message));
+  }
+  Status invalid(std::string message) {
+    failed = true;
+    return make_error(std::move(message));
   }
   Status wrong_type() {
     constexpr std::array<std::string_view, 3> kNames = {"an object", "an array", "a string"};
@@ -339,7 +464,8 @@ Status RequestScanner::Impl::key() {
   level.filled = true;
   if (level.position == Position::labels) return label();
   const std::span<const Member> known = members(level.position);
-  const bool exact = level.position == Position::driver_options;
+  const bool exact =
+      level.position == Position::driver_options || level.position == Position::log_options;
   std::size_t i = 0;
   if (tokens.too_long()) {
     i = known.size();
@@ -398,10 +524,7 @@ Status RequestScanner::Impl::begin(Shape begun) {
     begins->state = EntryList::State::empty;
     begins->at = tokens.end();
   }
-  if (expected == Position::environment) expected = Position::variable;
-  if (expected == Position::hosts) expected = Position::host;
-  if (expected == Position::binds) expected = Position::bind;
-  if (expected == Position::mounts) expected = Position::mount;
+  expected = element(expected);
   return Ok{};
 }
 
@@ -418,7 +541,7 @@ Status RequestScanner::Impl::end() {
     missing->alone = !level.filled;
   }
   // Within an array the next element may follow.
-  if (!levels.empty() && levels.back().position == Position::mounts) expected = Position::mount;
+  if (!levels.empty()) expected = element(levels.back().position);
   return ended == Position::mount || ended == Position::volume ? settle() : Ok{};
 }
 
@@ -441,25 +564,31 @@ Status RequestScanner::Impl::string() {
   }
   if (too_long) return refuse(std::string(name(expected)) + " is longer than 64 KiB");
   switch (expected) {
-    case Position::bind: {
-      PathValue bind = value(PathValue::Kind::bind);
-      const std::size_t length = paths::bind_source_length(bind.source);
-      if (length == std::string::npos || length == 0) return Ok{};  // no source
-      bind.rest = bind.source.substr(length);
-      bind.source.resize(length);
-      return count(std::move(bind));
-    }
+    case Position::bind:
+      return bind();
+    case Position::device_path:
+    case Position::log_file:
+      return count(value(PathValue::Kind::file));
+    case Position::log_address:
+      return log_address();
+    case Position::cgroup_parent:
+      if (std::string parent = unquoted(tokens.text()); is_own_cgroup(parent)) {
+        return invalid("invalid cgroup parent " + text::printable(parent) +
+                       ": that control group is the engine's own");
+      }
+      return Ok{};
     case Position::mount_source:
       facts.source = value(PathValue::Kind::mount);
       return Ok{};
     case Position::option_device:
-      facts.device = value(PathValue::Kind::device);
+      facts.device = value(PathValue::Kind::file);
       return Ok{};
     case Position::option_o: {
       // As github.com/moby/sys/mount takes the options apart.
       const std::string options = unquoted(tokens.text());
       for (const std::string_view option : text::split(options, ',')) {
         if (is_any_of(option, {"bind", "rbind"})) facts.with_bind = true;
+        if (option == "trans=unix") facts.over_unix = true;
         if (is_any_of(option.substr(0, option.find('=')),
                       {"lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"})) {
           facts.overlay_directories = true;
@@ -468,7 +597,7 @@ Status RequestScanner::Impl::string() {
       return Ok{};
     }
     case Position::option_type:
-      facts.overlay = unquoted(tokens.text()) == "overlay";
+      facts.type = unquoted(tokens.text());
       return Ok{};
     default:
       return Ok{};
@@ -501,12 +630,41 @@ Status RequestScanner::Impl::entry(EntryList& of, EntryList::Entry entry) {
 Status RequestScanner::Impl::settle() {
   if (facts.bind && facts.source) return count(std::move(*facts.source));
   if (!facts.volume || !facts.local) return Ok{};
-  if (facts.with_bind && facts.device) return count(std::move(*facts.device));
+  if (facts.device && opens_device(facts)) return count(std::move(*facts.device));
   // Bind is a flag of mount(2) that makes the type meaningless; so only without it.
-  if (!facts.with_bind && facts.overlay && facts.overlay_directories) {
+  if (!facts.with_bind && facts.type == "overlay" && facts.overlay_directories) {
     return refuse("the directories in the options of an overlay volume can't be mapped");
   }
   return Ok{};
+}
+
+Status RequestScanner::Impl::bind() {
+  PathValue bind = value(PathValue::Kind::bind);
+  if (paths::is_path_list(bind.source)) {
+    return invalid("invalid volume specification: '" + text::printable(bind.source) +
+                   "': the shell (Git Bash, MSYS) has taken it for a list of paths and turned them"
+                   " into Windows' form; write the second one with two slashes (//app), or set"
+                   " MSYS_NO_PATHCONV=1");
+  }
+  const std::size_t length = paths::bind_source_length(bind.source);
+  if (length == std::string::npos || length == 0) return Ok{};  // no source
+  bind.rest = bind.source.substr(length);
+  bind.source.resize(length);
+  return count(std::move(bind));
+}
+
+Status RequestScanner::Impl::log_address() {
+  PathValue address = value(PathValue::Kind::address);
+  const std::string whole = std::move(address.source);
+  const auto parts = split_unix_address(whole);
+  if (!parts) return Ok{};
+  if (!is_plain_in_url(parts->path)) {
+    return refuse("the address " + text::printable(whole) +
+                  " has an escape or a query in its path");
+  }
+  address.lead = parts->lead;
+  address.source = parts->path;
+  return count(std::move(address));
 }
 
 Status RequestScanner::Impl::count(PathValue value) {

@@ -10,20 +10,28 @@
 // JSON value, what is no JSON at all. Only what is wanted is looked at; the rest is dockerd's.
 //
 //   kinds         call                          where
-//   paths         container_create              HostConfig.Binds[], HostConfig.Mounts[];
-//                                               Binds and Mounts at the top
+//   paths         container_create              HostConfig.Binds[], HostConfig.Mounts[],
+//                                               HostConfig.Devices[].PathOnHost, the Path of
+//                                               BlkioWeightDevice[] and its brothers,
+//                                               HostConfig.LogConfig.Config; all of them at the top
 //                 container_start_with_config   the same, or no body
-//                 volume_create                 DriverOpts.device of the local driver, with o=bind
-//                 service_create, …_update      TaskTemplate.ContainerSpec.Mounts[]
+//                 volume_create                 DriverOpts.device of the local driver
+//                 service_create, …_update      TaskTemplate.ContainerSpec.Mounts[],
+//                                               TaskTemplate.LogDriver.Options
 //   environment   container_create              Env[]
 //   labels        container_create              Labels{}
 //   hosts         container_create              HostConfig.ExtraHosts[]
 //
-// A mount counts when its Type is "bind" (its Source), or "volume" with the local driver and o=bind
-// (VolumeOptions.DriverConfig.Options.device). Dockerd up to 26 takes HostConfig's members at the
-// top level too, when there is no HostConfig, and before API 1.24 it takes them with a start (moby,
-// runconfig/config_unix.go; both measured with 20.10): so a HostConfig that isn't there can't be
-// added for the hosts. No body at all is left to dockerd's judgement.
+// A mount counts when its Type is "bind" (its Source), or "volume" with the local driver
+// (VolumeOptions.DriverConfig.Options.device). The device counts with o=bind, and where mount(2)
+// would open it: a disk, 9p's socket. Of a log driver the addresses of unix sockets count, and the
+// files that dockerd reads. A CgroupParent in init's or the services' own groups is refused, and so
+// is a bind that MSYS has made a list of.
+//
+// Dockerd up to 26 takes HostConfig's members at the top level too, when there is no HostConfig,
+// and before API 1.24 it takes them with a start (moby, runconfig/config_unix.go; both measured
+// with 20.10): so a HostConfig that isn't there can't be added for the hosts. No body at all is
+// left to dockerd's judgement.
 #pragma once
 
 #include <cstdint>

@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "engine_api/json_text.h"
 #include "engine_api/json_tokenizer.h"
+#include "engine_api/unix_address.h"
 
 namespace causeway::engine_api {
 namespace {
@@ -19,6 +21,8 @@ enum class Position : std::uint8_t {
   none,
   // Strings that change.
   path,
+  path_list,  // with colons between them
+  address,
   bind,
   text,
   // Arrays and objects.
@@ -26,8 +30,19 @@ enum class Position : std::uint8_t {
   container,
   containers,
   state,
+  network,
   host_config,
   binds,
+  devices,
+  device,
+  throttles,
+  throttle,
+  log_config,
+  log_options,
+  graph_driver,
+  graph_data,
+  image,
+  info,
   mounts,
   mount,
   path_map,
@@ -69,13 +84,41 @@ Position member(Position position, std::string_view name) {
   };
   static constexpr std::array<Member, 1> kError = {{{"message", Position::text}}};
   // Volumes: before API 1.20 a map from destination to source.
-  static constexpr std::array<Member, 4> kContainer = {{{"Mounts", Position::mounts},
-                                                        {"HostConfig", Position::host_config},
-                                                        {"State", Position::state},
-                                                        {"Volumes", Position::path_map}}};
+  static constexpr std::array<Member, 10> kContainer = {{{"Mounts", Position::mounts},
+                                                         {"NetworkSettings", Position::network},
+                                                         {"HostConfig", Position::host_config},
+                                                         {"State", Position::state},
+                                                         {"Volumes", Position::path_map},
+                                                         {"ResolvConfPath", Position::path},
+                                                         {"HostnamePath", Position::path},
+                                                         {"HostsPath", Position::path},
+                                                         {"LogPath", Position::path},
+                                                         {"GraphDriver", Position::graph_driver}}};
+  static constexpr std::array<Member, 1> kNetwork = {{{"SandboxKey", Position::path}}};
   static constexpr std::array<Member, 1> kState = {{{"Error", Position::text}}};
-  static constexpr std::array<Member, 2> kHostConfig = {
-      {{"Binds", Position::binds}, {"Mounts", Position::mounts}}};
+  static constexpr std::array<Member, 9> kHostConfig = {
+      {{"Binds", Position::binds},
+       {"Mounts", Position::mounts},
+       {"Devices", Position::devices},
+       {"BlkioWeightDevice", Position::throttles},
+       {"BlkioDeviceReadBps", Position::throttles},
+       {"BlkioDeviceWriteBps", Position::throttles},
+       {"BlkioDeviceReadIOps", Position::throttles},
+       {"BlkioDeviceWriteIOps", Position::throttles},
+       {"LogConfig", Position::log_config}}};
+  static constexpr std::array<Member, 1> kDevice = {{{"PathOnHost", Position::path}}};
+  static constexpr std::array<Member, 1> kThrottle = {{{"Path", Position::path}}};
+  static constexpr std::array<Member, 2> kLogConfig = {
+      {{"Config", Position::log_options}, {"Options", Position::log_options}}};
+  static constexpr std::array<Member, 6> kLogOptions = {{{"syslog-address", Position::address},
+                                                         {"fluentd-address", Position::address},
+                                                         {"syslog-tls-ca-cert", Position::path},
+                                                         {"syslog-tls-cert", Position::path},
+                                                         {"syslog-tls-key", Position::path},
+                                                         {"splunk-capath", Position::path}}};
+  static constexpr std::array<Member, 1> kGraphDriver = {{{"Data", Position::graph_data}}};
+  static constexpr std::array<Member, 1> kImage = {{{"GraphDriver", Position::graph_driver}}};
+  static constexpr std::array<Member, 1> kInfo = {{{"DockerRootDir", Position::path}}};
   static constexpr std::array<Member, 2> kMount = {
       {{"Source", Position::path}, {"VolumeOptions", Position::volume_options}}};
   static constexpr std::array<Member, 1> kVolumeOptions = {
@@ -83,7 +126,8 @@ Position member(Position position, std::string_view name) {
   static constexpr std::array<Member, 1> kDriverConfig = {{{"Options", Position::driver_options}}};
   static constexpr std::array<Member, 1> kDriverOptions = {{{"device", Position::path}}};
   static constexpr std::array<Member, 1> kCreated = {{{"Warnings", Position::texts}}};
-  static constexpr std::array<Member, 3> kVolume = {{{"Options", Position::driver_options},
+  static constexpr std::array<Member, 4> kVolume = {{{"Options", Position::driver_options},
+                                                     {"Mountpoint", Position::path},
                                                      {"Volumes", Position::volumes},
                                                      {"Warnings", Position::texts}}};
   // The two in the second line: since API 1.52.
@@ -99,8 +143,8 @@ Position member(Position position, std::string_view name) {
                                                       {"Warnings", Position::texts}}};
   static constexpr std::array<Member, 1> kServiceSpec = {
       {{"TaskTemplate", Position::task_template}}};
-  static constexpr std::array<Member, 1> kTaskTemplate = {
-      {{"ContainerSpec", Position::container_spec}}};
+  static constexpr std::array<Member, 2> kTaskTemplate = {
+      {{"ContainerSpec", Position::container_spec}, {"LogDriver", Position::log_config}}};
   static constexpr std::array<Member, 1> kContainerSpec = {{{"Mounts", Position::mounts}}};
   static constexpr std::array<Member, 1> kTask = {{{"Spec", Position::task_template}}};
   switch (position) {
@@ -110,8 +154,26 @@ Position member(Position position, std::string_view name) {
       return kFind(kContainer, name);
     case Position::state:
       return kFind(kState, name);
+    case Position::network:
+      return kFind(kNetwork, name);
     case Position::host_config:
       return kFind(kHostConfig, name);
+    case Position::device:
+      return kFind(kDevice, name);
+    case Position::throttle:
+      return kFind(kThrottle, name);
+    case Position::log_config:
+      return kFind(kLogConfig, name);
+    case Position::log_options:
+      return kFind(kLogOptions, name);
+    case Position::graph_driver:
+      return kFind(kGraphDriver, name);
+    case Position::graph_data:
+      return Position::path_list;
+    case Position::image:
+      return kFind(kImage, name);
+    case Position::info:
+      return kFind(kInfo, name);
     case Position::mount:
       return kFind(kMount, name);
     case Position::path_map:
@@ -156,6 +218,10 @@ Position element(Position position) {
       return Position::bind;
     case Position::mounts:
       return Position::mount;
+    case Position::devices:
+      return Position::device;
+    case Position::throttles:
+      return Position::throttle;
     case Position::texts:
       return Position::text;
     case Position::volumes:
@@ -184,6 +250,10 @@ Position root(Call call, int status) {
       return Position::volume;
     case Call::system_df:
       return Position::disk_usage;
+    case Call::system_info:
+      return Position::info;
+    case Call::image_inspect:
+      return Position::image;
     case Call::service_list:
       return Position::services;
     case Call::service_inspect:
@@ -289,6 +359,13 @@ std::optional<std::string> ResponseRewriter::Impl::changed() const {
     after = unmap_text(before);
   } else if (expected == Position::path) {
     after = unmap_path(before);
+  } else if (expected == Position::path_list) {
+    for (const std::string_view one : text::split(before, ':')) after += unmap_path(one) + ":";
+    after.pop_back();
+  } else if (expected == Position::address) {
+    const auto parts = split_unix_address(before);
+    if (!parts) return std::nullopt;
+    after = std::string(parts->lead) + unmap_path(parts->path);
   } else {
     // As the engine stores it: a Linux path up to the first colon, or a volume's name.
     const std::size_t colon = before.find(':');

@@ -2,11 +2,17 @@
 // answer streams by. Only string tokens at known positions change; every other byte passes as it
 // came, and so does a token for which the unmap function has nothing else to say.
 //
-//   container_inspect             Mounts[].Source, HostConfig.Binds[], HostConfig.Mounts[],
-//   State.Error container_list                [].Mounts[].Source system_df
-//   Containers[].Mounts[].Source, Volumes[].Options.device volume_* Options.device,
-//   Volumes[].Options.device service_*, task_*             Mounts[] of each Spec every one of these
-//   message (of errors), Warnings[]
+//   container_inspect             Mounts[].Source, HostConfig.Binds[], HostConfig.Mounts[], devices
+//                                 and log options as RequestScanner has them, State.Error, LogPath,
+//                                 HostsPath, HostnamePath, ResolvConfPath, GraphDriver.Data,
+//                                 NetworkSettings.SandboxKey
+//   container_list                [].Mounts[].Source
+//   image_inspect                 GraphDriver.Data
+//   system_df                     Containers[].Mounts[].Source, Volumes[] as a volume
+//   system_info                   DockerRootDir
+//   volume_*                      Options.device, Mountpoint
+//   service_*, task_*             Mounts[] and LogDriver of each Spec
+//   every one of these            message (of errors), Warnings[]
 //
 // Keys are taken as dockerd prints them. Bounded memory: a string longer than kLongestValue passes
 // unchanged. What turns out not to be JSON passes unchanged from there on.

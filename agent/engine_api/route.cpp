@@ -106,6 +106,12 @@ Call call_with_paths(bool get, const Segments& s, std::string_view& id) {
     id = rest;
     return rest.empty() ? Call::volume_list : Call::volume_inspect;
   }
+  if (first == "info") return get && rest.empty() ? Call::system_info : Call::other;
+  if (first == "images") {
+    if (!get || !take_action(rest, "json")) return Call::other;
+    id = rest;
+    return Call::image_inspect;
+  }
   if (first == "system") return get && rest == "df" ? Call::system_df : Call::other;
   if (first == "services" && !get) {
     if (rest == "create") return Call::service_create;
@@ -173,6 +179,8 @@ bool hijackable(Call call) {
     case Call::volume_list:
     case Call::volume_inspect:
     case Call::system_df:
+    case Call::system_info:
+    case Call::image_inspect:
     case Call::service_create:
     case Call::service_update:
     case Call::service_list:

@@ -28,6 +28,8 @@ enum class Call {
   volume_list,                  // GET  /volumes
   volume_inspect,               // GET  /volumes/{id}
   system_df,                    // GET  /system/df
+  system_info,                  // GET  /info
+  image_inspect,                // GET  /images/{id}/json
   service_create,               // POST /services/create
   service_update,               // POST /services/{id}/update
   service_list,                 // GET  /services

@@ -161,6 +161,12 @@ std::string api_socket(const Identity& asker, std::string_view run) {
   return out += ".sock";
 }
 
+std::string from_root(std::string_view path) {
+  const bool whole = path.empty() || path.front() == '/' ||
+                     parse_windows_path(path).kind != WindowsPath::Kind::none;
+  return whole ? std::string(path) : "/" + std::string(path);
+}
+
 std::size_t bind_source_length(std::string_view bind) {
   return bind.find(':', drive_prefix_length(bind));
 }

@@ -65,6 +65,10 @@ std::string unmap_text(const Identity& asker, std::string_view text, const PathC
 // The API socket that containers of this asker get for docker.sock.
 std::string api_socket(const Identity& asker, std::string_view run);
 
+// What dockerd takes a path for where it hands it to the kernel unseen (the device of a volume, a
+// device, a file that it reads): a relative one begins at its working directory, which is the root.
+std::string from_root(std::string_view path);
+
 // How long the source of a bind "SOURCE:DESTINATION[:OPTIONS]" is, in all forms that a source may
 // have (C:\x, \\?\C:\x, \\wsl$\D\x, //c/x); npos: there is no destination, the text is one path.
 std::size_t bind_source_length(std::string_view bind);

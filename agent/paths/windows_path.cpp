@@ -176,6 +176,15 @@ std::size_t drive_prefix_length(std::string_view text) {
   return begins_with_drive(text.substr(at)) ? at + 2 : 0;
 }
 
+bool is_path_list(std::string_view bind) {
+  if (bind.starts_with('/')) return false;  // a folder of Linux may be called so
+  for (auto at = bind.find(';'); at != std::string_view::npos; at = bind.find(';', at + 1)) {
+    const auto next = bind.substr(at + 1);
+    if (begins_with_drive(next) && next.size() > 2 && is_separator(next[2])) return true;
+  }
+  return false;
+}
+
 std::optional<std::string> windows_drive_path(char letter, std::string_view path) {
   if (!windows_has(path)) return std::nullopt;
   const char prefix[] = {upper_letter(letter), ':'};

@@ -31,6 +31,10 @@ WindowsPath parse_windows_path(std::string_view text);
 // among them ends nothing; 0 when there is no drive.
 std::size_t drive_prefix_length(std::string_view text);
 
+// Whether `bind` is what MSYS (Git Bash) makes of "/c/src:/app" when it hands it to docker.exe: a
+// list of Windows' paths, "C:\src;C:\Program Files\Git\app".
+bool is_path_list(std::string_view bind);
+
 // "C:\x\y" and "\\wsl.localhost\NAME\x\y"; nothing when Windows has no such names (a colon, a
 // trailing dot …). `path` is clean and absolute.
 std::optional<std::string> windows_drive_path(char letter, std::string_view path);

@@ -146,7 +146,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const PathValue& value : whole.found.paths) {
     check(value.begin >= at && value.end >= value.begin + 2 && value.end <= in.size());
     check(!value.source.empty());
-    check(says(in.substr(value.begin, value.end - value.begin), value.source + value.rest));
+    check(says(in.substr(value.begin, value.end - value.begin),
+               value.lead + value.source + value.rest));
     edits.change_body(
         {value.begin, value.end, causeway::engine_api::replacement(value, "/new \"path\"")});
     at = value.end;

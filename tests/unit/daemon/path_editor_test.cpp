@@ -107,6 +107,8 @@ TEST_CASE("daemon/path_editor: what it is interested in, by call and identity") 
            Row{Call::volume_list, false, false, true, false},
            Row{Call::volume_inspect, false, false, true, false},
            Row{Call::system_df, false, false, true, false},
+           Row{Call::system_info, false, false, true, false},
+           Row{Call::image_inspect, false, false, true, false},
            Row{Call::service_create, true, false, true, false},
            Row{Call::service_update, true, false, true, false},
            Row{Call::service_list, false, false, true, false},

@@ -62,7 +62,7 @@ bool same(const Findings& a, const Findings& b) {
          std::equal(a.paths.begin(), a.paths.end(), b.paths.begin(), b.paths.end(),
                     [](const auto& x, const auto& y) {
                       return x.kind == y.kind && x.begin == y.begin && x.end == y.end &&
-                             x.source == y.source && x.rest == y.rest;
+                             x.source == y.source && x.rest == y.rest && x.lead == y.lead;
                     });
 }
 

@@ -26,6 +26,8 @@ const std::map<std::string, Answer>& answers() {
       {"answer_inspect", {Call::container_inspect, 200}},
       {"answer_list", {Call::container_list, 200}},
       {"answer_df", {Call::system_df, 200}},
+      {"answer_info", {Call::system_info, 200}},
+      {"answer_image", {Call::image_inspect, 200}},
       {"answer_volumes", {Call::volume_list, 200}},
       {"answer_volume", {Call::volume_create, 201}},
       {"answer_created", {Call::container_create, 201}},
