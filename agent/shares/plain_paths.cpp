@@ -6,6 +6,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
 
 #include "base/unique_fd.h"
 #include "mounts/open_in_root.h"
@@ -34,7 +36,28 @@ bool is_plain_name(int directory, const char* name) {
   return ::readlinkat(directory, name, text.data(), text.size()) < 0 && errno == EINVAL;
 }
 
+struct FileAt {
+  std::uint64_t mount = 0;
+  mode_t mode = 0;
+};
+std::optional<FileAt> look(int root, const std::string& path) {
+  const UniqueFd fd = open_plain(root, path);
+  struct statx info {};
+  if (!fd || ::statx(fd.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID,
+                     &info) != 0)
+    return std::nullopt;
+  return FileAt{info.stx_mnt_id, info.stx_mode};
+}
+
 }  // namespace
+
+bool is_own_below_dev(int root, const std::string& path) {
+  const auto dev = look(root, "/dev");
+  if (!dev) return false;
+  const auto file = look(root, path);
+  if (!file || file->mount != dev->mount) return true;
+  return !S_ISCHR(file->mode) && !S_ISBLK(file->mode) && !S_ISDIR(file->mode);
+}
 
 std::vector<bool> find_plain(int root, std::string_view device,
                              const std::vector<std::string>& paths) {
