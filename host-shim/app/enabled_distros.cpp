@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "link/attach_line.h"
+#include "link/attach_line_reader.h"
 #include "log_line.h"
 #include "windows/child_process.h"
 #include "windows/process_watch.h"
