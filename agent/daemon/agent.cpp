@@ -34,6 +34,7 @@ shares::Options share_options(const AgentOptions& options) {
   shares::Options out;
   out.run = options.run;
   out.data = options.data;
+  out.docker_root = options.data + kEngineRoot;
   return out;
 }
 
@@ -171,6 +172,7 @@ Status Agent::start() {
     notes_.add(false, hint);
     api_.sections.changed();
   };
+  link_engine_names(options_.data + kEngineRoot);
   // Before dockerd: what containers mount is there when it starts them.
   shares_.start();
   wait_ = std::make_unique<SharesWait>(paths_.distros(), options_.run, options_.data + kEngineRoot,

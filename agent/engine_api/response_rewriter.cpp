@@ -30,6 +30,7 @@ enum class Position : std::uint8_t {
   container,
   containers,
   state,
+  network,
   host_config,
   binds,
   devices,
@@ -83,15 +84,17 @@ Position member(Position position, std::string_view name) {
   };
   static constexpr std::array<Member, 1> kError = {{{"message", Position::text}}};
   // Volumes: before API 1.20 a map from destination to source.
-  static constexpr std::array<Member, 9> kContainer = {{{"Mounts", Position::mounts},
-                                                        {"HostConfig", Position::host_config},
-                                                        {"State", Position::state},
-                                                        {"Volumes", Position::path_map},
-                                                        {"ResolvConfPath", Position::path},
-                                                        {"HostnamePath", Position::path},
-                                                        {"HostsPath", Position::path},
-                                                        {"LogPath", Position::path},
-                                                        {"GraphDriver", Position::graph_driver}}};
+  static constexpr std::array<Member, 10> kContainer = {{{"Mounts", Position::mounts},
+                                                         {"NetworkSettings", Position::network},
+                                                         {"HostConfig", Position::host_config},
+                                                         {"State", Position::state},
+                                                         {"Volumes", Position::path_map},
+                                                         {"ResolvConfPath", Position::path},
+                                                         {"HostnamePath", Position::path},
+                                                         {"HostsPath", Position::path},
+                                                         {"LogPath", Position::path},
+                                                         {"GraphDriver", Position::graph_driver}}};
+  static constexpr std::array<Member, 1> kNetwork = {{{"SandboxKey", Position::path}}};
   static constexpr std::array<Member, 1> kState = {{{"Error", Position::text}}};
   static constexpr std::array<Member, 9> kHostConfig = {
       {{"Binds", Position::binds},
@@ -154,6 +157,8 @@ Position member(Position position, std::string_view name) {
       return kFind(kContainer, name);
     case Position::state:
       return kFind(kState, name);
+    case Position::network:
+      return kFind(kNetwork, name);
     case Position::host_config:
       return kFind(kHostConfig, name);
     case Position::device:
@@ -358,10 +363,8 @@ std::optional<std::string> ResponseRewriter::Impl::changed() const {
   } else if (expected == Position::path) {
     after = unmap_path(before);
   } else if (expected == Position::path_list) {
-    for (const std::string_view one : text::split(before, ':')) {
-      if (!after.empty()) after += ':';
-      after += unmap_path(one);
-    }
+    for (const std::string_view one : text::split(before, ':')) after += unmap_path(one) + ":";
+    after.pop_back();
   } else if (expected == Position::address) {
     const auto parts = split_unix_address(before);
     if (!parts) return std::nullopt;

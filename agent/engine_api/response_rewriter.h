@@ -4,7 +4,8 @@
 //
 //   container_inspect             Mounts[].Source, HostConfig.Binds[], HostConfig.Mounts[], devices
 //                                 and log options as RequestScanner has them, State.Error, LogPath,
-//                                 HostsPath, HostnamePath, ResolvConfPath, GraphDriver.Data
+//                                 HostsPath, HostnamePath, ResolvConfPath, GraphDriver.Data,
+//                                 NetworkSettings.SandboxKey
 //   container_list                [].Mounts[].Source
 //   image_inspect                 GraphDriver.Data
 //   system_df                     Containers[].Mounts[].Source, Volumes[] as a volume

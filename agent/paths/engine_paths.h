@@ -15,6 +15,12 @@ namespace causeway::paths {
 // Below these two, shares and drives are attached.
 inline constexpr std::string_view kShares = "/mnt/distro";
 inline constexpr std::string_view kDrives = "/mnt/host";
+// The engine's files as everybody may name them: "/mnt/engine/etc/x" is its "/etc/x". In the
+// engine's root it is a link to "/", so that it says the same there.
+inline constexpr std::string_view kEngineFiles = "/mnt/engine";
+// The name by which all the world knows dockerd's data. It means the engine's for everybody,
+// wherever that lies: docker's documentation and its tools say it.
+inline constexpr std::string_view kDockerData = "/var/lib/docker";
 
 // "/mnt/distro/<name>/…" and "/mnt/host/<letter>/…".
 std::string share_path(std::string_view distro, std::string_view path);
@@ -32,6 +38,21 @@ struct DrivePath {
 std::optional<SharePath> split_share_path(std::string_view path);
 std::optional<DrivePath> split_drive_path(std::string_view path);
 
+// What "/mnt/engine/…" and "/var/lib/docker/…" mean to the engine, and how a path of the engine's
+// own is named so. `docker_root` is PathContext's.
+std::optional<std::string> split_engine_path(std::string_view path, std::string_view docker_root);
+std::string engine_files_path(std::string_view path, std::string_view docker_root);
+
+// Windows' drives as other engines and shells name them, in settings that people bring along:
+// Docker Desktop's "/run/desktop/mnt/host/c/…" and "/host_mnt/c/…", Cygwin's "/cygdrive/c/…".
+struct ForeignName {
+  enum class Kind { drive, wsl, unknown };
+  Kind kind = Kind::unknown;  // unknown: nothing of ours has such a name
+  char letter = 0;            // of a drive, lower case
+  std::string_view rest;      // on the drive, or below <wsl>
+};
+std::optional<ForeignName> split_foreign_name(std::string_view path);
+
 // Whether a message (dockerd's, runc's) names a path below kShares.
 bool mentions_share(std::string_view text);
 
@@ -43,6 +64,11 @@ bool is_api_socket(std::string_view path, std::string_view run);
 // The engine's path of what the engine has itself wherever the path comes from: devices, the
 // kernel's file systems and modules, WSL's libraries. Nothing for other paths.
 std::optional<std::string> engines_own(std::string_view path);
+// Whether the path goes through a process: /proc/<pid>, /proc/self, /dev/fd … Who walks it decides
+// where it leads: for dockerd that is the engine's root, its sockets, its open files.
+bool through_process(std::string_view path);
+// Below /dev each distro has its own of these: shared memory, terminals, the log's socket.
+bool each_has_its_own(std::string_view path);
 
 // The drive that `path` lies on: the innermost one; null when it lies on none.
 const Drive* drive_at(const MountTable& mounts, std::string_view path);

@@ -17,10 +17,14 @@ constexpr std::array<std::string_view, 20> kKernelTypes = {
     "nsfs",     "securityfs", "bpf",      "tracefs",     "debugfs",    "configfs", "pstore",
     "efivarfs", "autofs",     "fusectl",  "binfmt_misc", "rpc_pipefs", "hugetlbfs"};
 
+// Of /dev each distro has its own: the log's socket, shared memory, terminals.
+constexpr std::array<std::string_view, 4> kDeviceTypes = {"devtmpfs", "devpts", "mqueue",
+                                                          "hugetlbfs"};
+
 // The engine's own, Windows' libraries, our tools, WSL's hidden mount of all drives at once, and
 // what only the engine should have.
-constexpr std::array<std::string_view, 7> kNotShared = {
-    "/proc", "/sys", "/dev", "/usr/lib/wsl", "/usr/local/lib/causeway", "/run/wsl", kShares};
+constexpr std::array<std::string_view, 6> kNotShared = {
+    "/proc", "/sys", "/usr/lib/wsl", "/usr/local/lib/causeway", "/run/wsl", kShares};
 
 // What container engines mount for each of their containers. A disk that a user put below their
 // data is the user's, so only the types they make themselves are left out there.
@@ -164,7 +168,10 @@ bool is_shared(const MountEntry& entry, const std::string& wsl) {
   const auto& point = entry.mount_point;
   if (point == "/") return true;
   // "//deleted" stands behind a mount point whose directory is gone: nobody can get there.
-  if (contains(kKernelTypes, entry.fs_type) || point.find("//") != std::string::npos) return false;
+  if (point.find("//") != std::string::npos) return false;
+  if (contains(kKernelTypes, entry.fs_type) &&
+      !(is_at_or_below(point, "/dev") && contains(kDeviceTypes, entry.fs_type)))
+    return false;
   if (!wsl.empty() && is_at_or_below(point, wsl)) return false;
   return std::none_of(kNotShared.begin(), kNotShared.end(),
                       [&](std::string_view path) { return is_at_or_below(point, path); }) &&

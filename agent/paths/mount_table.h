@@ -36,9 +36,9 @@ struct ShareMount {
 };
 
 // The mounts of a distro that its share consists of, parents first: visible ones, without the
-// kernel's own file systems, what every distro has anyway (<wsl>, drives, WSL's libraries, our
-// tools) and what container engines mount for themselves. Beginning with "/" itself. A drvfs mount
-// without a drive letter (a network share) is a mount like any other.
+// kernel's own file systems but those at /dev, what every distro has anyway (<wsl>, drives, WSL's
+// libraries, our tools) and what container engines mount for themselves. Beginning with "/" itself.
+// A drvfs mount without a drive letter (a network share) is a mount like any other.
 std::vector<ShareMount> plan_share(const std::vector<MountEntry>& mounts);
 
 // WSL's shared tmpfs, by default /mnt/wsl, at <automount.root>/wsl otherwise; empty when there is

@@ -38,11 +38,22 @@ Target drive_target(char letter, std::string_view rest, const PathContext& conte
   return engine_target(drive_path(letter, rest));
 }
 
+std::string leads_through_process(std::string_view path) {
+  return text::printable(path) +
+         " leads to whatever the process that looks at it has there, and processes have other"
+         " numbers in the engine: mount what it leads to, or /proc";
+}
+
+bool is_below_dev(std::string_view path) { return is_below(path, "/dev"); }
+
 // `path` (clean, absolute) as `distro` itself means it.
 Target distro_target(const Identity& asker, std::string_view distro, std::string path,
                      const PathContext& context) {
   if (is_docker_socket(path)) return engine_target(api_socket(asker, context.run));
-  if (auto own = engines_own(path)) return engine_target(std::move(*own));
+  if (through_process(path)) return refused(leads_through_process(path));
+  // Of /dev the distro must be asked: a link there may lead to the distro's files.
+  if (!is_below_dev(path))
+    if (auto own = engines_own(path)) return engine_target(std::move(*own));
   const auto found = context.distros.find(distro);
   const bool attached = found != context.distros.end() && found->second.attached;
   return {attached ? Target::Kind::in_distro : Target::Kind::absent,
@@ -60,9 +71,9 @@ const std::string* windows_distro(std::string_view name, const PathContext& cont
   return nullptr;
 }
 
-// `path` is clean. Whatever the asker: these two are the engine's names, stable and documented.
-std::optional<Target> engine_form(const Identity& asker, std::string_view path,
-                                  const PathContext& context) {
+// `path` is clean. Shares and drives by the engine's names, which are stable and documented.
+std::optional<Target> share_or_drive(const Identity& asker, std::string_view path,
+                                     const PathContext& context) {
   if (const auto drive = split_drive_path(path))
     return drive_target(drive->letter, drive->rest, context);
   if (const auto share = split_share_path(path)) {
@@ -72,20 +83,66 @@ std::optional<Target> engine_form(const Identity& asker, std::string_view path,
   return std::nullopt;
 }
 
-// MSYS and others write /c/x for C:\x; where there is no such drive it is a folder like any other.
+// What everybody may say, and means the same.
+std::optional<Target> engine_form(const Identity& asker, std::string_view path,
+                                  const PathContext& context) {
+  if (auto target = share_or_drive(asker, path, context)) return target;
+  auto own = split_engine_path(path, context.docker_root);
+  if (!own) return std::nullopt;
+  if (is_docker_socket(*own) || is_api_socket(*own, context.run))
+    return engine_target(api_socket(asker, context.run));
+  if (auto target = share_or_drive(asker, *own, context)) return target;
+  return engine_target(*std::move(own));
+}
+
+// A predecessor's name must not become a new, empty folder.
+std::optional<Target> foreign_form(const Identity& asker, std::string_view path,
+                                   const PathContext& context) {
+  const auto distro = context.distros.find(asker.name);
+  const std::string& wsl = asker.kind == Identity::Kind::distro && distro != context.distros.end()
+                               ? distro->second.mounts.wsl
+                               : context.wsl;
+  // What Docker Desktop and Rancher Desktop mount for containers of their own.
+  for (const std::string_view theirs : {"/docker-desktop-bind-mounts", "/rancher-desktop"})
+    if (!wsl.empty() && is_at_or_below(path, join(wsl, theirs)))
+      return refused(text::printable(path) +
+                     " is a place of another engine's: give the folder that it stands for");
+  const auto name = split_foreign_name(path);
+  if (!name) return std::nullopt;
+  switch (name->kind) {
+    case ForeignName::Kind::drive:
+      return drive_target(name->letter, name->rest, context);
+    case ForeignName::Kind::wsl:
+      if (context.wsl.empty()) return refused("the engine's distro has no /mnt/wsl");
+      return engine_target(join(context.wsl, name->rest));
+    case ForeignName::Kind::unknown:
+      break;
+  }
+  return refused(text::printable(path) +
+                 " is a name of another engine's that means nothing here: drives of Windows are"
+                 " /mnt/host/c or C:\\");
+}
+
+// MSYS writes /c/x for C:\x, and what a distro's client was told (/mnt/c/x) is pasted.
+std::optional<Target> windows_drive_form(std::string_view path, const PathContext& context) {
+  constexpr std::string_view kMnt = "/mnt";
+  const auto below = is_below(path, kMnt) ? path.substr(kMnt.size()) : path;
+  if (below.size() < 2 || !is_letter(below[1]) || (below.size() > 2 && below[2] != '/'))
+    return std::nullopt;
+  return drive_target(lower_letter(below[1]), rest_or_root(below, 2), context);
+}
+
 Target windows_target(const Identity& asker, std::string path, const PathContext& context) {
   if (is_api_socket(path, context.run)) return engine_target(api_socket(asker, context.run));
-  if (path.size() >= 2 && is_letter(path[1]) && (path.size() == 2 || path[2] == '/')) {
-    const char letter = lower_letter(path[1]);
-    if (context.drives.contains(letter))
-      return engine_target(drive_path(letter, rest_or_root(path, 2)));
-  }
+  if (through_process(path)) return refused(leads_through_process(path));
+  if (auto target = windows_drive_form(path, context)) return std::move(*target);
   return engine_target(std::move(path));
 }
 
 Target linux_target(const Identity& asker, std::string path, const PathContext& context) {
   if (is_docker_socket(path)) return engine_target(api_socket(asker, context.run));
   if (auto target = engine_form(asker, path, context)) return std::move(*target);
+  if (auto target = foreign_form(asker, path, context)) return std::move(*target);
   if (asker.kind == Identity::Kind::windows) return windows_target(asker, std::move(path), context);
   return distro_target(asker, asker.name, std::move(path), context);
 }
@@ -121,6 +178,13 @@ Result<std::string> engine_path_if_attached(const Identity& asker, std::string_v
   if (found == context.distros.end()) return make_error(unknown_distro(distro));
   const MountTable& mounts = found->second.mounts;
   if (is_docker_socket(resolved)) return api_socket(asker, context.run);
+  if (through_process(resolved)) return make_error(leads_through_process(resolved));
+  if (is_below_dev(resolved)) {
+    const bool look = found->second.attached && context.own_below_dev;
+    return each_has_its_own(resolved) || (look && context.own_below_dev(distro, resolved))
+               ? share_path(found->first, resolved)
+               : std::string(resolved);
+  }
   if (auto own = engines_own(resolved)) return std::move(*own);
   if (!mounts.wsl.empty() && is_at_or_below(resolved, mounts.wsl)) {
     if (context.wsl.empty()) return make_error("the engine's distro has no " + mounts.wsl);

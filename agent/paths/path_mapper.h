@@ -3,7 +3,10 @@
 // classify() and engine_path(), in the namespace of the distro that they belong to.
 //
 // map(source) = classify(), then (for in_distro) resolve and engine_path(). What unmap() gives for
-// an engine's path is what map() takes back to the same path for the same asker.
+// an engine's path is what map() takes back to the same path: for the same asker, and for every
+// other one unless it is a path of the asker's own distro, in that distro's words. So what is
+// neither in a distro nor on a drive is named as the engine's (kEngineFiles, kDockerData), which
+// everybody may say.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +31,11 @@ struct PathContext {
   std::set<char> drives;                               // letters at /mnt/host
   std::string wsl = "/mnt/wsl";                        // where the engine itself has it
   std::string run = "/run/causeway";
+  std::string docker_root = "/data/docker";  // dockerd's data
+  // Whether a path below /dev (clean, free of links) of a distro whose share is attached is the
+  // distro's own: a socket, a file, what lies on another mount. Devices and their directories are
+  // the kernel's. Not set: only what each_has_its_own().
+  std::function<bool(std::string_view distro, std::string_view path)> own_below_dev;
 };
 
 struct Target {

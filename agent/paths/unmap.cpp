@@ -1,4 +1,5 @@
 // The way back: paths of the engine, and messages that hold some, in the words of the asker.
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -113,8 +114,18 @@ std::size_t path_length(std::string_view text, std::size_t at) {
 
 bool begins_ours(std::string_view text, const PathContext& context, bool wsl) {
   return is_below(text, kShares) || is_below(text, kDrives) ||
-         (!context.run.empty() && text.starts_with(context.run)) ||
+         is_below(text, context.docker_root) || is_below(text, context.run) ||
          (wsl && !context.wsl.empty() && text.starts_with(context.wsl));
+}
+
+// Whether everybody says it like that.
+bool is_said_by_all(std::string_view path, const PathContext& context) {
+  if (split_share_path(path) || split_drive_path(path)) return true;
+  if (engines_own(path) != path || each_has_its_own(path)) return false;
+  if (!is_below(path, "/dev") || !context.own_below_dev) return true;
+  return std::none_of(context.distros.begin(), context.distros.end(), [&](const auto& known) {
+    return known.second.attached && context.own_below_dev(known.first, path);
+  });
 }
 
 }  // namespace
@@ -122,15 +133,19 @@ bool begins_ours(std::string_view text, const PathContext& context, bool wsl) {
 std::string unmap(const Identity& asker, std::string_view engine_path, const PathContext& context) {
   if (asker.kind == Identity::Kind::engine || !is_clean(engine_path))
     return std::string(engine_path);
-  if (is_api_socket(engine_path, context.run)) return std::string(kDockerSocket);
+  if (is_docker_socket(engine_path) || is_api_socket(engine_path, context.run))
+    return std::string(kDockerSocket);
   auto found = candidates(asker, engine_path, context);
   for (auto& candidate : found)
     if (candidate && means(asker, *candidate, engine_path, context)) return std::move(*candidate);
-  // The engine's own form is one that everybody may give. When not even that leads there (the drive
-  // is gone meanwhile), the nicest one serves people best.
-  if (!means(asker, engine_path, engine_path, context))
-    for (auto& candidate : found)
-      if (candidate) return std::move(*candidate);
+  if (is_said_by_all(engine_path, context) && means(asker, engine_path, engine_path, context))
+    return std::string(engine_path);
+  if (!split_share_path(engine_path) && !split_drive_path(engine_path))
+    return engine_files_path(engine_path, context.docker_root);
+  // What lies there now can't be had (the drive is gone meanwhile), or is another one's place seen
+  // through a share: the nicest name serves people best.
+  for (auto& candidate : found)
+    if (candidate) return std::move(*candidate);
   return std::string(engine_path);
 }
 

@@ -1,6 +1,10 @@
 #include "shares/plain_paths.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <optional>
 
 #include "base/unique_fd.h"
 #include "mounts/open_in_root.h"
@@ -15,7 +19,28 @@ UniqueFd open_plain(int root, const std::string& path) {
 
 std::string_view parent_of(std::string_view path) { return path.substr(0, path.rfind('/')); }
 
+struct FileAt {
+  std::uint64_t mount = 0;
+  mode_t mode = 0;
+};
+std::optional<FileAt> look(int root, const std::string& path) {
+  const UniqueFd fd = open_plain(root, path);
+  struct statx info {};
+  if (!fd || ::statx(fd.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID,
+                     &info) != 0)
+    return std::nullopt;
+  return FileAt{info.stx_mnt_id, info.stx_mode};
+}
+
 }  // namespace
+
+bool is_own_below_dev(int root, const std::string& path) {
+  const auto dev = look(root, "/dev");
+  if (!dev) return false;
+  const auto file = look(root, path);
+  if (!file || file->mount != dev->mount) return true;
+  return !S_ISCHR(file->mode) && !S_ISBLK(file->mode) && !S_ISDIR(file->mode);
+}
 
 std::vector<bool> find_plain(int root, const std::vector<std::string>& paths) {
   std::vector<bool> out(paths.size());

@@ -13,4 +13,8 @@ namespace causeway::shares {
 // share.
 std::vector<bool> find_plain(int root, const std::vector<std::string>& paths);
 
+// Whether `path` (below /dev, free of links) is the share's own, as paths::PathContext has it: no
+// device and no directory of /dev's own mount. What isn't there is to be made there.
+bool is_own_below_dev(int root, const std::string& path);
+
 }  // namespace causeway::shares

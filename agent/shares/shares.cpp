@@ -1,5 +1,7 @@
 #include "shares/shares.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <set>
@@ -21,6 +23,7 @@
 #include "shares/helper_listener.h"
 #include "shares/helper_sessions.h"
 #include "shares/known_distros.h"
+#include "shares/plain_paths.h"
 #include "shares/walkers.h"
 
 namespace causeway::shares {
@@ -121,6 +124,11 @@ void Shares::Impl::tell(std::function<void()> what) {
 
 void Shares::Impl::start() {
   context.run = options.run;
+  context.docker_root = options.docker_root;
+  context.own_below_dev = [this](std::string_view distro, std::string_view path) {
+    const UniqueFd root(::open(attached.path_of(distro).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    return root && is_own_below_dev(root.get(), std::string(path));
+  };
   if (auto done = known.load(); !done) problems.push_back(done.error().message);
   // Before anything could mount them.
   open_api({Identity::Kind::windows, "windows"});

@@ -34,7 +34,8 @@ namespace causeway::shares {
 
 struct Options {
   std::string run = "/run/causeway";
-  std::string data = "/data";  // DATA/causeway/distros.json: the known distros
+  std::string data = "/data";                // DATA/causeway/distros.json: the known distros
+  std::string docker_root = "/data/docker";  // dockerd's data, for the path map
   // Copied to <wsl>/docker-desktop/bin/causeway, for the helpers.
   std::string program = "/proc/self/exe";
   // A directory in the engine's root, handed read-only to the helpers; empty or missing: none.

@@ -1,8 +1,8 @@
 // Fuzz target for the path map. The first byte says who asks (bits 0 and 1) and what the context is
 // like (bits 2 to 4: shares attached, drives there, <wsl> elsewhere); the rest is the source, and
 // the text of a message. What must hold for any input: a client of a distro gets no file of the
-// engine's that isn't meant for it; what is shown leads back to the same file, and is shown the
-// same again; a bind is cut at a colon.
+// engine's that isn't meant for it, or that it doesn't call the engine's; what is shown leads back
+// to the same file, and is shown the same again; a bind is cut at a colon.
 //
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iagent
 //     tests/fuzz/path_mapper_fuzz.cpp agent/paths/*.cpp agent/base/text.cpp -o fuzz
@@ -22,6 +22,9 @@ namespace {
 PathContext make_context(unsigned bits) {
   const bool attached = (bits & 4U) != 0;
   PathContext context;
+  context.own_below_dev = [](std::string_view, std::string_view path) {
+    return path.ends_with(".sock");
+  };
   context.distros["A"] = {{"/mnt/wsl", {{"/home/m", 'c', "/M"}, {"/mnt/c", 'c', ""}}}, attached};
   context.distros["B"] = {{"/wsl", {{"/c", 'c', ""}, {"/c/d", 'd', ""}}}, true};
   if ((bits & 8U) != 0) context.drives = {'c', 'd'};
@@ -53,8 +56,12 @@ std::string map(const Identity& asker, std::string_view source, const PathContex
   return placed.ok() ? *placed : std::string();
 }
 
-bool allowed(const Identity& asker, const std::string& path, const PathContext& context) {
+bool allowed(const Identity& asker, std::string_view source, const std::string& path,
+             const PathContext& context) {
   if (asker.kind == Identity::Kind::windows) return true;
+  if (is_at_or_below(clean(source), "/mnt/engine")) return true;  // says that it means the engine's
+  if (is_at_or_below(clean(source), "/var/lib/docker"))
+    return is_at_or_below(path, context.docker_root);
   for (const char* directory :
        {"/mnt/distro/A", "/mnt/distro/B", "/dev", "/proc", "/sys", "/lib/modules", "/usr/lib/wsl"})
     if (is_at_or_below(path, directory)) return true;
@@ -80,7 +87,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   const std::string mapped = map(asker, input, context);
   if (mapped.empty()) return 0;
-  if (asker.kind == Identity::Kind::engine || !is_clean(mapped) || !allowed(asker, mapped, context))
+  if (asker.kind == Identity::Kind::engine || !is_clean(mapped) ||
+      !allowed(asker, input, mapped, context))
     std::abort();
   const std::string shown = unmap(asker, mapped, context);
   if (map(asker, shown, context) != mapped || unmap(asker, mapped, context) != shown) std::abort();

@@ -4,6 +4,7 @@ Status codes, error texts, what the container sees, and what inspect, list, volu
 import os
 import re
 import stat
+import subprocess
 
 import pytest
 from wslvm.api import IMAGE, fresh_name, identity, query
@@ -318,7 +319,6 @@ VOLUMES = {
     "no driver": {"DriverOpts": {"type": "none", "o": "bind", "device": "{b}/dir"}},
     "with blanks": {"Driver": "local", "DriverOpts": {"type": "none", "o": "bind", "device": "{b}/ünïcode 文件"}},
     "missing": {"Driver": "local", "DriverOpts": {"type": "none", "o": "bind", "device": "{b}/missing"}},
-    "a relative device": {"Driver": "local", "DriverOpts": {"type": "none", "o": "bind", "device": "dir"}},
     "an empty device": {"Driver": "local", "DriverOpts": {"type": "none", "o": "bind", "device": ""}},
     "no type": {"Driver": "local", "DriverOpts": {"o": "bind", "device": "{b}/dir"}},
     "no device": {"Driver": "local", "DriverOpts": {"type": "none", "o": "bind"}},
@@ -357,6 +357,125 @@ def test_volumes(plain, ours, place, row):
             facts["removed"] = api("DELETE", f"/volumes/{name}").status
         return facts
     compare(plain, ours, place, act)
+
+
+# A relative device begins at dockerd's working directory, which is the root: of the distro, as docker itself has it. Ours give it back
+# in its clean form.
+@pytest.mark.parametrize("device", ["{b}/dir", "./{b}/dir", "{b}/../{b}/dir/", "../{b}/dir", "{b}/missing", "etc", "./etc"])
+@pytest.mark.parametrize("field", ["volume", "DriverConfig"])
+def test_a_relative_device_of_a_volume(vm, plain, ours, place, device, field):
+    name = fresh_name("distro-only-")
+    vm.exec("Ubuntu", ["sh", "-c", f"echo of Ubuntu >/etc/{name}"])
+
+    def act(api, base):
+        options = {"type": "none", "o": "bind", "device": device.replace("{b}/../", "home/../").replace("{b}", base.path.lstrip("/"))}
+        if field == "volume":
+            created = api("POST", "/volumes/create", {"Name": "relative", "Driver": "local", "DriverOpts": options})
+            mount = {"Type": "volume", "Source": "relative", "Target": "/w"}
+        else:
+            created = None
+            mount = {"Type": "volume", "Source": "relative", "Target": "/w", "VolumeOptions": {"NoCopy": True, "DriverConfig": {
+                "Name": "local", "Options": options}}}
+        script = f"cat /w/f; cat /w/{name}; echo back >/w/back-of-test; rm /w/back-of-test; true"
+        container = api.create(command=("sh", "-c", script), mounts=[mount])
+        facts = {"volume": created and created.status, "create": container.status}
+        try:
+            started = api.start(container.body["Id"])
+            facts["start"] = (started.status, "no such file" in (started.message or ""))
+            if started.status == 204:
+                api.good("POST", f"/containers/{container.body['Id']}/wait")
+                facts["output"] = api.good("GET", f"/containers/{container.body['Id']}/logs?stdout=1&stderr=1").data
+        finally:
+            api.remove(container.body["Id"])
+            api("DELETE", "/volumes/relative")
+        return facts
+    try:
+        compare(plain, ours, place, act)
+    finally:
+        vm.exec("Ubuntu", ["rm", f"/etc/{name}"])
+
+
+# What lies below /dev ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def below_dev(vm):
+    """Below /dev of Ubuntu alone: a file in its shared memory, sockets, a pipe, a link to a file of its own."""
+    name = fresh_name("dev-")
+    vm.exec("Ubuntu", ["sh", "-c", f"echo of Ubuntu >/dev/shm/{name}; mkfifo /dev/{name}.pipe; echo own >/etc/{name}; ln -s /etc/{name} /dev/{name}.link"])
+    vm.exec("Ubuntu", ["python3", "-c", f"""import socket
+for path in ("/dev/log", "/dev/{name}.sock"):
+    socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).bind(path)"""])
+    yield name
+    vm.exec("Ubuntu", ["sh", "-c", f"rm -rf /dev/shm/{name}* /dev/log /dev/{name}* /etc/{name}"])
+
+
+BELOW_DEV = {
+    "shared memory": ("/dev/shm:/w", "cat /w/NAME"),
+    "a file in it": ("/dev/shm/NAME:/w", "cat /w"),
+    "a new folder in it": ("/dev/shm/NAME-new/deep:/w", "stat -c '%F %a' /w"),
+    "the log's socket": ("/dev/log:/w", "test -S /w && echo a socket"),
+    "another socket": ("/dev/NAME.sock:/w", "test -S /w && echo a socket"),
+    "a pipe": ("/dev/NAME.pipe:/w", "test -p /w && echo a pipe"),
+    "a link": ("/dev/NAME.link:/w", "cat /w"),
+    "a device": ("/dev/zero:/w", "test -c /w && head -c 4 /w | od -c"),
+    "a folder of devices": ("/dev/net:/w", "test -c /w/tun && ls /w"),
+    "all of it": ("/dev:/w", "test -c /w/null && echo there"),
+    "a file of the kernel": ("/proc/cpuinfo:/w", "grep -c processor /w"),
+}
+
+
+@pytest.mark.parametrize("row", BELOW_DEV)
+def test_below_dev(vm, plain, ours, below_dev, row):
+    bind, script = (text.replace("NAME", below_dev) for text in BELOW_DEV[row])
+    expected, got = (api.run(script, binds=[bind]) for api in (plain, ours))
+    assert got == expected and got
+    left = [name for name in os.listdir(f"/proc/{vm.init_pid()}/root/dev") if name.startswith(below_dev)]
+    assert left == [] and not os.path.lexists(f"/proc/{vm.init_pid()}/root/dev/log")
+
+
+# Log drivers, devices, volumes of other kinds: what dockerd opens itself -------------------------------------------
+
+
+def test_a_log_driver_writes_to_the_distros_socket(vm, plain, ours, ubuntu_folder):
+    """syslog over a unix socket in the user's folder: both engines' lines arrive."""
+    reader = vm.popen("Ubuntu", ["python3", "-c", f"""import os, socket
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+listener.bind("{ubuntu_folder.path}/log")
+os.chmod("{ubuntu_folder.path}/log", 0o666)
+print("ready", flush=True)
+while True:
+    print(listener.recv(4096).decode(errors="replace").strip(), flush=True)"""], stdout=subprocess.PIPE, text=True)
+    try:
+        assert reader.stdout.readline() == "ready\n"
+        for api in (plain, ours):
+            options = {"syslog-address": f"unixgram://{ubuntu_folder.path}/log"}
+            container = api.created(command=("echo", f"said by {api.name}"), host={"LogConfig": {"Type": "syslog", "Config": options}})
+            try:
+                started = api.start(container)
+                assert started.status == 204, started
+                line = reader.stdout.readline()
+                assert f"said by {api.name}" in line
+                assert api.inspect(container)["HostConfig"]["LogConfig"]["Config"] == options
+            finally:
+                api.remove(container)
+    finally:
+        reader.kill()
+        reader.wait()
+
+
+def test_a_device_in_the_distros_files(vm, plain, ours, ubuntu_folder):
+    vm.exec("Ubuntu", ["mknod", f"{ubuntu_folder.path}/node", "c", "1", "5"])
+    for path in (f"{ubuntu_folder.path}/node", f"{ubuntu_folder.path.lstrip('/')}/node", "/dev/zero"):
+        device = {"PathOnHost": path, "PathInContainer": "/dev/mine", "CgroupPermissions": "rwm"}
+        expected, got = (api.run("head -c 3 /dev/mine | od -c", host={"Devices": [device]}) for api in (plain, ours))
+        assert got == expected and "\\0  \\0  \\0" in got
+
+
+@pytest.mark.parametrize("parent", ["/causeway.init", "causeway/dockerd", "/x/../causeway.init"])
+def test_containers_stay_out_of_the_engines_own_control_groups(ours, parent):
+    answer = ours.create(host={"CgroupParent": parent})
+    assert answer.status == 400 and "the engine's own" in answer.message, answer
 
 
 # Lists filtered by a path ---------------------------------------------------------------------------------------
@@ -448,6 +567,10 @@ def by_destination(shown):
 def as_ubuntu_names_it(shown):
     """The engine's answer with Ubuntu's names where paths stand, and nowhere else."""
     for entry in shown if isinstance(shown, list) else [shown]:
+        for holder in (entry, (entry.get("GraphDriver") or {}).get("Data") or {}):
+            for key, value in holder.items():
+                if key in ("ResolvConfPath", "HostnamePath", "HostsPath", "LogPath") or key.endswith("Dir"):
+                    holder[key] = value.replace("/data/docker/", "/var/lib/docker/")
         for mount in entry["Mounts"] + (entry["HostConfig"].get("Mounts") or []):
             mount["Source"] = mount["Source"].replace("/mnt/distro/Ubuntu/", "/", 1)
         if entry["HostConfig"].get("Binds"):

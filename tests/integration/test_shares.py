@@ -334,6 +334,78 @@ def test_a_path_of_windows_that_is_none_is_the_engines(vm):
     engine_shell(vm, f"rm -r /data/{name}")
 
 
+DRIVE_NAMES = ["/run/desktop/mnt/host/c/{0}", "/host_mnt/c/{0}", "/cygdrive/c/{0}", "/run/desktop/mnt/host/C/{0}/", "/mnt/host/c/{0}", "//c/{0}",
+               "C:\\{0}"]
+
+
+@pytest.mark.parametrize("who", ["windows", "Ubuntu", "minimal"])
+@pytest.mark.parametrize("name", DRIVE_NAMES)
+def test_names_of_drives_that_other_engines_gave(vm, drive, who, name):
+    """In settings that people bring along: of binds, mounts and volumes' devices."""
+    api, source = identity(vm, who), name.format(drive)
+    options = {"type": "none", "o": "bind", "device": source}
+    for what in ({"binds": [f"{source}:/w"]}, {"mounts": [{"Type": "bind", "Source": source, "Target": "/w"}]},
+                 {"mounts": [{"Type": "volume", "Target": "/w", "VolumeOptions": {"DriverConfig": {"Name": "local", "Options": options}}}]}):
+        assert api.run("cat /w/file; echo back >/w/back", **what) == "of Windows\n"
+        assert on_drive(vm, f"{drive}/back") == "back\n"
+    volume = api.good("POST", "/volumes/create", {"Name": fresh_name("v"), "Driver": "local", "DriverOpts": options}).body["Name"]
+    try:
+        assert api.run("cat /w/file", binds=[f"{volume}:/w"]) == "of Windows\n"
+    finally:
+        api.good("DELETE", f"/volumes/{volume}")
+
+
+@pytest.fixture
+def seen(vm):
+    """A volume with a file that says "data"."""
+    engine, name = identity(vm, "engine"), fresh_name("seen-")
+    engine.run("echo data >/d/f", binds=[f"{name}:/d"])
+    yield name
+    engine.good("DELETE", f"/volumes/{name}")
+
+
+EVERYBODY = ["engine", "Ubuntu", "minimal", "windows"]
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_dockers_own_data(vm, seen, who):
+    """/var/lib/docker, as docker's documentation and its tools say it (Portainer's agent, log shippers)."""
+    api = identity(vm, who)
+    assert api.run(f"cat /v/{seen}/_data/f", binds=["/var/lib/docker/volumes:/v"]) == "data\n"
+    with api.running() as container:
+        assert api.run(f"ls /v/{container}/hostname", binds=["/var/lib/docker/containers:/v:ro"]).strip().endswith("hostname")
+    assert not os.path.exists(f"{vm.root('Ubuntu')}/var/lib/docker/volumes")
+
+
+@pytest.mark.parametrize("shown_to", EVERYBODY)
+def test_what_is_shown_of_the_engines_own_places_can_be_given_back_by_everybody(vm, seen, shown_to):
+    name = fresh_name("engine-")
+    engine_shell(vm, f"mkdir /data/{name} && echo the engine >/data/{name}/f")
+    api = identity(vm, shown_to)
+    container = identity(vm, "engine").created(command=("sleep", "1000000"), binds=[f"/data/{name}:/w", f"{seen}:/v"])
+    try:
+        assert identity(vm, "engine").start(container).status == 204  # else it has no hosts file and no network
+        shown = api.inspect(container)
+        mounts = {mount["Destination"]: mount["Source"] for mount in shown["Mounts"]}
+        root = api.good("GET", "/info").body["DockerRootDir"]
+        upper, netns = shown["GraphDriver"]["Data"]["UpperDir"], shown["NetworkSettings"]["SandboxKey"]
+        image = api.good("GET", f"/images/{IMAGE}/json").body["GraphDriver"]["Data"]["UpperDir"]
+        volume = api.good("GET", f"/volumes/{seen}").body["Mountpoint"]
+        if shown_to != "engine":
+            assert mounts["/w"] == f"/mnt/engine/data/{name}"
+            assert root == "/var/lib/docker" and volume == mounts["/v"] == f"/var/lib/docker/volumes/{seen}/_data"
+        for who in EVERYBODY:
+            if shown_to == "engine" and who != "engine":
+                continue  # docker-desktop's own users are shown what the engine says
+            output = identity(vm, who).run(
+                f"cat /w/f /v/f /r/volumes/{seen}/_data/f; test -s /hosts && test -d /upper && test -x /image/bin/busybox && test -e /netns && echo all",
+                binds=[f"{mounts['/w']}:/w", f"{volume}:/v", f"{root}:/r", f"{shown['HostsPath']}:/hosts", f"{upper}:/upper", f"{image}:/image", f"{netns}:/netns"])
+            assert output == "the engine\ndata\ndata\nall\n", who
+    finally:
+        identity(vm, "engine").remove(container)
+        engine_shell(vm, f"rm -r /data/{name}")
+
+
 def test_names_of_the_engines_own_places(vm, folder):
     """/dev, /proc, /sys, <wsl>, /lib/modules and /usr/lib/wsl of a distro are the engine's; `/` holds them below."""
     api = identity(vm, folder.distro)
@@ -357,7 +429,11 @@ REFUSED = [
     ("windows", r"\\wsl.localhost\NoSuch\x", "NoSuch"), ("windows", r"\\wsl$\..\x", "no such distro is integrated"), ("windows", "/mnt/distro/NoSuch/x", "NoSuch"),
     ("Ubuntu", "/mnt/distro/NoSuch/x", "NoSuch"), ("windows", r"\\.\pipe\docker_engine", "docker"),
     ("windows", r"\\wsl.localhost\docker-desktop\x", "docker-desktop"), ("Ubuntu", "C:\\a\0b", "NUL byte"), ("Ubuntu", "/home/dev/a\0b", "NUL byte"),
-    ("windows", "/mnt/host/d/x", "D:"),
+    ("windows", "/mnt/host/d/x", "D:"), ("windows", "/d/x", "D:"), ("windows", "/cygdrive/d/x", "D:"), ("Ubuntu", "/host_mnt/d/x", "D:"),
+    ("Ubuntu", "/run/desktop/mnt/host/nas/x", "another engine's"), ("minimal", "/mnt/wsl/docker-desktop-bind-mounts/Ubuntu/12ab", "another engine's"),
+    ("Ubuntu", "/proc/self/root/etc", "leads to"), ("Ubuntu", "/proc/1/cwd", "leads to"), ("minimal", "/proc/1/root/run/causeway", "leads to"),
+    ("Ubuntu", "/proc/1/task/1/root", "leads to"), ("Ubuntu", "/proc/self/fd/3", "leads to"), ("Ubuntu", "/dev/stdin", "leads to"),
+    ("windows", "/proc/self/root", "leads to"), ("windows", r"\\wsl$\Ubuntu\proc\1\root", "leads to"),
 ]
 
 
@@ -449,6 +525,22 @@ def test_every_spelling_that_docker_takes_is_mapped(vm, ubuntu_folder, name, tar
         assert b"mapped" in api.good("GET", f"/containers/{answer.body['Id']}/logs?stdout=1").data
     finally:
         api.remove(answer.body["Id"])
+
+
+@pytest.mark.parametrize("who", ["windows", "Ubuntu"])
+def test_what_git_bash_makes_of_a_bind_is_refused(vm, who):
+    bind = "C:\\Users\\dev\\src;C:\\Program Files\\Git\\app"
+    answer = identity(vm, who).create(binds=[bind])
+    assert answer.status == 400 and answer.message.startswith(f"invalid volume specification: '{bind}': "), answer
+    assert "MSYS_NO_PATHCONV" in answer.message
+    assert "src;C" not in os.listdir(f"{vm.root('Ubuntu')}/mnt/c/Users/dev")
+
+
+@pytest.mark.parametrize("link", ["/proc/self/root/etc", "/proc/1/root", "/proc/self/fd", "/dev/fd/0"])
+def test_a_link_through_a_process_is_refused(vm, folder, link):
+    path = folder.link(link, "through")
+    answer = identity(vm, folder.distro).create(binds=[f"{path}:/w"])
+    assert answer.status == 400 and "invalid mount source" in answer.message, answer
 
 
 @pytest.mark.parametrize("target", ["/services/create", "/services/x/update?version=1"])

@@ -13,6 +13,7 @@ FOLDER = "/run/plain-docker"  # in the distro; its socket is there
 
 # dockerd starts a containerd of its own; bridge and packet filter aren't needed to look at files.
 _START = f"""set -e
+cd /  # as its service has it: where relative paths begin
 mkdir -p {FOLDER}/data
 mount -t tmpfs -o mode=755 none {FOLDER}/data
 ip link set lo up

@@ -216,7 +216,7 @@ TEST_CASE("daemon/path_editor: services may have host paths only where swarm can
 TEST_CASE("daemon/path_editor: clients are told their own names of the engine's paths") {
   Rig rig;
   CHECK(rig.editor.client_path(kUbuntu, "/mnt/distro/Ubuntu/w") == "/w");
-  CHECK(rig.editor.client_path(kUbuntu, "/data/docker") == "/data/docker");
+  CHECK(rig.editor.client_path(kUbuntu, "/data/docker") == "/var/lib/docker");
   CHECK(rig.editor.client_path(kEngine, "/mnt/distro/Ubuntu/w") == "/mnt/distro/Ubuntu/w");
   CHECK(rig.editor.client_text(kUbuntu, "no /mnt/distro/Ubuntu/w here") == "no /w here");
 }

@@ -56,7 +56,6 @@ inline std::vector<MapCase> distro_cases() {
       {u, deep, "/mnt/distro/Ubuntu" + deep},
       {u, "/c/x", "/mnt/distro/Ubuntu/c/x"},
       {u, "/d", "/mnt/distro/Ubuntu/d"},
-      {u, "/host_mnt/c", "/mnt/distro/Ubuntu/host_mnt/c"},
       {u, "/run/causeway/engine.sock", "/mnt/distro/Ubuntu/run/causeway/engine.sock"},
       {u, "/var/run", "/mnt/distro/Ubuntu/var/run"},
       {kStopped, "/home/me", "?Debian-12:/home/me"},
@@ -143,7 +142,8 @@ inline std::vector<MapCase> distro_cases() {
       {u, "\\\\wsl$\\Ubuntu\\home\\me", "/mnt/distro/Ubuntu/home/me"},
       {u, "\\\\wsl$\\Ubuntu\\mnt\\c\\x", "/mnt/host/c/x"},
       {u, "\\\\wsl$\\minimal\\c\\x", "/mnt/host/c/x"},
-      {u, "\\\\wsl$\\minimal\\dev\\shm", "/dev/shm"},
+      {u, "\\\\wsl$\\minimal\\dev\\shm", "/mnt/distro/minimal/dev/shm"},
+      {u, "\\\\wsl$\\minimal\\dev\\null", "/dev/null"},
       {u, "\\\\wsl$\\minimal\\wsl\\x", "/mnt/wsl/x"},
       {u, "\\\\wsl$\\minimal\\run\\docker.sock", "/run/causeway/api/distro-Ubuntu.sock"},
       {u, "\\\\wsl$\\Debian-12\\x", "?Debian-12:/x"},
@@ -154,7 +154,8 @@ inline std::vector<MapCase> distro_cases() {
       {u, "/mnt/distro/Debian-12/x", "?Debian-12:/x"},
       {u, "/mnt/distro/Arch/x", "!distro Arch"},
       {u, "/mnt/distro/ubuntu/x", "!distro ubuntu"},
-      {u, "/mnt/distro/minimal/proc/1", "/proc/1"},
+      {u, "/mnt/distro/minimal/proc/1", "!other numbers in the engine"},
+      {u, "/mnt/distro/minimal/proc/cpuinfo", "/proc/cpuinfo"},
       {u, "/mnt/distro", "/mnt/distro/Ubuntu/mnt/distro"},
       {u, "/mnt/distro/a b/x", "/mnt/distro/Ubuntu/mnt/distro/a b/x"},
       {u, "/mnt/distros/minimal", "/mnt/distro/Ubuntu/mnt/distros/minimal"},
@@ -174,9 +175,37 @@ inline std::vector<MapCase> distro_cases() {
       {kStopped, "/var/run/docker.sock", "/run/causeway/api/distro-Debian-12.sock"},
       {u, "/var/run/docker.sock2", "/mnt/distro/Ubuntu/var/run/docker.sock2"},
       {u, "/dev", "/dev"},
-      {u, "/dev/shm/x", "/dev/shm/x"},
+      {u, "/dev/null", "/dev/null"},
+      {u, "/dev/net/tun", "/dev/net/tun"},
+      {u, "/dev/dri", "/dev/dri"},
+      {u, "/dev/shm", "/mnt/distro/Ubuntu/dev/shm"},
+      {u, "/dev/shm/x", "/mnt/distro/Ubuntu/dev/shm/x"},
+      {u, "/dev/log", "/mnt/distro/Ubuntu/dev/log"},
+      {u, "/dev/pts/3", "/mnt/distro/Ubuntu/dev/pts/3"},
+      {u, "/dev/mqueue", "/mnt/distro/Ubuntu/dev/mqueue"},
+      {u, "/dev/hugepages", "/mnt/distro/Ubuntu/dev/hugepages"},
+      {u, "/dev/shm2", "/dev/shm2"},
       {u, "/device", "/mnt/distro/Ubuntu/device"},
       {u, "/proc", "/proc"},
+      {u, "/proc/cpuinfo", "/proc/cpuinfo"},
+      {u, "/proc/sys/fs", "/proc/sys/fs"},
+      {u, "/proc/net/dev", "/proc/net/dev"},
+      {u, "/proc/1x", "/proc/1x"},
+      {u, "/proc/selfie", "/proc/selfie"},
+      // Where these lead, the process that walks them decides: for dockerd, the engine's root.
+      {u, "/proc/self", "!other numbers in the engine"},
+      {u, "/proc/self/root", "!/proc/self/root leads to"},
+      {u, "/proc/self/root/run/causeway/dockerd.sock", "!leads to"},
+      {u, "/proc/./self//root/etc", "!leads to"},
+      {u, "/proc/thread-self/cwd", "!leads to"},
+      {u, "/proc/1/cwd", "!leads to"},
+      {u, "/proc/1/root/etc", "!leads to"},
+      {u, "/proc/17/fd/3", "!leads to"},
+      {u, "/proc/17/task/17/root", "!leads to"},
+      {u, "/proc/0017/root", "!leads to"},
+      {u, "/dev/fd/3", "!leads to"},
+      {u, "/dev/stdin", "!leads to"},
+      {u, "\\\\wsl$\\minimal\\proc\\1\\root", "!leads to"},
       {u, "/sys/fs/cgroup", "/sys/fs/cgroup"},
       {u, "/system", "/mnt/distro/Ubuntu/system"},
       {u, "/lib/modules", "/lib/modules"},
@@ -190,7 +219,9 @@ inline std::vector<MapCase> distro_cases() {
       {u, "/mnt/wslg", "/mnt/distro/Ubuntu/mnt/wslg"},
       {m, "/wsl/x", "/mnt/wsl/x"},
       {m, "/mnt/wsl/x", "/mnt/distro/minimal/mnt/wsl/x"},
-      {kStopped, "/dev/null", "/dev/null"},
+      // What it has there it alone can say.
+      {kStopped, "/dev/null", "?Debian-12:/dev/null"},
+      {kStopped, "/dev", "/dev"},
       {kStopped, "C:\\x", "/mnt/host/c/x"},
 
       // No path at all.
@@ -223,7 +254,13 @@ inline std::vector<MapCase> windows_cases() {
       {w, "/c", "/mnt/host/c"},
       {w, "/C/x", "/mnt/host/c/x"},
       {w, "/d/", "/mnt/host/d"},
-      {w, "/e/x", "/e/x"},
+      {w, "/e/x", "!drive E:"},
+      {w, "/e", "!drive E:"},
+      {w, "/mnt/c/x", "/mnt/host/c/x"},
+      {w, "/mnt/c", "/mnt/host/c"},
+      {w, "/mnt/e/x", "!drive E:"},
+      {w, "/mnt/cc/x", "/mnt/cc/x"},
+      {w, "/mnt", "/mnt"},
       {w, "/cc/x", "/cc/x"},
       {w, "/1/x", "/1/x"},
       {w, "Z:\\x", "!drive Z:"},
@@ -282,9 +319,14 @@ inline std::vector<MapCase> windows_cases() {
 
       // The engine's files, its API.
       {w, "/", "/"},
-      {w, "/x/y", "/x/y"},
+      {w, "/srv/y", "/srv/y"},
+      {w, "/dev/shm", "/dev/shm"},
+      {w, "/proc/cpuinfo", "/proc/cpuinfo"},
+      {w, "/proc/self/root", "!leads to"},
+      {w, "/proc/1/cwd", "!leads to"},
+      {w, "/dev/stdin", "!leads to"},
       {w, "//xx/y", "/xx/y"},
-      {w, "/x/../../etc", "/etc"},
+      {w, "/srv/../../etc", "/etc"},
       {w, "/back\\slash", "/back\\slash"},
       {w, "/dev/null", "/dev/null"},
       {w, "/usr/lib/modules", "/usr/lib/modules"},
@@ -323,9 +365,90 @@ inline std::vector<MapCase> windows_cases() {
   };
 }
 
+// Names that mean the same for whoever says them.
+inline std::vector<MapCase> common_cases() {
+  struct Common {
+    const char* source;
+    const char* expected;
+  };
+  const Common common[] = {
+      // Drives, as other engines and shells name them.
+      {"/run/desktop/mnt/host/c/Users/dev/proj", "/mnt/host/c/Users/dev/proj"},
+      {"/run/desktop/mnt/host/c", "/mnt/host/c"},
+      {"/run/desktop/mnt/host/D/x/", "/mnt/host/d/x"},
+      {"/run/desktop/mnt/host/z/x", "!drive Z:"},
+      {"/run/desktop/mnt/host/wsl/x", "/mnt/wsl/x"},
+      {"/run/desktop/mnt/host/wsl", "/mnt/wsl"},
+      {"/run/desktop/mnt/host/wslg", "!of another engine's"},
+      {"/run/desktop/mnt/host", "!of another engine's"},
+      {"/run/desktop/x", "!of another engine's"},
+      {"/host_mnt/c/Users/dev/proj", "/mnt/host/c/Users/dev/proj"},
+      {"/host_mnt/c", "/mnt/host/c"},
+      {"/host_mnt/z", "!drive Z:"},
+      {"/host_mnt/Users/dev", "!of another engine's"},
+      {"/host_mnt", "!of another engine's"},
+      {"/cygdrive/c/Users/dev/proj", "/mnt/host/c/Users/dev/proj"},
+      {"//cygdrive//d/x", "/mnt/host/d/x"},
+      {"/cygdrive/z/x", "!drive Z:"},
+      {"/cygdrive", "!of another engine's"},
+      {"/run/desktop/mnt/host/c/../../../../../host_mnt/d", "/mnt/host/d"},
+      // The engine's own.
+      {"/var/lib/docker", "/data/docker"},
+      {"/var/lib/docker/", "/data/docker"},
+      {"/var/lib/docker/volumes", "/data/docker/volumes"},
+      {"/var/lib/docker/containers/ab/ab-json.log", "/data/docker/containers/ab/ab-json.log"},
+      {"/mnt/engine", "/"},
+      {"/mnt/engine/", "/"},
+      {"/mnt/engine/etc/hosts", "/etc/hosts"},
+      {"/mnt/engine/data/docker", "/data/docker"},
+      {"/mnt/engine/var/lib/docker", "/var/lib/docker"},
+      {"/mnt/engine/proc/1/root", "/proc/1/root"},
+      {"/mnt/engine/dev/shm", "/dev/shm"},
+      {"/mnt/engine/mnt/distro", "/mnt/distro"},
+      {"/mnt/engine/mnt/engine/x", "/mnt/engine/x"},
+      // Shares and drives stay what they are.
+      {"/mnt/engine/mnt/host/c/x", "/mnt/host/c/x"},
+      {"/mnt/engine/mnt/host/z", "!drive Z:"},
+      {"/mnt/engine/mnt/distro/Ubuntu/home", "/mnt/distro/Ubuntu/home"},
+      {"/mnt/engine/mnt/distro/Debian-12/x", "?Debian-12:/x"},
+      {"/mnt/engine/mnt/distro/Arch/x", "!distro Arch"},
+  };
+  std::vector<MapCase> out;
+  for (const auto& one : common)
+    for (const auto* asker : {&kUbuntu, &kMinimal, &kStopped, &kWindows})
+      out.push_back({*asker, one.source, one.expected});
+  const Identity& u = kUbuntu;
+  const Identity& m = kMinimal;
+  for (const auto& one : std::vector<MapCase>{
+           {u, "/run/desktop2", "/mnt/distro/Ubuntu/run/desktop2"},
+           {u, "/host_mntx/c", "/mnt/distro/Ubuntu/host_mntx/c"},
+           {u, "/srv/host_mnt/c", "/mnt/distro/Ubuntu/srv/host_mnt/c"},
+           {u, "/mnt/wsl/docker-desktop-bind-mounts/Ubuntu/ab12", "!another engine's"},
+           {m, "/wsl/docker-desktop-bind-mounts/Ubuntu/ab12", "!another engine's"},
+           {u, "/mnt/wsl/rancher-desktop/run/docker-mounts/x", "!another engine's"},
+           {kWindows, "/mnt/wsl/rancher-desktop/x", "!another engine's"},
+           {u, "/mnt/wsl/rancher-desktop2", "/mnt/wsl/rancher-desktop2"},
+           {u, "/var/lib/dockers", "/mnt/distro/Ubuntu/var/lib/dockers"},
+           {u, "/var/lib", "/mnt/distro/Ubuntu/var/lib"},
+           {u, "/mnt/engines", "/mnt/distro/Ubuntu/mnt/engines"},
+           {u, "/mnt/engine/var/run/docker.sock", "/run/causeway/api/distro-Ubuntu.sock"},
+           {u, "/mnt/engine/run/causeway/api/windows.sock", "/run/causeway/api/distro-Ubuntu.sock"},
+           // The distro's own files of these names.
+           {u, "/mnt/distro/Ubuntu/var/lib/docker/x", "/mnt/distro/Ubuntu/var/lib/docker/x"},
+           {u, "\\\\wsl$\\Ubuntu\\var\\lib\\docker\\x", "/mnt/distro/Ubuntu/var/lib/docker/x"},
+           {u, "/mnt/distro/Ubuntu/host_mnt/c", "/mnt/distro/Ubuntu/host_mnt/c"},
+           {u, "/mnt/distro/Ubuntu/mnt/engine/x", "/mnt/distro/Ubuntu/mnt/engine/x"},
+           {kEngine, "/mnt/engine/etc", "="},
+           {kEngine, "/var/lib/docker", "="},
+       })
+    out.push_back(one);
+  return out;
+}
+
 inline std::vector<MapCase> all_cases() {
   auto out = distro_cases();
   for (auto& one : windows_cases()) out.push_back(std::move(one));
+  for (auto& one : common_cases()) out.push_back(std::move(one));
   return out;
 }
 

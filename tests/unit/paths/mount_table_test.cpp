@@ -152,6 +152,11 @@ TEST_CASE("paths/mount_table: what is shared of a distro, parents first") {
   CHECK(points(samples::kUbuntu) == Strings{"/",
                                             "/data",
                                             "/data/top",
+                                            "/dev",
+                                            "/dev/hugepages",
+                                            "/dev/mqueue",
+                                            "/dev/pts",
+                                            "/dev/shm",
                                             "/init",
                                             "/mnt/c/build",
                                             "/mnt/nas",
@@ -169,11 +174,12 @@ TEST_CASE("paths/mount_table: what is shared of a distro, parents first") {
                                             "/srv/kept",
                                             "/tmp/.X11-unix",
                                             "/var/lib/docker/volumes/mine/_data"});
-  CHECK(points(samples::kMinimal) == Strings{"/", "/init", "/run"});
+  CHECK(points(samples::kMinimal) == Strings{"/", "/dev", "/dev/pts", "/init", "/run"});
   CHECK(points(samples::kRootAutomount) == Strings{"/", "/h", "/srv/lab/wsl", "/x"});
   CHECK(points(samples::kVirtiofsAggregate) == Strings{"/", "/run", "/srv/share"});
   CHECK(points(samples::kVirtiofsTags) == Strings{"/", "/srv/other"});
-  CHECK(points(samples::kWsl) == Strings{"/", "/init", "/run", "/run/lock", "/run/shm"});
+  CHECK(points(samples::kWsl) ==
+        Strings{"/", "/dev", "/dev/pts", "/dev/shm", "/init", "/run", "/run/lock", "/run/shm"});
   CHECK(points("").empty());
 }
 

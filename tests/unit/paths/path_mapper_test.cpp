@@ -11,9 +11,12 @@ using namespace paths_test;
 
 namespace {
 
-// Places that a source of a distro's client may end at. Whatever it says, nothing else.
-bool allowed(const Identity& asker, const std::string& path, const PathContext& context) {
+// Places that a source of a distro's client may end at, unless it says that it means the engine's.
+bool allowed(const Identity& asker, const std::string& source, const std::string& path,
+             const PathContext& context) {
   if (!is_clean(path)) return false;
+  if (is_at_or_below(clean(source), "/mnt/engine")) return true;
+  if (is_at_or_below(clean(source), "/var/lib/docker")) return is_at_or_below(path, "/data/docker");
   if (asker.kind == Identity::Kind::windows) return true;  // all of the engine's files, by design
   for (const auto& [name, distro] : context.distros)
     if (distro.attached && is_at_or_below(path, "/mnt/distro/" + name)) return true;
@@ -32,7 +35,7 @@ std::string broken(const Identity& asker, const std::string& source, const PathC
   const std::string again = map(asker, shown, context);
   const std::string story =
       asker.name + ": " + source + " -> " + mapped + " -> " + shown + " -> " + again;
-  if (!allowed(asker, mapped, context)) return "leaves its share: " + story;
+  if (!allowed(asker, source, mapped, context)) return "leaves its share: " + story;
   // A distro that isn't there hasn't said yet where it has <wsl> and drives.
   if (again.front() == '?') return {};
   if (again != mapped) return "means something else: " + story;
@@ -64,13 +67,21 @@ std::string random_source(std::mt19937& random) {
                                                    "/home/me/",
                                                    "\\\\?\\UNC\\wsl$\\",
                                                    "/mnt/c/",
+                                                   "/mnt/engine/",
+                                                   "/var/lib/docker/",
+                                                   "/run/desktop/mnt/host/",
+                                                   "/host_mnt/",
+                                                   "/cygdrive/",
+                                                   "/dev/",
+                                                   "/proc/",
                                                    "/mnt/wsl/",
                                                    ""};
   static const std::vector<std::string> kParts = {
-      "Ubuntu", "minimal", "Debian-12", "c",   "C:",      "inner",       "mnt", "distro", "host",
-      "wsl",    "music",   "..",        ".",   "...",     "x.",          "x ",  " ",      "a b",
-      "dev",    "proc",    "lib",       "usr", "modules", "docker.sock", "var", "run",    "home",
-      "me",     "a:b",     "a\\b",      "ä",   "\n",      "?",           "UNC", "pipe",   "wsl$"};
+      "Ubuntu", "minimal", "Debian-12", "c",      "C:",  "inner", "mnt",     "distro",
+      "host",   "wsl",     "music",     "..",     ".",   "...",   "x.",      "x ",
+      " ",      "a b",     "dev",       "proc",   "lib", "usr",   "modules", "docker.sock",
+      "self",   "shm",     "engine",    "docker", "var", "run",   "home",    "me",
+      "a:b",    "a\\b",    "ä",         "\n",     "?",   "UNC",   "pipe",    "wsl$"};
   static const std::vector<std::string> kGlue = {"/", "/", "/", "\\", "\\", "//", "\\\\", ""};
   const auto pick = [&](const std::vector<std::string>& from) -> const std::string& {
     return from[random() % from.size()];
@@ -137,7 +148,14 @@ TEST_CASE("paths/path_mapper: what a path resolves to decides where it is placed
       {"/srv/real", "/mnt/distro/Ubuntu/srv/real"},
       {"/mnt/c/x", "/mnt/host/c/x"},
       {"/run/docker.sock", "/run/causeway/api/windows.sock"},
-      {"/proc/42/ns", "/proc/42/ns"},
+      {"/proc/cpuinfo", "/proc/cpuinfo"},
+      {"/proc/42/ns", nullptr},
+      {"/proc/42/fd", nullptr},
+      {"/dev/kvm", "/dev/kvm"},
+      {"/dev/shm/x", "/mnt/distro/Ubuntu/dev/shm/x"},
+      // A link's end is the distro's own file, also where a client would mean the engine's by it.
+      {"/var/lib/docker/x", "/mnt/distro/Ubuntu/var/lib/docker/x"},
+      {"/host_mnt/c", "/mnt/distro/Ubuntu/host_mnt/c"},
       {"/usr/lib/modules/6.6", "/lib/modules/6.6"},
       {"/mnt/wsl/shared", "/mnt/wsl/shared"},
       // Not taken apart again: that is how the distro itself names it.
@@ -168,6 +186,40 @@ TEST_CASE("paths/path_mapper: without the share only what isn't in it can be pla
   CHECK(*engine_path_if_attached(kStopped, "Debian-12", "/home/me", context) ==
         "/mnt/distro/Debian-12/home/me");
   CHECK(*engine_path(kStopped, "Debian-12", "/dev/kvm", context) == "/dev/kvm");
+}
+
+TEST_CASE("paths/path_mapper: of /dev a distro has what is no device") {
+  PathContext context = make_context();
+  context.own_below_dev = [](std::string_view distro, std::string_view path) {
+    return distro == "Ubuntu" && path == "/dev/my.sock";
+  };
+  CHECK(map(kUbuntu, "/dev/my.sock", context) == "/mnt/distro/Ubuntu/dev/my.sock");
+  CHECK(map(kWindows, "\\\\wsl$\\Ubuntu\\dev\\my.sock", context) ==
+        "/mnt/distro/Ubuntu/dev/my.sock");
+  CHECK(map(kUbuntu, "/dev/kvm", context) == "/dev/kvm");
+  CHECK(map(kMinimal, "/dev/my.sock", context) == "/dev/my.sock");
+  CHECK(unmap(kUbuntu, "/mnt/distro/Ubuntu/dev/my.sock", context) == "/dev/my.sock");
+  CHECK(unmap(kUbuntu, "/dev/my.sock", context) == "/mnt/engine/dev/my.sock");
+}
+
+TEST_CASE("paths/path_mapper: what dockerd opens itself begins at the root") {
+  struct Case {
+    const char* path;
+    const char* expected;
+  };
+  for (const auto& one : {
+           Case{"/a", "/a"},
+           Case{"etc", "/etc"},
+           Case{"./etc", "/./etc"},
+           Case{"../etc", "/../etc"},
+           Case{"C:\\x", "C:\\x"},
+           Case{"C:x", "C:x"},
+           Case{"\\\\wsl$\\Ubuntu", "\\\\wsl$\\Ubuntu"},
+           Case{"", ""},
+       }) {
+    CAPTURE(one.path);
+    CHECK(from_root(one.path) == one.expected);
+  }
 }
 
 TEST_CASE("paths/path_mapper: an engine without <wsl> refuses what lies there") {

@@ -72,3 +72,19 @@ TEST_CASE("shares/plain_paths: no descriptor stays open") {
   tree.plain({"/home/me/a", "/home/me/b", "/home/me/link", "/home", "/house/me/a"});
   CHECK(count() == before);
 }
+
+TEST_CASE("shares/plain_paths: of /dev, what is no device is the share's own") {
+  const Tree tree;
+  fs::create_directories(tree.path / "dev/dri");
+  std::ofstream(tree.path / "dev/file") << "x";
+  REQUIRE(::mkfifo((tree.path / "dev/pipe").c_str(), 0600) == 0);
+  CHECK(shares::is_own_below_dev(tree.root.get(), "/dev/file"));
+  CHECK(shares::is_own_below_dev(tree.root.get(), "/dev/pipe"));
+  CHECK(shares::is_own_below_dev(tree.root.get(), "/dev/missing"));
+  CHECK_FALSE(shares::is_own_below_dev(tree.root.get(), "/dev/dri"));
+  CHECK_FALSE(shares::is_own_below_dev(-1, "/dev/file"));
+  const UniqueFd machine(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct stat info {};
+  REQUIRE(::stat("/dev/null", &info) == 0);  // known to the kernel's cache from here on
+  CHECK_FALSE(shares::is_own_below_dev(machine.get(), "/dev/null"));
+}
