@@ -73,7 +73,7 @@ void Session::handle() {
   std::visit([this](auto form) { take(std::move(form)); }, match.call->handler(match.request));
 }
 
-void Session::take(Reply reply) { answer(reply); }
+void Session::take(const Reply& reply) { answer(reply); }
 
 void Session::take(std::shared_ptr<Later> later) {
   if (later->reply_) return answer(*later->reply_);

@@ -64,7 +64,7 @@ class Session final : public io::ByteStream::Handler {
 
   void consume();
   void handle();
-  void take(Reply reply);
+  void take(const Reply& reply);
   void take(std::shared_ptr<Later> later);
   void take(std::shared_ptr<Lines> lines);
   void answer(const Reply& reply, std::string_view allow = {});

@@ -273,6 +273,7 @@ std::vector<DistroStatus> Shares::distros() const {
   for (const auto& [name, enabled] : impl_->known.all()) names.insert(name);
   for (const auto& [name, reason] : impl_->helpers.refusals()) names.insert(name);
   std::vector<DistroStatus> out;
+  out.reserve(names.size());
   for (const auto& name : names) out.push_back(impl_->status(name));
   return out;
 }

@@ -19,7 +19,7 @@ using json::Json;
 using json::ObjectReader;
 
 constexpr std::size_t kMaxName = 32;  // fits a cgroup, and with "log." a slot of init's store
-constexpr std::int64_t kDayS = 24 * 60 * 60;
+constexpr std::int64_t kDayS = std::int64_t{24} * 60 * 60;
 
 // Replaces ${run}, ${data} and ${etc} in every string of the document; keys stay.
 class Expander {
