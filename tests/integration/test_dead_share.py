@@ -21,6 +21,9 @@ from wslvm.vm import VmError
 POINT = "/mnt/nas"
 MOST_PING_S = 0.050
 LEAST_PINGS = 200
+# On a machine that is busy with other things dockerd itself takes longer; a loop that waits for a share stalls for seconds.
+MOST_TIMES = 4
+MOST_STALL_S = 1
 RECVMSG = {"x86_64": "47", "aarch64": "212"}[os.uname().machine]
 # An answer about a share that is away: the helper has 3 s, a walker 2 s.
 MOST_REFUSAL_S = 9
@@ -65,7 +68,7 @@ class Others:
         if kind is None:
             assert not self.failed, self.failed[:5]
             p99, direct = (statistics.quantiles(took, n=100)[98] for took in (self.took, self.direct))
-            assert p99 < max(MOST_PING_S, 2 * direct) and max(self.took) < 1, (
+            assert p99 < max(MOST_PING_S, MOST_TIMES * direct) and max(self.took) < MOST_STALL_S, (
                 f"p99 of {len(self.took)} pings: {p99 * 1000:.1f} ms, longest {max(self.took) * 1000:.1f} ms; direct {direct * 1000:.1f} ms")
 
 
@@ -265,6 +268,29 @@ def test_mounts_come_and_go_beside_and_below_it(vm, share):
         share.answer()
     finally:
         vm.exec("Ubuntu", ["umount", f"{POINT}/d"])
+
+
+def test_a_file_system_that_does_not_end_holds_nobody(vm):
+    """Whoever closes its last mount waits for its server; where a distro's mounts are private, the engine has the last one."""
+    image = f"{vm.state_dir}/share.img"
+    with open(image, "wb") as file:
+        file.truncate(1 << 20)
+    device, held = kernel.attach_loop(image)
+    points = lambda: [m["point"] for m in kernel.mount_points(vm.init_pid()) if m["point"] == "/mnt/distro/minimal/mnt/block"]
+    try:
+        with FuseShare(vm, "minimal", "/mnt/block", block=device) as share:
+            poll(points, "the engine has it")
+            share.silence()
+            with Others(vm, ["windows", "engine", "Ubuntu", "minimal"]):
+                share.unmount()
+                poll(lambda: not points(), "the engine has it no more")
+                poll(lambda: "a mount that was taken away does not answer" in notes(vm), lambda: f"status says so: {notes(vm)}")
+                assert identity(vm, "minimal").run("cat /etc/passwd", binds=["/home/dev:/w"])
+            share.answer()
+            poll(lambda: "does not answer" not in notes(vm), "it has ended")
+    finally:
+        os.close(held)
+        os.unlink(image)
 
 
 def test_a_distro_with_such_a_share_starts_is_asked_and_stops(vm):

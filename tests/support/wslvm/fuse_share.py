@@ -10,6 +10,7 @@ import ctypes
 import os
 import select
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -120,12 +121,18 @@ def main(arguments):
     fd = os.open("/dev/fuse", os.O_RDWR)
     libc = ctypes.CDLL(None, use_errno=True)
     own = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+    number = os.stat(options.block).st_rdev if options.block else 0
     if options.pid:
         with open(f"/proc/{options.pid}/ns/mnt", "rb") as there:
             libc.setns(there.fileno(), 0)
     data = f"fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other" + (",blksize=512" if options.block else "")
-    kind = b"fuseblk" if options.block else b"fuse.test"
-    if libc.mount((options.block or "test").encode(), options.point.encode(), kind, 0, data.encode()) != 0:
+    kind, source = ("fuseblk", "/dev/test-share") if options.block else ("fuse.test", "test")
+    if options.block:
+        os.mknod(source, 0o600 | stat.S_IFBLK, number)
+    failed = libc.mount(source.encode(), options.point.encode(), kind.encode(), 0, data.encode()) != 0
+    if options.block:
+        os.unlink(source)
+    if failed:
         print("mount:", os.strerror(ctypes.get_errno()), flush=True)
         return 1
     libc.setns(own, 0)  # nothing of the distro is held
@@ -137,9 +144,10 @@ def main(arguments):
 
 
 class FuseShare:
-    """One, mounted at `point` of a distro. `inside`: its server is a process of the distro, and ends with it."""
+    """One, mounted at `point` of a distro. `inside`: its server is a process of the distro, and ends with it. `block`: a block device
+    below it; the kernel then waits for the server when the file system ends."""
 
-    def __init__(self, vm, distro, point, inside=False):
+    def __init__(self, vm, distro, point, inside=False, block=None):
         self.vm, self.distro, self.point = vm, distro, point
         vm.exec(distro, ["mkdir", "-p", point])
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -147,7 +155,8 @@ class FuseShare:
             with open(__file__, encoding="utf-8") as source:
                 self.process = vm.popen(distro, ["python3", "-c", source.read(), point], text=True, **pipes)
         else:
-            self.process = subprocess.Popen([sys.executable, __file__, "--pid", str(vm.distro_pid(distro)), point], text=True, **pipes)
+            command = [sys.executable, __file__, "--pid", str(vm.distro_pid(distro)), *(["--block", block] if block else []), point]
+            self.process = subprocess.Popen(command, text=True, **pipes)
         self._expect("mounted")
 
     def _expect(self, what):
@@ -168,11 +177,6 @@ class FuseShare:
     def answer(self):
         """It answers what was asked meanwhile, and all that comes."""
         self._command("answer")
-
-    def wait_asked(self):
-        """Until a question waits for an answer."""
-        line = self.process.stdout.readline()
-        assert line.startswith("unanswered"), f"{self.point}: no question came: {line!r}"
 
     def unmount(self):
         """Lazily, as `umount -l` does; that program would ask the file system first."""
