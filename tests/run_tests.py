@@ -4,12 +4,14 @@
 Counted are doctest's test cases, pytest's tests, and programs that are neither as one each.
 """
 
+import atexit
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -29,7 +31,7 @@ BUILDS = {
 }
 _DOCTEST = re.compile(r"\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped")
 _UNIT_ENVIRONMENT = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=1"}
-_KINDS = ["unit", "lint", "integration", "e2e"]
+_KINDS = ["unit", "lint", "tidy", "integration", "e2e"]
 # Longer than all integration tests take on two busy cores; a hang becomes a failure, not a lost machine.
 _PYTEST_SECONDS = 60 * 60
 _STUCK_TEST_SECONDS = 5 * 60  # pytest then prints every thread's stack
@@ -51,7 +53,8 @@ def main():
     arguments, pytest_arguments = arguments[:behind], arguments[behind + 1:]
     kinds = [k for k in _KINDS if f"--{k}" in arguments] or _KINDS
     count = Count()
-    if kinds != ["lint"]:
+    tidy = Tidy() if "tidy" in kinds else None
+    if not {"unit", "integration", "e2e"}.isdisjoint(kinds):
         built = build("release", count, None if "unit" in kinds else _product_and_test_programs)
     if "unit" in kinds or "e2e" in kinds:
         built_for_windows = build("windows", count, None if "unit" in kinds else _product_and_test_programs)
@@ -70,6 +73,8 @@ def main():
             run_pytest(kind, pytest_arguments, {"CAUSEWAY_BINARY": f"{BUILD}/release/agent/causeway",
                                                 **({"CAUSEWAY_KEEP_VM": "1"} if "--keep" in arguments else {})},
                        count)
+    if tidy:
+        tidy.wait(count)
     print(f"{count.passed} passed, {count.failed} failed, {count.skipped} skipped", flush=True)
     return 1 if count.failed or not count.passed else 0
 
@@ -143,6 +148,35 @@ def run_unit_in_wine(count):
         return
     with wine.Prefix() as prefix:
         run_unit("windows", count, prefix.environment)
+
+
+class Tidy:
+    """clang-tidy over the whole tree, beside the other tests: it only gets the processors when nobody else wants them (SCHED_IDLE)."""
+
+    def __init__(self):
+        self._report = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self._process = subprocess.Popen(
+            [os.path.join(REPOSITORY, "tests", "lint", "tidy")], stdout=self._report, stderr=self._report, start_new_session=True,
+            preexec_fn=lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)))
+        atexit.register(self._end)
+
+    def _end(self):
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.wait()
+
+    def wait(self, count):
+        step("clang-tidy")
+        code = self._process.wait()
+        self._report.seek(0)
+        lines = self._report.read().splitlines()
+        print(*lines, sep="\n", flush=True)
+        counts = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", lines[-1] if lines else "")
+        if counts:
+            count.add(*map(int, counts.groups()))
+        else:
+            print(f"FAILED: clang-tidy: tests/lint/tidy ended with {code}", flush=True)
+            count.add(0, 1, 0)
 
 
 def _unit_result(test):

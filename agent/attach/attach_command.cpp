@@ -6,24 +6,23 @@
 #include <csignal>
 #include <cstdio>
 
-#include "attach/attach_line.h"
 #include "attach/engine_shell.h"
 #include "attach/engine_start.h"
 #include "attach/transport_pump.h"
+#include "attach/welcome.h"
 #include "base/exit_code.h"
 #include "base/text.h"
 #include "control_api/status.h"
 #include "control_client/agent_contact.h"
 #include "io/endpoint.h"
 #include "io/loop.h"
-#include "json/json.h"
 #include "process/reaper.h"
 #include "process/run_once.h"
+#include "wire/attach_line.h"
 
 namespace causeway::attach {
 namespace {
 
-constexpr std::uint64_t kAnswerMs = 10'000;
 // wslinfo asks WSL's init over a socket: milliseconds. Without an answer Windows finds the VM by
 // other means, or the link goes over this command's own input and output.
 constexpr std::uint64_t kVmIdMs = 2'000;
@@ -57,11 +56,11 @@ std::string ask_vm_id() {
                          loop.stop();
                        });
   loop.run();
-  return is_vm_id(answer) ? answer : "";
+  return wire::is_vm_id(answer) ? answer : "";
 }
 
 Result<control_api::LinkContact> ask_contact(control_client::ControlClient& client) {
-  auto reply = client.request("GET", "/v1/link", kAnswerMs);
+  auto reply = client.request("GET", "/v1/link", control_client::kAnswerMs);
   if (!reply) return std::move(reply).error().with("ask the agent for its link");
   if (reply->status != 200)
     return make_error("ask the agent for its link: " + std::to_string(reply->status) + " " +
@@ -74,7 +73,10 @@ int carry_link(const AttachOptions& options, control_client::ControlClient& clie
   if (!contact) return refuse(kInternal, contact.error().message);
   auto link = io::connect_unix(options.run + "/link.sock");
   if (!link) return refuse(kNotRunning, link.error().message);
-  const std::string line = attach_line(*contact, ask_vm_id(), CAUSEWAY_VERSION);
+  const auto nonce = wire::nonce_from_hex(contact->nonce);
+  if (!nonce) return refuse(kInternal, "ask the agent for its link: its nonce makes no sense");
+  const std::string line =
+      wire::attach_line({CAUSEWAY_VERSION, contact->major, ask_vm_id(), contact->port, *nonce});
   std::signal(SIGPIPE, SIG_IGN);
   if (std::fputs(line.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
     return refuse(kSetUpFailed, "nobody reads what this command says");
@@ -85,7 +87,7 @@ int carry_link(const AttachOptions& options, control_client::ControlClient& clie
 }
 
 int open_shell(const AttachOptions& options, control_client::ControlClient& client) {
-  auto reply = client.request("GET", "/v1/status", kAnswerMs);
+  auto reply = client.request("GET", "/v1/status", control_client::kAnswerMs);
   const auto status = reply && reply->status == 200
                           ? control_api::status_from_json(reply->body)
                           : Result<control_api::ProductStatus>(make_error("no status"));

@@ -95,6 +95,7 @@ Result<Init> Init::start(const AttachOptions& options, const std::string& versio
   if (!version.empty())
     arguments.insert(arguments.end(), {"--versions", options.versions, "--version", version});
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   const UniqueFd program(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));

@@ -18,8 +18,6 @@ namespace {
 using control_api::DistroState;
 using control_api::DistroStatus;
 
-constexpr std::uint64_t kAnswerMs = 10'000;
-
 std::string known_distros(const std::vector<DistroStatus>& distros) {
   std::string out;
   for (const auto& distro : distros)
@@ -48,7 +46,7 @@ bool reached(const DistroStatus& distro, bool enable) {
 
 int show(const DistroOptions& options, control_client::ControlClient& client,
          const std::string& socket) {
-  auto reply = client.request("GET", "/v1/distros", kAnswerMs);
+  auto reply = client.request("GET", "/v1/distros", control_client::kAnswerMs);
   if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
   if (reply->status != 200) return control_client::report(control_client::explain(*reply));
   if (options.json && options.name.empty()) {
@@ -79,7 +77,7 @@ int show(const DistroOptions& options, control_client::ControlClient& client,
 
 // The agent knows none of that name: which it knows.
 int unknown_to(control_client::ControlClient& client, const std::string& name) {
-  auto list = client.request("GET", "/v1/distros", kAnswerMs);
+  auto list = client.request("GET", "/v1/distros", control_client::kAnswerMs);
   auto distros =
       list ? control_api::distros_from_json(list->body) : Result(std::vector<DistroStatus>{});
   return unknown(distros ? *distros : std::vector<DistroStatus>{}, name);
@@ -87,8 +85,8 @@ int unknown_to(control_client::ControlClient& client, const std::string& name) {
 
 int forget(const DistroOptions& options, control_client::ControlClient& client,
            const std::string& socket) {
-  auto reply =
-      client.request("DELETE", "/v1/distros/" + text::percent_encoded(options.name), kAnswerMs);
+  auto reply = client.request("DELETE", "/v1/distros/" + text::percent_encoded(options.name),
+                              control_client::kAnswerMs);
   if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
   if (reply->status == 404) return unknown_to(client, options.name);
   if (reply->status != 204) return control_client::report(control_client::explain(*reply));
@@ -102,7 +100,7 @@ int change(const DistroOptions& options, control_client::ControlClient& client,
   auto reply = client.request(
       "POST",
       "/v1/distros/" + text::percent_encoded(options.name) + (enable ? "/enable" : "/disable"),
-      kAnswerMs);
+      control_client::kAnswerMs);
   if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
   if (reply->status == 404) return unknown_to(client, options.name);
   if (reply->status != 204) return control_client::report(control_client::explain(*reply));

@@ -15,7 +15,6 @@
 namespace causeway::cli {
 namespace {
 
-constexpr std::uint64_t kAnswerMs = 10'000;
 // How long a follower waits for init to start the agent again: its longest back-off is 5 s.
 constexpr std::uint64_t kReconnectMs = 15'000;
 
@@ -66,7 +65,7 @@ std::string logs_target(const LogsOptions& options, bool again) {
 
 // "there are: containerd, dockerd", for somebody who mistyped.
 std::string known_services(control_client::ControlClient& client) {
-  auto reply = client.request("GET", "/v1/status", kAnswerMs);
+  auto reply = client.request("GET", "/v1/status", control_client::kAnswerMs);
   if (!reply || reply->status != 200) return "";
   auto status = control_api::status_from_json(reply->body);
   if (!status) return "";
@@ -121,8 +120,8 @@ int run_act(const ActOptions& options) {
   if (options.wait && Terminal::of(STDERR_FILENO).interactive)
     std::fprintf(stderr, "%s: %s, waiting…\n", text::printable(options.service).c_str(),
                  verb.c_str());
-  auto reply =
-      client->request("POST", target, kAnswerMs + (options.wait ? options.timeout_s * 1000 : 0));
+  auto reply = client->request(
+      "POST", target, control_client::kAnswerMs + (options.wait ? options.timeout_s * 1000 : 0));
   if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
   if (reply->status != 200 && reply->status != 202) {
     const int code = fail(*client, *reply);

@@ -15,7 +15,6 @@ namespace causeway::cli {
 namespace {
 
 // The agent answers in milliseconds; it is silent longer only while init starts it again.
-constexpr std::uint64_t kAnswerMs = 10'000;
 constexpr std::uint64_t kVersionAnswerMs = 1'000;
 
 int show(const std::string& body, const control_api::ProductStatus& status, bool json) {
@@ -110,7 +109,7 @@ int run_status(const StatusOptions& options) {
   const std::string socket = control_client::control_socket(options.run);
   auto client = control_client::ControlClient::connect(socket);
   if (!client) return control_client::report(control_client::explain(client.error(), socket));
-  auto reply = client->request("GET", "/v1/status", kAnswerMs);
+  auto reply = client->request("GET", "/v1/status", control_client::kAnswerMs);
   if (!reply) return control_client::report(control_client::explain(reply.error(), socket));
   if (reply->status != 200) return control_client::report(control_client::explain(*reply));
   auto status = control_api::status_from_json(reply->body);

@@ -8,7 +8,7 @@ namespace causeway::control {
 namespace {
 
 // One system call's worth of log lines.
-constexpr std::size_t kBatchBytes = 64 * 1024;
+constexpr std::size_t kBatchBytes = std::size_t{64} * 1024;
 constexpr std::string_view kLines = "application/x-ndjson";
 
 http::Limits parser_limits(const Limits& limits) {
@@ -73,7 +73,7 @@ void Session::handle() {
   std::visit([this](auto form) { take(std::move(form)); }, match.call->handler(match.request));
 }
 
-void Session::take(Reply reply) { answer(reply); }
+void Session::take(const Reply& reply) { answer(reply); }
 
 void Session::take(std::shared_ptr<Later> later) {
   if (later->reply_) return answer(*later->reply_);

@@ -26,8 +26,8 @@ namespace causeway::control {
 struct Limits {
   std::size_t sessions = 64;  // a status and a few followers for each of a dozen users
   // A request and its body together stay below 64 KiB; the longest real one has 200 bytes.
-  std::size_t head_bytes = 16 * 1024;
-  std::size_t body_bytes = 32 * 1024;
+  std::size_t head_bytes = std::size_t{16} * 1024;
+  std::size_t body_bytes = std::size_t{32} * 1024;
   std::uint64_t request_ms = 10'000;  // from the first byte of a request to its last
   std::uint64_t idle_ms = 60'000;     // between requests
   std::uint64_t answer_ms = 30'000;   // for the client to take some bytes of an answer
@@ -61,7 +61,7 @@ class Session final : public io::ByteStream::Handler {
 
   void consume();
   void handle();
-  void take(Reply reply);
+  void take(const Reply& reply);
   void take(std::shared_ptr<Later> later);
   void take(std::shared_ptr<Lines> lines);
   void answer(const Reply& reply, std::string_view allow = {});

@@ -7,7 +7,7 @@ namespace {
 
 using json::Json;
 
-constexpr EnumNames<DistroState, 6> kStates = {
+constexpr EnumNames<DistroState, 6> kDistroStates = {
     {"attached", "waiting", "refused", "failed", "disabled", "stopped"}};
 constexpr std::size_t kMostReason = 1024;  // a line or two for people
 constexpr EnumNames<ItemState, 4> kItemStates = {{"added", "kept", "left_alone", "failed"}};
@@ -41,7 +41,7 @@ Result<DistroStatus> read_distro(const Json& json) {
   DistroStatus out;
   out.name = json["name"].string_or("");
   out.enabled = json["enabled"].bool_or(false);
-  const auto state = kStates.find(json["state"].string_or(""));
+  const auto state = kDistroStates.find(json["state"].string_or(""));
   if (!state) return make_error("a distro in an unknown state " + json["state"].string_or(""));
   out.state = *state;
   out.reason = json["reason"].string_or("");
@@ -60,7 +60,7 @@ Result<DistroStatus> read_distro(const Json& json) {
 
 }  // namespace
 
-std::string_view name_of(DistroState state) { return kStates.of(state); }
+std::string_view name_of(DistroState state) { return kDistroStates.of(state); }
 std::string_view name_of(ItemState state) { return kItemStates.of(state); }
 
 std::string to_json(const std::vector<DistroStatus>& distros) { return describe(distros).dump(); }

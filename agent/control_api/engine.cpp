@@ -7,11 +7,11 @@ namespace {
 
 using json::Json;
 
-constexpr EnumNames<EngineState, 4> kStates = {{"absent", "starting", "ready", "down"}};
+constexpr EnumNames<EngineState, 4> kEngineStates = {{"absent", "starting", "ready", "down"}};
 
 }  // namespace
 
-std::string_view name_of(EngineState state) { return kStates.of(state); }
+std::string_view name_of(EngineState state) { return kEngineStates.of(state); }
 
 std::string to_json(const EngineStatus& engine) {
   return Json::object(
@@ -20,7 +20,7 @@ std::string to_json(const EngineStatus& engine) {
 }
 
 Status read(const Json& json, EngineStatus& out) {
-  const auto state = kStates.find(json["state"].string_or(""));
+  const auto state = kEngineStates.find(json["state"].string_or(""));
   if (!state) return make_error("unknown engine state " + json["state"].string_or(""));
   out = {*state, json["reason"].string_or(""), count(json["age_s"])};
   return Ok{};

@@ -12,8 +12,9 @@ namespace {
 using json::Json;
 
 constexpr EnumNames<Action, 3> kActions = {{"start", "stop", "restart"}};
-constexpr EnumNames<ServiceState, 9> kStates = {{"off", "waiting", "starting", "ready", "stopping",
-                                                 "killing", "backing-off", "failed", "invalid"}};
+constexpr EnumNames<ServiceState, 9> kServiceStates = {{"off", "waiting", "starting", "ready",
+                                                        "stopping", "killing", "backing-off",
+                                                        "failed", "invalid"}};
 
 // RFC 3339, in UTC: for machines. People are shown ages.
 std::string utc_time(std::int64_t unix_seconds) {
@@ -74,8 +75,10 @@ Result<ServiceStatus> read_service(const Json& json) {
 
 std::string_view name_of(Action action) { return kActions.of(action); }
 
-std::string_view name_of(ServiceState state) { return kStates.of(state); }
-std::optional<ServiceState> service_state(std::string_view name) { return kStates.find(name); }
+std::string_view name_of(ServiceState state) { return kServiceStates.of(state); }
+std::optional<ServiceState> service_state(std::string_view name) {
+  return kServiceStates.find(name);
+}
 
 const ServiceStatus* find(const std::vector<ServiceStatus>& services, std::string_view name) {
   const auto found = std::find_if(services.begin(), services.end(),

@@ -16,9 +16,8 @@ namespace causeway::control_client {
 namespace {
 
 // The largest answer is a status with all services' last lines: some 100 KiB. This is far above.
-constexpr std::size_t kMaxBody = 64 * 1024 * 1024;
+constexpr std::size_t kMaxBody = std::size_t{64} * 1024 * 1024;
 // A request fits into the socket's buffer: it is only the agent's accept that can be late.
-constexpr std::uint64_t kStreamHeadMs = 10'000;
 
 Error timed_out() { return Error{"the agent did not answer in time", ETIMEDOUT}; }
 
@@ -92,7 +91,7 @@ Result<bool> ControlClient::receive(std::optional<std::uint64_t> deadline_ms,
   auto ready = readable(fd_.get(), deadline_ms);
   if (!ready) return std::move(ready).error();
   if (!*ready) return timed_out();
-  std::array<char, 64 * 1024> buffer;
+  std::array<char, std::size_t{64} * 1024> buffer;
   const ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
   if (n < 0 && (errno == EINTR || errno == EAGAIN)) return true;
   if (n < 0) return errno_error("read the agent's answer");
@@ -137,7 +136,7 @@ Result<ControlClient::Reply> ControlClient::lines(
     std::string_view target, std::optional<std::uint64_t> deadline_ms,
     const std::function<bool(std::string_view line)>& on_line) {
   parser_.reset();
-  if (auto sent = send("GET", target, steady_ms() + kStreamHeadMs); !sent)
+  if (auto sent = send("GET", target, steady_ms() + kAnswerMs); !sent)
     return std::move(sent).error();
   Reply reply;
   bool wanted = true;
@@ -156,7 +155,7 @@ Result<ControlClient::Reply> ControlClient::lines(
   };
   for (;;) {
     auto limit = deadline_ms;
-    if (!parser_.head_done() && !limit) limit = steady_ms() + kStreamHeadMs;
+    if (!parser_.head_done() && !limit) limit = steady_ms() + kAnswerMs;
     auto more = receive(limit, take_body);
     if (!more) return std::move(more).error();
     if (!*more) return reply;

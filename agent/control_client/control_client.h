@@ -14,6 +14,9 @@
 
 namespace causeway::control_client {
 
+// For an answer that waits for nothing: the agent gives it within one turn of its loop.
+inline constexpr std::uint64_t kAnswerMs = 10'000;
+
 class ControlClient {
  public:
   // Errors carry errno: ENOENT or ECONNREFUSED when nobody listens, EACCES without the right.

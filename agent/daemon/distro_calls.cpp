@@ -94,7 +94,7 @@ DistroSource distro_source(shares::Shares& shares) {
   return out;
 }
 
-void add_distro_calls(control::Api& api, DistroSource source) {
+void add_distro_calls(control::Api& api, const DistroSource& source) {
   api.sections.add("distros", [source] { return to_json(source.distros()); });
   api.sections.add("wanted", [source] { return to_json(source.wanted()); });
   api.calls.add({"GET", "/v1/distros"}, [source](const control::Request&) {

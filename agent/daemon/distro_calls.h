@@ -26,7 +26,7 @@ struct DistroSource {
 };
 DistroSource distro_source(shares::Shares& shares);
 
-void add_distro_calls(control::Api& api, DistroSource source);
+void add_distro_calls(control::Api& api, const DistroSource& source);
 
 control_api::DistroStatus describe(const shares::DistroStatus& distro);
 

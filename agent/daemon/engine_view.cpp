@@ -15,7 +15,7 @@ const ServiceSummary* find(const std::vector<ServiceSummary>& services, const st
   return found == services.end() ? nullptr : &*found;
 }
 
-std::string with_reason(std::string text, const ServiceSummary& service) {
+std::string with_reason(const std::string& text, const ServiceSummary& service) {
   return service.reason.empty() ? text : text + ": " + service.reason;
 }
 

@@ -21,7 +21,7 @@ struct LogSource {
                                                   bool fresh)>
       last;
   // Lines that wait for a slow follower: half a second of a build that prints without pause.
-  std::size_t follower_bytes = 256 * 1024;
+  std::size_t follower_bytes = std::size_t{256} * 1024;
 };
 
 class LogCalls {

@@ -14,6 +14,7 @@ namespace causeway::daemon {
 template <typename PartNote>
 std::vector<control_api::Note> as_notes(const std::vector<PartNote>& notes) {
   std::vector<control_api::Note> out;
+  out.reserve(notes.size());
   for (const auto& note : notes) out.push_back({note.problem, note.text});
   return out;
 }

@@ -122,11 +122,8 @@ control_api::ServiceStatus describe(const supervise::ServiceStatus& service, std
 std::vector<control_api::Note> notes_of(const std::vector<supervise::ServiceStatus>& services) {
   std::vector<control_api::Note> out;
   for (const auto& service : services)
-    for (const auto& note : service.notes) {
-      constexpr std::string_view kWarning = "warning: ";
-      const bool warning = note.starts_with(kWarning);
-      out.push_back({warning, service.name + ": " + note.substr(warning ? kWarning.size() : 0)});
-    }
+    for (const auto& note : service.notes)
+      out.push_back({note.warning, service.name + ": " + note.text});
   return out;
 }
 

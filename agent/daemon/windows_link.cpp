@@ -53,7 +53,7 @@ Status WindowsLink::start(const std::string& run, bool fresh, UniqueFd socket,
   };
   handler.connected = [this] { ask_windows(); };
   handler.changed = changed_;
-  server_ = std::make_unique<link::LinkServer>(loop_, std::move(options), std::move(handler));
+  server_ = std::make_unique<link::LinkServer>(loop_, options, std::move(handler));
   starts_ = std::make_unique<link::DistroStarts>(
       loop_, [this] { return server_->open(wire::Channel::distro_start); },
       [this](const std::string& distro, const std::string& reason) {

@@ -25,10 +25,10 @@ std::string temporary_of(const std::string& name) { return "." + name + ".causew
 
 // All extended attributes: SELinux labels and ACLs among them. File systems without any are fine.
 Status copy_attributes(int from, int to) {
-  std::string names(64 * 1024, 0);
+  std::string names(std::size_t{64} * 1024, 0);
   const ssize_t size = ::flistxattr(from, names.data(), names.size());
   if (size < 0) return errno == ENOTSUP ? Status(Ok{}) : errno_error("list extended attributes");
-  std::string value(64 * 1024, 0);
+  std::string value(std::size_t{64} * 1024, 0);
   for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
     const std::string name = names.c_str() + at;
     at += name.size() + 1;

@@ -148,6 +148,7 @@ std::vector<Item> ensure_links(const RootFiles& files, Manifest& manifest) {
 
 std::vector<std::string> link_directories() {
   std::vector<std::string> out;
+  out.reserve(kFolders.size());
   for (const auto& folder : kFolders) out.emplace_back(folder.to);
   return out;
 }

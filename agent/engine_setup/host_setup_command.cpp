@@ -24,7 +24,7 @@ namespace {
 std::string find_program(const std::string& name, const std::string& not_in) {
   const char* path = std::getenv("PATH");
   for (const auto directory : text::split(path == nullptr ? "/usr/sbin:/sbin" : path, ':')) {
-    const std::string candidate = std::string(directory) + "/" + name;
+    std::string candidate = std::string(directory) + "/" + name;
     if (directory != not_in && ::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return "";

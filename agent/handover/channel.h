@@ -27,7 +27,7 @@ class Channel {
   // Messages that wait for the peer to read. A share has some dozen mounts; a helper that reads
   // nothing while this many come is stuck.
   static constexpr std::size_t kMaxQueued = 1024;
-  static constexpr std::size_t kMaxQueuedBytes = 8 * 1024 * 1024;
+  static constexpr std::size_t kMaxQueuedBytes = std::size_t{8} * 1024 * 1024;
 
   // A message of a type that isn't known is ignored (message.h, Versions).
   //

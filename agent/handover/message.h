@@ -38,7 +38,7 @@ namespace causeway::handover {
 inline constexpr std::string_view kProtocol = "causeway-handover";
 inline constexpr std::int64_t kVersion = 1;
 // Far below the kernel's bound for a datagram with default buffers (net.core.wmem_default).
-inline constexpr std::size_t kMaxDatagram = 64 * 1024;
+inline constexpr std::size_t kMaxDatagram = std::size_t{64} * 1024;
 
 // Helper to agent. The first message; fd: pidfd of the distro's PID 1. Of another version only the
 // members that all versions have are read.

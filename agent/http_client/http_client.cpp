@@ -142,7 +142,7 @@ HttpClient::HttpClient(io::Loop& loop, std::string socket_path)
 
 HttpClient::~HttpClient() = default;
 
-void HttpClient::call(std::string_view method, std::string target, std::uint64_t limit_ms,
+void HttpClient::call(std::string_view method, const std::string& target, std::uint64_t limit_ms,
                       Done done) {
   std::string what = std::string(method) + " " + target;
   auto connection = io::connect_unix(socket_path_);
@@ -163,7 +163,8 @@ void HttpClient::call(std::string_view method, std::string target, std::uint64_t
   call->begin(http::write(request), limit_ms);
 }
 
-std::uint64_t HttpClient::follow(std::string target, OnLine on_line, Ended ended, Begun begun) {
+std::uint64_t HttpClient::follow(const std::string& target, OnLine on_line, Ended ended,
+                                 Begun begun) {
   std::string what = "GET " + target;
   const std::uint64_t id = next_++;
   auto connection = io::connect_unix(socket_path_);

@@ -35,7 +35,7 @@ class HttpClient {
   // `target` with its query, percent-encoded by the caller. An error: no connection (with the code
   // of connect(2)), no whole answer within `limit_ms` (0: no limit), or one larger than kMostBody.
   // `done` is never called within the call.
-  void call(std::string_view method, std::string target, std::uint64_t limit_ms, Done done);
+  void call(std::string_view method, const std::string& target, std::uint64_t limit_ms, Done done);
 
   // A GET whose answer comes line by line, without an end in time: /events. `begun` is called once
   // when the head of a 200 answer is there; `on_line` gets each line of it; `ended` is called once,
@@ -43,7 +43,7 @@ class HttpClient {
   using Begun = std::function<void()>;
   using OnLine = std::function<void(std::string_view line)>;
   using Ended = std::function<void(const Error& why)>;
-  std::uint64_t follow(std::string target, OnLine on_line, Ended ended, Begun begun = {});
+  std::uint64_t follow(const std::string& target, OnLine on_line, Ended ended, Begun begun = {});
   void unfollow(std::uint64_t id);
 
   // The list of ten thousand containers has 20 MiB.

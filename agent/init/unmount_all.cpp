@@ -14,7 +14,7 @@ namespace causeway::init {
 namespace {
 
 // About 2,000 mounts at once; the rest shows in the next pass.
-constexpr std::size_t kTextSize = 256 * 1024;
+constexpr std::size_t kTextSize = std::size_t{256} * 1024;
 constexpr int kPasses = 16;
 std::array<char, kTextSize> g_text;
 

@@ -13,7 +13,7 @@ namespace causeway::io {
 namespace {
 // A read takes what a unix socket's default send buffer holds (net.core.wmem_default, 208 KiB, of
 // which about half is payload) in at most two calls; larger reads gained nothing measurable.
-constexpr std::size_t kReadBufferBytes = 64 * 1024;
+constexpr std::size_t kReadBufferBytes = std::size_t{64} * 1024;
 }  // namespace
 
 struct Loop::State {

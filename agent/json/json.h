@@ -32,7 +32,7 @@ class Json {
   Json(Json&&) noexcept;
   Json& operator=(const Json&);
   Json& operator=(Json&&) noexcept;
-  ~Json();
+  ~Json();  // NOLINT(performance-trivially-destructible): it isn't, Member is incomplete here
   Json(bool value);
   Json(const char* value);
   Json(std::string_view value);

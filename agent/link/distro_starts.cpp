@@ -5,19 +5,15 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "json/json.h"
+#include "wire/distro_start.h"
 
 namespace causeway::link {
-namespace {
-constexpr std::size_t kLongestAnswer = 4096;
-}  // namespace
-
 class DistroStarts::Question final : private io::ByteStream::Handler {
  public:
   Question(DistroStarts& owner, std::string distro, std::unique_ptr<io::ByteStream> stream)
       : owner_(owner), distro_(std::move(distro)), limit_(owner.loop_), stream_(std::move(stream)) {
     stream_->set_handler(this);
-    stream_->write(json::Json::object({{"distro", distro_}}).dump() + "\n");
+    stream_->write(wire::distro_start_request(distro_));
     limit_.start(owner_.answer_ms_, [this] { done("Windows gave no answer"); });
     stream_->resume(io::ByteStream::not_started);
   }
@@ -28,7 +24,7 @@ class DistroStarts::Question final : private io::ByteStream::Handler {
     answer_ += bytes;
     if (const auto end = answer_.find('\n'); end != std::string::npos)
       return answered(std::string_view(answer_).substr(0, end));
-    if (answer_.size() > kLongestAnswer) done("Windows gave an answer without an end");
+    if (answer_.size() > wire::kDistroStartLimit) done("Windows gave an answer without an end");
   }
   void on_eof() override { done("Windows gave no answer"); }
   void on_drained() override {}
@@ -37,12 +33,10 @@ class DistroStarts::Question final : private io::ByteStream::Handler {
   void on_write_error(const Error&) override { done({}); }
 
   void answered(std::string_view line) {
-    const auto json = json::Json::parse(line);
-    const auto started = json ? (*json)["started"].as_bool() : std::nullopt;
-    if (!started) return done("Windows gave an answer that makes no sense");
-    if (*started) return done({});
-    const std::string reason = (*json)["reason"].string_or("");
-    done(reason.empty() ? "Windows gives no reason" : text::printable(reason));
+    const auto answer = wire::parse_distro_start_answer(line);
+    if (!answer) return done("Windows gave an answer that makes no sense");
+    if (answer->started) return done({});
+    done(answer->reason.empty() ? "Windows gives no reason" : text::printable(answer->reason));
   }
 
   // An empty reason: there is nothing to tell.

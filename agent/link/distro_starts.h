@@ -1,7 +1,5 @@
 // DistroStarts asks Windows to start distros: one stream of the channel distro_start for each, with
-// a line of JSON each way (wire/ports.h).
-//
-//   {"distro":"Ubuntu"}  ──▶        ◀──  {"started":true}  or  {"started":false,"reason":"…"}
+// a line of JSON each way (wire/distro_start.h).
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,7 @@ constexpr std::uint64_t kRefusalLogGapMs = 10'000;
 
 LinkServer::LinkServer(io::Loop& loop, Options options, Handler handler)
     : loop_(loop),
-      options_(std::move(options)),
+      options_(options),
       handler_(std::move(handler)),
       alone_since_ms_(loop.now_ms()) {}
 

@@ -13,6 +13,7 @@ ControlGroupMove::ControlGroupMove(
     std::function<void(const std::vector<std::string>& failures)> done)
     : reaper_(reaper), done_(std::move(done)) {
   std::vector<Setting> settings;
+  settings.reserve(directories.size());
   for (const auto& directory : directories)
     settings.push_back({directory + "/cgroup.procs", std::to_string(pid)});
   auto helper = start_writer(settings);

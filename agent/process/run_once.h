@@ -29,7 +29,8 @@ class RunOnce {
     // "engine-config exited with code 1: last line of its output"
     std::string text(const std::string& command) const;
   };
-  static constexpr std::size_t kOutputBytes = 16 * 1024;  // a page of messages; bounds a runaway
+  // A page of messages; bounds a runaway.
+  static constexpr std::size_t kOutputBytes = std::size_t{16} * 1024;
 
   // `done` is called once, never from inside the constructor; it may destroy the RunOnce.
   RunOnce(io::Loop& loop, Reaper& reaper, std::vector<std::string> argv,

@@ -68,8 +68,7 @@ bool HelperListener::check_once() {
 Status HelperListener::put_in_order() {
   auto directory = make_rendezvous_directory(paths_.wsl);
   if (directory && !directory->put_aside.empty()) put_aside_ = directory->put_aside;
-  auto claimed =
-      directory ? lock_.claim(directory->run.get()) : Status(std::move(directory).error());
+  auto claimed = directory ? lock_.claim(directory->run.get()) : Status(directory.error());
   if (!claimed) {
     // Whoever took the directory must not get helpers through a socket that is still there.
     listener_.reset();

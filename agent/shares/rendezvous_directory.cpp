@@ -24,7 +24,7 @@ namespace causeway::shares {
 namespace {
 
 constexpr mode_t kProgramMode = 0755;
-constexpr std::size_t kBlock = 256 * 1024;
+constexpr std::size_t kBlock = std::size_t{256} * 1024;
 
 Result<UniqueFd> make_directory(const std::string& wsl, std::vector<std::string> parts) {
   const std::string last = parts.back();

@@ -282,6 +282,7 @@ std::vector<DistroStatus> Shares::distros() const {
   for (const auto& [name, enabled] : impl_->known.all()) names.insert(name);
   for (auto& name : impl_->helpers.names()) names.insert(std::move(name));
   std::vector<DistroStatus> out;
+  out.reserve(names.size());
   for (const auto& name : names) out.push_back(impl_->status(name));
   return out;
 }

@@ -13,7 +13,7 @@
 namespace causeway::supervise {
 
 struct LogLimits {
-  std::uint64_t max_bytes = 10 * 1024 * 1024;
+  std::uint64_t max_bytes = std::uint64_t{10} * 1024 * 1024;
   unsigned files = 3;  // with the present one
   bool operator==(const LogLimits&) const = default;
 };

@@ -13,9 +13,10 @@ namespace causeway::supervise {
 
 class LogLines {
  public:
-  static constexpr std::size_t kMaxLine = 64 * 1024;  // four times what docker's json-file takes
+  static constexpr std::size_t kMaxLine =
+      std::size_t{64} * 1024;  // four times what docker's json-file takes
   static constexpr std::size_t kKeepBytes =
-      256 * 1024;  // some thousand lines; three services: < 1 MB
+      std::size_t{256} * 1024;  // some thousand lines; three services: < 1 MB
 
   using Line = std::function<void(std::string_view)>;
 

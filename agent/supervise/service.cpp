@@ -30,6 +30,13 @@ std::int64_t boot_ms() {
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+// What a command printed: "warning: " in front says that something is wrong.
+Note note_of(std::string_view line) {
+  constexpr std::string_view kWarning = "warning: ";
+  const bool warning = line.starts_with(kWarning);
+  return {warning, std::string(line.substr(warning ? kWarning.size() : 0))};
+}
+
 }  // namespace
 
 // The process of a service: our child, or one taken over.
@@ -309,7 +316,7 @@ void Service::serve() {
   after_ready_ = std::make_unique<CommandSequence>(
       context_.loop, context_.reaper, spec().after_ready, environment(), kPrepareTimeoutMs,
       [this](const Status& done, const std::vector<std::string>&) {
-        side_note_ = done ? "" : "warning: " + done.error().message;
+        side_failure_ = done ? "" : done.error().message;
         after_ready_.reset();
         note_change();
       });
@@ -452,9 +459,9 @@ void Service::shut_down() {
       kShutdownTimeoutMs, [this](const Status& done, const std::vector<std::string>&) {
         before_shutdown_.reset();
         if (!done) {
-          side_note_ = done.error().message;
+          side_failure_ = done.error().message;
           log::warning("service.before_shutdown",
-                       {{"service", spec().name}, {"error", side_note_}});
+                       {{"service", spec().name}, {"error", side_failure_}});
         }
         event({EventKind::stop, "shutting down"});
       });
@@ -501,19 +508,19 @@ ServiceStatus Service::status() const {
       if (const auto bytes = file::read(groups_.memory_file, 64); bytes.ok())
         out.memory_bytes = text::to_u64(text::trim(*bytes));
   }
-  out.notes = saved_.notes;
-  out.notes.insert(out.notes.end(), start_notes_.begin(), start_notes_.end());
-  if (!side_note_.empty()) out.notes.push_back(side_note_);
-  if (next_) out.notes.push_back("its file has changed: restart needed");
+  for (const auto& line : saved_.notes) out.notes.push_back(note_of(line));
+  for (const auto& text : start_notes_) out.notes.push_back({false, text});
+  if (!side_failure_.empty()) out.notes.push_back({true, side_failure_});
+  if (next_) out.notes.push_back({false, "its file has changed: restart needed"});
   if (broken() && machine_.state != State::invalid)
-    out.notes.push_back("warning: it runs as it was started; now: " + broken_);
-  if (removed_) out.notes.push_back("its file was removed");
+    out.notes.push_back({true, "it runs as it was started; now: " + broken_});
+  if (removed_) out.notes.push_back({false, "its file was removed"});
   if (log_ && log_->unwritten_bytes() > 0)
-    out.notes.push_back("log: " + text::human_bytes(log_->unwritten_bytes()) +
-                        " could not be written" +
-                        (log_->error().empty() ? "; it works again" : ": " + log_->error()));
+    out.notes.push_back(
+        {false, "log: " + text::human_bytes(log_->unwritten_bytes()) + " could not be written" +
+                    (log_->error().empty() ? "; it works again" : ": " + log_->error())});
   if (!log_ && machine_.state != State::invalid)
-    out.notes.push_back("warning: its log can't be opened (see the agent's log)");
+    out.notes.push_back({true, "its log can't be opened (see the agent's log)"});
   if (log_ && machine_.state != State::ready && machine_.state != State::off)
     out.last_log_lines = log_->last(kLogLinesInStatus);
   return out;

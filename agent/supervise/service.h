@@ -125,7 +125,7 @@ class Service {
   bool change_told_ = false;
   bool unsaved_ = false;
   std::vector<std::string> start_notes_;  // of the present process's set-up
-  std::string side_note_;                 // of after_ready and before_shutdown
+  std::string side_failure_;              // of after_ready and before_shutdown
   cgroups::ServiceGroups groups_;
   Lifetime lifetime_;
 

@@ -19,7 +19,7 @@ using json::Json;
 using json::ObjectReader;
 
 constexpr std::size_t kMaxName = 32;  // fits a cgroup, and with "log." a slot of init's store
-constexpr std::int64_t kDayS = 24 * 60 * 60;
+constexpr std::int64_t kDayS = std::int64_t{24} * 60 * 60;
 
 // Replaces ${run}, ${data} and ${etc} in every string of the document; keys stay.
 class Expander {
@@ -223,7 +223,7 @@ Result<ServiceFiles> load_services(const std::string& directory, const Directori
   for (const auto& name : names) {
     const std::string path = directory + "/" + name;
     const std::string stem = name.substr(0, name.size() - std::string_view(".json").size());
-    auto content = file::read(path, 256 * 1024);
+    auto content = file::read(path, std::size_t{256} * 1024);
     if (content) content = text::from_file(*std::move(content));
     auto spec =
         content ? parse_service(*content, stem, directories) : Result<ServiceSpec>(content.error());

@@ -21,6 +21,13 @@ struct ServiceSummary {
   std::vector<std::string> needs;
 };
 
+// What a person should know: dropped settings, a full disk.
+struct Note {
+  bool warning = false;  // something is wrong
+  std::string text;
+  bool operator==(const Note&) const = default;
+};
+
 struct ServiceStatus {
   std::string name;
   std::string description;
@@ -35,8 +42,7 @@ struct ServiceStatus {
   std::string socket;     // that its readiness is asked on; may be empty
   bool adopted = false;   // its process was started by an earlier agent
   std::string last_exit;  // "was killed by SIGKILL"; empty when none ended yet
-  // What a person should know: dropped settings, a full disk. "warning: …" when something is wrong.
-  std::vector<std::string> notes;
+  std::vector<Note> notes;
   std::vector<std::string> last_log_lines;  // when something is wrong
 };
 

@@ -185,7 +185,9 @@ void Supervisor::settle() {
 
 void Supervisor::settle_shutdown() {
   bool all_settled = true;
-  for (auto& [name, service] : services_) {
+  for (const auto& entry : services_) {
+    const auto& name = entry.first;
+    const auto& service = entry.second;
     all_settled = all_settled && service->settled();
     const bool needed = std::ranges::any_of(services_, [&](const auto& other) {
       return !other.second->settled() && std::ranges::count(other.second->spec().needs, name) > 0 &&

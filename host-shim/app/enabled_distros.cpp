@@ -7,7 +7,7 @@
 
 #include "base/exit_code.h"
 #include "base/text.h"
-#include "link/attach_line.h"
+#include "link/attach_line_reader.h"
 #include "log_line.h"
 #include "windows/child_process.h"
 #include "windows/process_watch.h"

@@ -43,9 +43,10 @@ MainWindow::~MainWindow() {
 }
 
 void MainWindow::post(std::function<void()> action) {
-  auto* copy = new std::function<void()>(std::move(action));
-  if (PostMessageW(window_, kPosted, 0, reinterpret_cast<LPARAM>(copy)) == 0) delete copy;
-}
+  auto copy = std::make_unique<std::function<void()>>(std::move(action));
+  if (PostMessageW(window_, kPosted, 0, reinterpret_cast<LPARAM>(copy.get())) != 0)
+    (void)copy.release();
+}  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the message owns it
 
 bool MainWindow::call(std::function<void()> action) {
   // Not SendMessage: it would wait for ever for a thread that waits for the caller to end.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "link/attach_line_reader.h"
 #include "link/byte_transport.h"
 #include "windows/child_process.h"
 #include "windows/process_watch.h"

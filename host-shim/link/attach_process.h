@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "link/attach_line.h"
 #include "link/transport.h"
 #include "windows/completion_port.h"
+#include "wire/attach_line.h"
 
 namespace causeway::shim::link {
 
@@ -28,7 +28,7 @@ class AttachProcess {
   class Handler {
    public:
     virtual ~Handler() = default;
-    virtual void on_line(const AttachLine& line) = 0;
+    virtual void on_line(const wire::AttachLine& line) = 0;
     // Its stdout is no such thing: a broken line, or noise without end. It still runs.
     virtual void on_bad_line(const std::string& reason) = 0;
     virtual void on_end(const std::string& reason) = 0;  // once, and the last

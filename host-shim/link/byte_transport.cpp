@@ -8,7 +8,7 @@
 namespace causeway::shim::link {
 namespace {
 
-constexpr std::size_t kReadBuffer = 64 * 1024;
+constexpr std::size_t kReadBuffer = std::size_t{64} * 1024;
 // Four full frames: fewer calls than with one, and a ping waits no longer than 128 KiB take.
 constexpr std::size_t kSendBuffer = 4 * (wire::kFrameHeader + wire::kFrameLimit);
 

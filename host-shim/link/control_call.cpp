@@ -6,7 +6,7 @@
 namespace causeway::shim::link {
 namespace {
 
-constexpr std::size_t kAnswerLimit = 1024 * 1024;
+constexpr std::size_t kAnswerLimit = std::size_t{1024} * 1024;
 constexpr std::uint64_t kTimeoutMs = 30'000;
 
 // The value of a header field of the head, without blanks; nothing: it isn't there.

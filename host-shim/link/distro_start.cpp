@@ -2,15 +2,12 @@
 
 #include <utility>
 
-#include "json/json.h"
 #include "link/link_client.h"
 #include "windows/completion_port.h"
+#include "wire/distro_start.h"
 
 namespace causeway::shim::link {
 namespace {
-
-// WSL's own limit for a name is far below.
-constexpr std::size_t kLineLimit = 4096;
 
 class Conversation : public LinkChannel::Handler,
                      public std::enable_shared_from_this<Conversation> {
@@ -31,7 +28,7 @@ class Conversation : public LinkChannel::Handler,
     line_ += bytes;
     const auto end = line_.find('\n');
     if (end != std::string::npos) return ask(line_.substr(0, end));
-    if (line_.size() > kLineLimit) answer(false, "the line is too long");
+    if (line_.size() > wire::kDistroStartLimit) answer(false, "the line is too long");
   }
   void on_eof() override {
     if (!asked_) answer(false, "the line has no end");
@@ -42,7 +39,7 @@ class Conversation : public LinkChannel::Handler,
 
   void ask(const std::string& line) {
     asked_ = true;
-    auto distro = parse_distro_start(line);
+    auto distro = wire::parse_distro_start_request(line);
     if (!distro) return answer(false, distro.error().message);
     if (!decide_) return answer(false, "this causeway.exe starts no distros");
     DistroStart start;
@@ -55,12 +52,12 @@ class Conversation : public LinkChannel::Handler,
     decide_(std::move(start));
   }
 
-  void answer(bool started, std::string_view reason) {
+  void answer(bool started, std::string reason) {
     const auto keep = std::move(self_);
     if (!keep) return;
     asked_ = true;
     stream_->set_handler(nullptr);
-    stream_->write(distro_start_answer(started, reason));
+    stream_->write(wire::distro_start_answer({started, std::move(reason)}));
     stream_->close();
   }
 
@@ -73,20 +70,6 @@ class Conversation : public LinkChannel::Handler,
 };
 
 }  // namespace
-
-Result<std::string> parse_distro_start(std::string_view line) {
-  const auto request = json::Json::parse(line);
-  const auto* distro = request ? (*request)["distro"].as_string() : nullptr;
-  if (distro == nullptr || distro->empty() || request->members().size() != 1)
-    return make_error("not a line {\"distro\":\"NAME\"}");
-  return *distro;
-}
-
-std::string distro_start_answer(bool started, std::string_view reason) {
-  auto answer = json::Json::object({{"started", started}});
-  if (!started) answer.set("reason", reason);
-  return answer.dump() + "\n";
-}
 
 void serve_distro_start(CompletionPort& port, std::unique_ptr<LinkChannel> stream,
                         const std::function<void(DistroStart)>& decide) {

@@ -1,14 +1,9 @@
-// A stream that the agent opened to have a distro started: one JSON line names it, one answers.
-//
-//   agent ── {"distro":"Ubuntu"} ──▶ shim        shim ── {"started":false,"reason":"…"} ──▶ agent
+// Serves a stream that the agent opened to have a distro started (wire/distro_start.h).
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
-
-#include "base/result.h"
 
 namespace causeway::shim {
 class CompletionPort;
@@ -23,11 +18,6 @@ struct DistroStart {
   std::string distro;
   std::function<void(bool started, std::string reason)> answer;
 };
-
-// The name in the agent's line; an error says what is wrong with it. Strict: one member.
-Result<std::string> parse_distro_start(std::string_view line);
-// With its newline.
-std::string distro_start_answer(bool started, std::string_view reason);
 
 // Reads the line, asks `decide`, writes the answer. Without `decide` the answer is no. The
 // conversation owns itself and ends with its stream; DistroStart::answer may be called later than

@@ -137,7 +137,7 @@ void Link::start_attach() {
   attach_ = *std::move(started);
 }
 
-void Link::on_line(const AttachLine& line) {
+void Link::on_line(const wire::AttachLine& line) {
   line_ = line;
   const auto why_not = why_not_direct();
   take({LinkEventKind::line, why_not, why_not.empty(),

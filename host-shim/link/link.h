@@ -47,7 +47,7 @@ class Link : private AttachProcess::Handler, private LinkClient::Owner {
 
  private:
   // attach
-  void on_line(const AttachLine& line) override;
+  void on_line(const wire::AttachLine& line) override;
   void on_bad_line(const std::string& reason) override;
   void on_end(const std::string& reason) override;
   void on_said(const std::string& line) override;
@@ -78,7 +78,7 @@ class Link : private AttachProcess::Handler, private LinkClient::Owner {
   bool taking_ = false;
   std::deque<LinkEvent> events_;
   std::mt19937 random_;
-  AttachLine line_;
+  wire::AttachLine line_;
   wire::Nonce linked_nonce_{};  // of the agent of the present link
   std::uint32_t attach_starts_ = 0;
   std::uint64_t links_ = 0;

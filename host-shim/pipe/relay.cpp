@@ -7,9 +7,9 @@ namespace {
 
 // What may wait for the agent before the client is read no further. One stream keeps the link busy
 // with it: it is twice what a send of the transport takes.
-constexpr std::size_t kToAgent = 256 * 1024;
+constexpr std::size_t kToAgent = std::size_t{256} * 1024;
 // What is kept of a client that waits for the link: enough for the head of any request.
-constexpr std::size_t kEarly = 64 * 1024;
+constexpr std::size_t kEarly = std::size_t{64} * 1024;
 // A client that is refused: to say what it wants, and then to take the answer and leave.
 constexpr std::uint64_t kHeadMs = 2'000;
 constexpr std::uint64_t kLeaveMs = 5'000;

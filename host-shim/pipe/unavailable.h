@@ -15,7 +15,7 @@ std::string unavailable_answer(std::string_view message);
 // answer. Only its end is looked for, nothing in it.
 class RequestHeadEnd {
  public:
-  static constexpr std::size_t kLimit = 64 * 1024;
+  static constexpr std::size_t kLimit = std::size_t{64} * 1024;
   // True from the blank line, or kLimit bytes, on.
   bool seen(std::string_view bytes);
 

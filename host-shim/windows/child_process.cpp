@@ -145,7 +145,8 @@ std::wstring environment(const std::vector<std::pair<std::string, std::string>>&
   }
   for (const auto& [name, value] : extra) variables[to_wide(name)] = to_wide(value);
   std::wstring block;
-  for (const auto& [name, value] : variables) block.append(name + L"=" + value).push_back(L'\0');
+  for (const auto& [name, value] : variables)
+    block.append(name).append(L"=").append(value).push_back(L'\0');
   block.push_back(L'\0');
   return block;
 }

@@ -123,24 +123,29 @@ def test_control_groups(machine):
 
 
 def run_with_a_limit():
-    import json
     import guest_link
+
+    def kernel_kills():
+        """How often the kernel ended a process for memory. dockerd's OOMKilled isn't asked: its word comes behind the process' end or not at all."""
+        with open("/proc/vmstat", encoding="ascii") as counters:
+            return int(dict(line.split() for line in counters)["oom_kill"])
+
     with guest_link.Peer() as peer:
         peer.wait_connected()
         hello = peer.docker("run", "--rm", guest_link.IMAGE, "echo", "hello").stdout.decode()
         # A file in memory counts for who writes it.
         limited = ("--memory", "24m", "--memory-swap", "24m", guest_link.IMAGE, "dd", "if=/dev/zero", "of=/dev/shm/file", "bs=1M")
-        hog = peer.docker("run", "--name", "hog", *limited, "count=60", check=False)
-        state = json.loads(peer.docker("inspect", "--format", "{{json .State}}", "hog").stdout)
-        peer.docker("rm", "hog")
+        before = kernel_kills()
+        hog = peer.docker("run", "--rm", *limited, "count=60", check=False)
+        killed = kernel_kills() - before
         peer.docker("run", "--rm", *limited, "count=4")  # within its limit
-        return hello, hog.returncode, state["OOMKilled"], guest_link.link_status()["transport"]
+        return hello, hog.returncode, killed, guest_link.link_status()["transport"]
 
 
 def test_a_container_with_a_memory_limit_over_vsock(machine):
     hello, code, killed, transport = machine.call(run_with_a_limit, timeout=150)
     assert (hello, transport) == ("hello\n", "vsock")
-    assert (code, killed) == (137, True)
+    assert (code, killed) == (137, 1)
 
 
 def start_a_steady_one():

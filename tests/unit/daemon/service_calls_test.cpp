@@ -47,7 +47,7 @@ TEST_CASE("daemon/service_calls: ages and times, and what there may be none of")
 TEST_CASE("daemon/service_calls: notes name their service, warnings are told apart") {
   supervise::ServiceStatus service;
   service.name = "dockerd";
-  service.notes = {"warning: the disk is full", "took the last good settings"};
+  service.notes = {{true, "the disk is full"}, {false, "took the last good settings"}};
   const auto notes = notes_of({service});
   REQUIRE(notes.size() == 2);
   CHECK(notes[0].warning);

@@ -303,7 +303,7 @@ TEST_CASE("supervise/supervisor: a running service whose file broke or went is n
   world.start();
   world.until_state("broken", State::ready);
   CHECK(world.status("broken").pid == broken);
-  CHECK(world.status("broken").notes.back().find("broken.json: line 1") != std::string::npos);
+  CHECK(world.status("broken").notes.back().text.find("broken.json: line 1") != std::string::npos);
   world.until([&] { return !world.supervisor->status("removed").has_value(); });
   int status = 0;
   CHECK(::waitpid(removed, &status, 0) == removed);
@@ -381,7 +381,7 @@ TEST_CASE("supervise/supervisor: service files are read again") {
   CHECK(world.status("same").pid == same);
   CHECK(world.status("changed").pid == changed);
   CHECK(world.status("changed").notes ==
-        std::vector<std::string>{"its file has changed: restart needed"});
+        std::vector<Note>{{false, "its file has changed: restart needed"}});
   REQUIRE(world.supervisor->restart_service("changed").ok());
   world.until([&] {
     return world.status("changed").state == State::ready && world.status("changed").pid != changed;
@@ -411,13 +411,13 @@ TEST_CASE(
   World world;
   world.service(
       "good", kLives,
-      R"("prepare":[["/bin/sh","-c","echo one key dropped"],["/bin/sh","-c","echo two"]])");
+      R"("prepare":[["/bin/sh","-c","echo one key dropped"],["/bin/sh","-c","echo warning: two"]])");
   world.service(
       "bad", kLives,
       R"("prepare":[["/bin/sh","-c","echo disk is full; exit 1"]],"restart":{"delay_ms":10,"limit":2})");
   world.start();
   world.until_state("good", State::ready);
-  CHECK(world.status("good").notes == std::vector<std::string>{"one key dropped", "two"});
+  CHECK(world.status("good").notes == std::vector<Note>{{false, "one key dropped"}, {true, "two"}});
   world.until_state("bad", State::failed);
   CHECK(world.status("bad").reason.find("sh exited with code 1: disk is full") !=
         std::string::npos);

@@ -1,34 +1,19 @@
-// What `causeway attach` says before the bytes of the link: one line, behind any noise of wsl.exe.
-//
-//   CAUSEWAY/1 {"version":"0.1.0","major":1,"vm_id":"…","port":1129775105,"nonce":"…"}
+// Finds the line of `causeway attach` (wire/attach_line.h) behind any noise of wsl.exe.
 //
 // Noise is what wsl.exe itself prints: UTF-8, or UTF-16LE with or without a byte order mark, in any
 // language, also without a line's end. The agent's line is always UTF-8. Pure.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "wire/hello.h"
+#include "wire/attach_line.h"
 
 namespace causeway::shim::link {
-
-struct AttachLine {
-  std::string version;
-  std::uint32_t major = 0;
-  std::string vm_id;       // empty: not known
-  std::uint32_t port = 0;  // 0: no vsock listener
-  wire::Nonce nonce{};
-};
-
-// The JSON behind the marker. Strict: exactly these members with these types, each once; unknown
-// ones are ignored, for a newer agent may say more.
-Result<AttachLine> parse_attach_json(std::string_view text);
 
 // Text of a Windows program as UTF-8, whichever of the two it is.
 std::string console_text(std::string_view bytes);
@@ -37,12 +22,11 @@ std::vector<std::string> console_lines(std::string_view bytes);
 
 class AttachLineReader {
  public:
-  static constexpr std::size_t kNoiseLimit = 64 * 1024;
-  static constexpr std::size_t kLineLimit = 4096;
+  static constexpr std::size_t kNoiseLimit = std::size_t{64} * 1024;
 
   // Takes all bytes until the line is complete, and then leaves the rest in `bytes`: they are the
   // link's. Nothing yet: more is wanted. An error is final: a broken line, or too much noise.
-  Result<std::optional<AttachLine>> take(std::string_view& bytes);
+  Result<std::optional<wire::AttachLine>> take(std::string_view& bytes);
 
   // What came before the line.
   std::string_view noise() const { return std::string_view(have_).substr(0, noise_size()); }

@@ -1,14 +1,14 @@
-#include "link/attach_line.h"
+#include "link/attach_line_reader.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
-
-#include "json/json.h"
 
 namespace causeway::shim::link {
 namespace {
 
-constexpr std::string_view kMarker = "CAUSEWAY/1 {";
+// With the bracket of the JSON: the name alone may stand in noise.
+const std::string kMarker = std::string(wire::kAttachMarker) + "{";
 constexpr std::string_view kByteOrderMark = "\xff\xfe";
 
 // Only at the start of a line, whichever encoding the line before has: '\n' and, for UTF-16LE, the
@@ -62,26 +62,6 @@ std::string utf16le_to_utf8(std::string_view bytes) {
 
 }  // namespace
 
-Result<AttachLine> parse_attach_json(std::string_view text) {
-  const auto line = json::Json::parse(text);
-  if (!line || !line->is_object()) return make_error("its line is not a JSON object");
-  const auto number = [&](std::string_view name) -> std::optional<std::uint32_t> {
-    const auto value = (*line)[name].as_int();
-    if (!value || *value < 0 || *value > UINT32_MAX) return std::nullopt;
-    return static_cast<std::uint32_t>(*value);
-  };
-  const auto* version = (*line)["version"].as_string();
-  const auto* vm_id = (*line)["vm_id"].as_string();
-  const auto* nonce = (*line)["nonce"].as_string();
-  const auto major = number("major");
-  const auto port = number("port");
-  if (version == nullptr || vm_id == nullptr || nonce == nullptr || !major || !port)
-    return make_error("its line lacks a member, or one is of the wrong type");
-  const auto bytes = wire::nonce_from_hex(*nonce);
-  if (!bytes) return make_error("the nonce in its line is not 32 hex digits");
-  return AttachLine{*version, *major, *vm_id, *port, *bytes};
-}
-
 std::string console_text(std::string_view bytes) {
   if (bytes.starts_with(kByteOrderMark)) return utf16le_to_utf8(bytes.substr(2));
   // Without a mark: text in UTF-8 has no zero bytes, and in UTF-16LE every line's end has one.
@@ -102,7 +82,7 @@ std::vector<std::string> console_lines(std::string_view bytes) {
   return lines;
 }
 
-Result<std::optional<AttachLine>> AttachLineReader::take(std::string_view& bytes) {
+Result<std::optional<wire::AttachLine>> AttachLineReader::take(std::string_view& bytes) {
   while (!bytes.empty()) {
     if (marker_ == std::string::npos) {
       const auto part = bytes.substr(0, kNoiseLimit + kMarker.size() - have_.size());
@@ -129,16 +109,17 @@ Result<std::optional<AttachLine>> AttachLineReader::take(std::string_view& bytes
     }
     const auto end = bytes.find('\n');
     const auto part = bytes.substr(0, end == std::string_view::npos ? bytes.size() : end + 1);
-    if (have_.size() - marker_ + part.size() > kLineLimit)
+    if (have_.size() - marker_ + part.size() > wire::kAttachLineLimit)
       return make_error("its line that tells how to connect is too long");
     have_ += part;
     bytes.remove_prefix(part.size());
     if (end == std::string_view::npos) break;
-    auto line = parse_attach_json(std::string_view(have_).substr(marker_ + kMarker.size() - 1));
+    auto line =
+        wire::parse_attach_line(std::string_view(have_).substr(marker_ + kMarker.size() - 1));
     if (!line) return std::move(line).error();
     return std::optional(*std::move(line));
   }
-  return std::optional<AttachLine>();
+  return std::optional<wire::AttachLine>();
 }
 
 }  // namespace causeway::shim::link

@@ -1,4 +1,4 @@
-#include "link/attach_line.h"
+#include "link/attach_line_reader.h"
 
 #include <doctest/doctest.h>
 
@@ -26,7 +26,7 @@ std::string utf16le(std::u16string_view text) {
 
 // Feeds it in two pieces; what is left behind the line.
 std::string rest_of(const std::string& bytes, std::size_t cut, AttachLineReader& reader,
-                    std::optional<AttachLine>& line) {
+                    std::optional<wire::AttachLine>& line) {
   auto part = std::string_view(bytes).substr(0, cut);
   auto taken = reader.take(part);
   REQUIRE(taken.ok());
@@ -42,7 +42,7 @@ std::string rest_of(const std::string& bytes, std::size_t cut, AttachLineReader&
 
 }  // namespace
 
-TEST_CASE("host_shim/link/attach_line: behind any noise, cut anywhere") {
+TEST_CASE("host_shim/link/attach_line_reader: behind any noise, cut anywhere") {
   const struct {
     const char* name;
     std::string noise;
@@ -62,7 +62,7 @@ TEST_CASE("host_shim/link/attach_line: behind any noise, cut anywhere") {
     const auto all = one.noise + kLine + behind;
     for (std::size_t cut = 0; cut <= all.size(); ++cut) {
       AttachLineReader reader;
-      std::optional<AttachLine> line;
+      std::optional<wire::AttachLine> line;
       const auto rest = rest_of(all, cut, reader, line);
       REQUIRE(line);
       CHECK(rest == behind);
@@ -73,14 +73,14 @@ TEST_CASE("host_shim/link/attach_line: behind any noise, cut anywhere") {
   }
 }
 
-TEST_CASE("host_shim/link/attach_line: too much noise, or too long a line, is an error") {
+TEST_CASE("host_shim/link/attach_line_reader: too much noise, or too long a line, is an error") {
   AttachLineReader noisy;
   const std::string noise(AttachLineReader::kNoiseLimit + 100, 'x');
   std::string_view bytes = noise;
   CHECK_FALSE(noisy.take(bytes).ok());
 
   AttachLineReader endless;
-  const auto line = "CAUSEWAY/1 {" + std::string(AttachLineReader::kLineLimit, ' ');
+  const auto line = "CAUSEWAY/1 {" + std::string(wire::kAttachLineLimit, ' ');
   bytes = line;
   CHECK_FALSE(endless.take(bytes).ok());
 
@@ -93,40 +93,7 @@ TEST_CASE("host_shim/link/attach_line: too much noise, or too long a line, is an
   CHECK(*taken);
 }
 
-TEST_CASE("host_shim/link/attach_line: the JSON is strict") {
-  const auto json = kLine.substr(11);
-  REQUIRE(parse_attach_json(json).ok());
-  const struct {
-    const char* name;
-    std::string json;
-  } bad[] = {
-      {"no JSON", "{\"version\""},
-      {"behind it", "{} {}"},
-      {"an array", "[]"},
-      {"empty", "{}"},
-      {"a text as port",
-       R"({"version":"","major":1,"vm_id":"","port":"1","nonce":"000102030405060708090a0b0c0d0e0f"})"},
-      {"a negative port",
-       R"({"version":"","major":1,"vm_id":"","port":-1,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
-      {"a port beyond 32 bits",
-       R"({"version":"","major":1,"vm_id":"","port":4294967296,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
-      {"a fraction",
-       R"({"version":"","major":1.5,"vm_id":"","port":1,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
-      {"a short nonce", R"({"version":"","major":1,"vm_id":"","port":1,"nonce":"00"})"},
-      {"a member twice",
-       R"({"version":"","major":1,"vm_id":"","port":1,"port":2,"nonce":"000102030405060708090a0b0c0d0e0f"})"},
-  };
-  for (const auto& one : bad) {
-    CAPTURE(one.name);
-    CHECK_FALSE(parse_attach_json(one.json).ok());
-  }
-  CHECK(
-      parse_attach_json(
-          R"({"version":"9","major":2,"vm_id":"","port":0,"nonce":"000102030405060708090a0b0c0d0e0f","more":[{"port":1}]})")
-          .ok());
-}
-
-TEST_CASE("host_shim/link/attach_line: what wsl.exe says, as lines of UTF-8") {
+TEST_CASE("host_shim/link/attach_line_reader: what wsl.exe says, as lines of UTF-8") {
   CHECK(console_lines("a\r\n\r\nb\n") == std::vector<std::string>{"a", "b"});
   CHECK(console_lines(utf16le(u"Es gibt keine Distribution\r\n\u4e2d\r\n")) ==
         std::vector<std::string>{"Es gibt keine Distribution", "\xe4\xb8\xad"});
