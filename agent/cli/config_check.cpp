@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "base/file.h"
 #include "base/scope_exit.h"
@@ -27,7 +28,9 @@ std::string without_file(std::string_view message, const std::string& file) {
   return std::string(message);
 }
 
-void check_services(const CheckConfigOptions& options, ConfigReport& report) {
+// `root`: the engine's, in front of its programs' paths; empty: ours is it.
+void check_services(const CheckConfigOptions& options, const std::string& root,
+                    ConfigReport& report) {
   const std::string directory = options.etc + "/services.d";
   const auto files = supervise::load_services(directory, {options.run, options.data, options.etc});
   if (!files) {
@@ -48,7 +51,7 @@ void check_services(const CheckConfigOptions& options, ConfigReport& report) {
     } else {
       report.good.push_back(path_of(spec->name));
     }
-    if (spec->enabled && !spec->argv.empty() && ::access(spec->argv[0].c_str(), X_OK) != 0)
+    if (spec->enabled && !spec->argv.empty() && ::access((root + spec->argv[0]).c_str(), X_OK) != 0)
       report.notes.push_back(
           {path_of(spec->name), "/argv/0: " + errno_error(spec->argv[0]).message});
   }
@@ -140,12 +143,16 @@ std::string real_path(const std::string& path) {
 // In docker-desktop's outer root, where `wsl -d docker-desktop COMMAND` and Windows' Explorer are,
 // the engine's files are those of the version that the next start runs (rootfs/rootfs_tree.py).
 // What lies at their paths here, and is no link to them, nobody reads.
-CheckConfigOptions of_the_engine(const CheckConfigOptions& options, ConfigReport& report) {
+struct Place {
+  CheckConfigOptions options;
+  std::string root;  // the engine's; empty: ours is it
+};
+Place of_the_engine(const CheckConfigOptions& options, ConfigReport& report) {
   const std::string root = options.versions + "/current";
   const auto has_services = [](const std::string& etc) {
     return ::access((etc + "/services.d").c_str(), F_OK) == 0;
   };
-  if (has_services(options.etc) || !has_services(root + options.etc)) return options;
+  if (has_services(options.etc) || !has_services(root + options.etc)) return {options, ""};
   CheckConfigOptions out = options;
   out.etc = root + options.etc;
   out.user_file = real_path(root + options.user_file);
@@ -156,15 +163,15 @@ CheckConfigOptions of_the_engine(const CheckConfigOptions& options, ConfigReport
   };
   check(options.user_file, out.user_file);
   check(options.etc + "/settings.json", out.etc + "/settings.json");
-  return out;
+  return {std::move(out), root};
 }
 
 }  // namespace
 
 ConfigReport check_config(const CheckConfigOptions& given) {
   ConfigReport report;
-  const auto options = of_the_engine(given, report);
-  check_services(options, report);
+  const auto [options, root] = of_the_engine(given, report);
+  check_services(options, root, report);
   check_settings(options, report);
   check_engine(options, report);
   return report;

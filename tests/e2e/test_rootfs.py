@@ -479,6 +479,10 @@ def test_the_engine_runs_in_the_simulated_vm_and_outlives_an_upgrade(make_vm, ar
     load_database(vm)
     base = vm.docker("run", "-d", "--restart", "always", "--name", "base", "-v", "kept:/v", "database", PYTHON, "-u", "-c", DATABASE).strip()
     vm.exec("docker-desktop", ["sh", "-c", "echo '{\"live_restore\": false}' >/data/etc/causeway/settings.json"])
+    # The engine's own settings, where one who comes from Windows looks for them.
+    vm.exec("docker-desktop", ["sh", "-c", "echo '{\"labels\": [\"of=outer\"]}' >/etc/docker/daemon.json"])
+    checked = vm.causeway("check-config").stdout
+    assert "/data/etc/docker/daemon.json" in checked and "wrong" not in checked and "argv" not in checked, checked
     following = upgrade_archive(distro, report["version"], "9.9.9", tmp_path)
     with open(following, "rb") as file:
         told = vm.exec("docker-desktop", ["/usr/libexec/causeway/versions", "add"], input=file.read(), text=False).stdout
@@ -492,6 +496,7 @@ def test_the_engine_runs_in_the_simulated_vm_and_outlives_an_upgrade(make_vm, ar
         shell = vm.exec("docker-desktop", ["/usr/libexec/causeway/shell"], input="cat /etc/os-release /etc/causeway/settings.json\n").stdout
         assert f"VERSION_ID={version}" in shell and '"live_restore": false' in shell
         assert vm.docker("inspect", "--format", "{{.State.Running}}", base) == "true\n"
+        assert vm.docker("info", "--format", "{{.Labels}}") == "[of=outer]\n"
         assert vm.docker("image", "ls", "-q", "made") != ""
     told = [int(line) for line in vm.docker("logs", "base").split()]
     begun, sound, kept = vm.docker("exec", "base", PYTHON, "-c", DATABASE_CHECK, str(told[-1])).split()

@@ -146,8 +146,10 @@ TEST_CASE("cli/config_check: in the outer root the engine's files are checked") 
                              data + "/docker", data + "/causeway"})
     REQUIRE(file::make_directories(folder).ok());
   REQUIRE(file::write_atomic(engine + "/etc/causeway/services.d/a.json",
-                             R"({"name": "a", "argv": ["/bin/sh"]})")
+                             R"({"name": "a", "argv": ["/engine/a"]})")
               .ok());
+  REQUIRE(file::make_directories(root.path + "/versions/current/engine").ok());
+  REQUIRE(file::write_atomic(root.path + "/versions/current/engine/a", "", 0755).ok());
   REQUIRE(::symlink((data + "/docker").c_str(), (engine + "/etc/docker").c_str()) == 0);
   REQUIRE(::symlink((data + "/causeway/settings.json").c_str(),
                     (engine + "/etc/causeway/settings.json").c_str()) == 0);
@@ -170,6 +172,7 @@ TEST_CASE("cli/config_check: in the outer root the engine's files are checked") 
     CHECK(report.problems[1].text ==
           "it has no effect: the engine reads " + data + "/causeway/settings.json");
     CHECK(report.problems[2].file == data + "/docker/daemon.json");
+    CHECK(report.notes.empty());  // its program is there, in the engine's root
     CHECK(report.good.size() == 1);
   }
   SUBCASE("links to the engine's files have effect") {
