@@ -28,8 +28,8 @@ Result<FileId> file_id(int directory, const std::string& name);
 
 // The directory `base`/`parts`…, as O_PATH descriptor: each part is a directory, not a link, owned
 // by root, and not writable for group or others; `base` itself is taken as it is. Errors name the
-// part and what is wrong; code ENOENT when it isn't there, EPERM when it isn't root's alone. What is
-// mounted below `base` is refused without a question to its file system.
+// part and what is wrong; code ENOENT when it isn't there, EPERM when it isn't root's alone. What
+// is mounted below `base` is refused without a question to its file system.
 Result<UniqueFd> open_trusted(const std::string& base, const std::vector<std::string>& parts);
 
 // Connected SOCK_SEQPACKET socket to `name` in `directory`, non-blocking; the listener there must

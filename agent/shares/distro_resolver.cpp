@@ -29,7 +29,6 @@ Result<std::string> from(const handover::Resolution& resolution) {
 
 }  // namespace
 
-// Of a share; empty when it isn't there. Not to be kept: it keeps the distro's disk busy.
 UniqueFd DistroResolver::open_root(const std::string& distro) const {
   if (!attached_.usable(distro)) return {};
   return UniqueFd(::open(attached_.path_of(distro).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));

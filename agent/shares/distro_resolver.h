@@ -37,8 +37,10 @@ class DistroResolver {
   // never from within.
   void resolve(const std::string& distro, std::vector<std::string> paths, Done done);
 
- private:
+  // Of a share; empty when it isn't there. Not to be kept: it keeps the distro's disk busy.
   UniqueFd open_root(const std::string& distro) const;
+
+ private:
   void ask_walker(const std::string& distro, std::vector<std::string> paths, Done done);
   void ask_helper(const std::string& distro, std::vector<std::string> paths, Done done);
 

@@ -72,10 +72,12 @@ Status HelperSessions::start() {
   // Disabled, and the agent was killed before that was carried out.
   for (const auto& [name, enabled] : known_.all())
     if (!enabled) attached_.stop(name);
-  // The list was lost, or couldn't be written.
-  for (const auto& name : attached_.names())
-    if (!known_.has(name))
-      if (auto done = known_.set(name, true); !done) complain(done.error().message);
+  // The list was lost, or the agent was killed between the share and the list.
+  for (const auto& name : attached_.names()) {
+    if (known_.has(name)) continue;
+    if (auto done = known_.set(name, true); !done) complain(done.error().message);
+    handler_.integrated(name);
+  }
   return Ok{};
 }
 

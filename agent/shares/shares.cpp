@@ -126,7 +126,7 @@ void Shares::Impl::start() {
   context.run = options.run;
   context.docker_root = options.docker_root;
   context.own_below_dev = [this](std::string_view distro, std::string_view path) {
-    const UniqueFd root(::open(attached.path_of(distro).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd root = resolver.open_root(std::string(distro));
     return root && is_own_below_dev(root.get(), std::string(path));
   };
   if (auto done = known.load(); !done) problems.push_back(done.error().message);
