@@ -143,7 +143,7 @@ void ShareGuard::look() {
     looking_ = false;
     records_.stop();
     if (running)
-      listed(*running, std::move(*detaching));
+      listed(*running, *detaching);
     else
       not_listed(running.error(), std::move(*detaching));
     if (look_again_) look();
@@ -156,15 +156,15 @@ void ShareGuard::look_later() {
   again_.start(pause_ms_, [this] { look(); });
 }
 
-void ShareGuard::listed(const Running& running, std::vector<Detaching> detaching) {
+void ShareGuard::listed(const Running& running, const std::vector<Detaching>& detaching) {
   if (!std::exchange(unlisted_, {}).empty()) changed_();
   std::set<std::string> taken;
-  for (auto& [distro, done] : detaching) {
+  for (const auto& [distro, done] : detaching) {
     std::set<std::string> ids;
     for (const auto& [id, distros] : running)
       if (distros.contains(distro)) ids.insert(id);
     taken.insert(ids.begin(), ids.end());
-    stop_all(ids, distro, std::move(done));
+    stop_all(ids, distro, done);
   }
   // While nobody could stop them: containers whose share went away.
   std::map<std::string, std::set<std::string>> orphans;

@@ -74,7 +74,7 @@ class ShareGuard {
   void list_running(std::function<void(Result<Running>)> done);
   void look();
   void look_later();
-  void listed(const Running& running, std::vector<Detaching> detaching);
+  void listed(const Running& running, const std::vector<Detaching>& detaching);
   void not_listed(const Error& why, std::vector<Detaching> detaching);
   void remember_by_records(const std::vector<Detaching>& detaching);
   void remember(const std::string& distro, const std::set<std::string>& ids);

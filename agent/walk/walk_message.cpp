@@ -14,7 +14,7 @@ namespace {
 // A kind and a number in front of the text. The longest text is an error that quotes a path, whose
 // bytes may be escaped.
 constexpr std::size_t kHead = 1 + sizeof(int);
-constexpr std::size_t kMostText = 6 * PATH_MAX;
+constexpr std::size_t kMostText = std::size_t{6} * PATH_MAX;
 constexpr std::string_view kKinds = "ordgseORDF";
 
 }  // namespace
