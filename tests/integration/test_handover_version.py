@@ -41,7 +41,9 @@ class Rendezvous:
         self.refusals = 0
 
     def publish(self, version):
-        """The agent's program: ours with something behind its end, which changes nothing but what it is."""
+        """The agent's program: ours with something behind its end, which changes nothing but what it is. Not while a helper is about to
+        look at the one before."""
+        self.wait_heard()
         shutil.copyfile(BINARY, f"{self.program}.new")
         with open(f"{self.program}.new", "ab") as file:
             file.write(version.encode())
@@ -62,9 +64,12 @@ class Rendezvous:
             connection.sendall(json.dumps({"type": "refused", "reason": "another version", "remove": False, "version": version}).encode())
             return hello
 
+    def wait_heard(self):
+        poll(lambda: self.said("agent.refused") == self.refusals, "the helper has read the refusal")
+
     def call(self):
         """As an agent calls those that it has refused, once the helper has heard that it was."""
-        poll(lambda: self.said("agent.refused") == self.refusals, "the helper has read the refusal")
+        self.wait_heard()
         os.utime(self.path)
 
     def helper(self):
