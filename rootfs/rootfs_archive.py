@@ -1,5 +1,6 @@
 """The distro as a .tar.gz that is the same, bit for bit, whenever the same files are packed."""
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -19,8 +20,9 @@ def pack(folder, target, epoch):
                     with tarfile.open(fileobj=gzip.stdin, mode="w|", format=tarfile.GNU_FORMAT) as archive:
                         _add_all(archive, folder, epoch)
                     gzip.stdin.close()
-                except BrokenPipeError:
-                    pass  # gzip has said why
+                except BrokenPipeError:  # gzip has said why
+                    with contextlib.suppress(BrokenPipeError):
+                        gzip.stdin.close()  # of what it didn't take; Popen's end would complain again
                 said = gzip.stderr.read().decode(errors="replace").strip()
             if gzip.returncode != 0:
                 raise OSError(f"{temporary}: {said}")

@@ -13,6 +13,7 @@ import subprocess
 import threading
 
 import pytest
+import rootfs_archive
 import rootfs_elf as elf
 import shipped_root
 from shipped_root import OUT, REPOSITORY, VERSIONS
@@ -304,6 +305,23 @@ def test_without_room_nothing_half_made_stays(out, tmp_path, megabytes):
         assert left_in(out) == [name]
     finally:
         subprocess.run(["umount", str(out)], check=True)
+
+
+def test_a_packer_without_room_says_so_however_it_is_caught(tmp_path):
+    """It ends while it is fed: at a write, or at the end when the pipe is closed."""
+    source, full = tmp_path / "source", tmp_path / "full"
+    source.mkdir()
+    full.mkdir()
+    for number in range(300):
+        (source / str(number)).write_bytes(os.urandom(5000 + number))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(full)], check=True)
+    try:
+        for _ in range(60):
+            with pytest.raises(OSError, match="No space left"):
+                rootfs_archive.pack(str(source), str(full / "archive"), 0)
+            assert os.listdir(full) == []
+    finally:
+        subprocess.run(["umount", str(full)], check=True)
 
 
 @pytest.mark.parametrize("arguments", [["--k3s", "x"], ["--kubectl-sha256", "00"], ["--no-archive"], ["--version", "../x"], ["--nonsense"]])
