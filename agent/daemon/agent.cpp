@@ -13,6 +13,7 @@
 #include "daemon/service_calls.h"
 #include "fd_store/sockets.h"
 #include "io/endpoint.h"
+#include "paths/engine_paths.h"
 
 namespace causeway::daemon {
 namespace {
@@ -20,7 +21,6 @@ namespace {
 // The service that provides the Docker API, and its socket, below RUN (see its service file).
 constexpr const char* kEngineService = "dockerd";
 constexpr const char* kEngineSocket = "/dockerd.sock";
-constexpr const char* kEngineRoot = "/docker";  // its --data-root, below DATA
 // After the services are off, for the last answers to reach their clients.
 constexpr std::uint64_t kDrainMs = 1000;
 
@@ -34,13 +34,13 @@ shares::Options share_options(const AgentOptions& options) {
   shares::Options out;
   out.run = options.run;
   out.data = options.data;
-  out.docker_root = options.data + kEngineRoot;
+  out.docker_root = options.data + paths::kDockerRoot;
   return out;
 }
 
 containers::ShareGuard::Options guard_options(const AgentOptions& options) {
   containers::ShareGuard::Options out;
-  out.docker_root = options.data + kEngineRoot;
+  out.docker_root = options.data + paths::kDockerRoot;
   out.state_file = options.data + "/causeway/stopped_containers.json";
   return out;
 }
@@ -93,7 +93,7 @@ Agent::Agent(io::Loop& loop, fd_store::StoreClient store, AgentOptions options)
       gate_(options_.run + kEngineSocket),
       engine_client_(loop, options_.run + kEngineSocket),
       shares_(loop, store_, share_options(options_), share_events()),
-      paths_(loop, shares_, engine_client_, options_.data + kEngineRoot),
+      paths_(loop, shares_, engine_client_, options_.data + paths::kDockerRoot),
       guard_(
           loop, engine_client_,
           [this](std::string_view distro) { return shares_.attached(distro); },
@@ -172,11 +172,10 @@ Status Agent::start() {
     notes_.add(false, hint);
     api_.sections.changed();
   };
-  link_engine_names(options_.data + kEngineRoot);
   // Before dockerd: what containers mount is there when it starts them.
   shares_.start();
-  wait_ = std::make_unique<SharesWait>(paths_.distros(), options_.run, options_.data + kEngineRoot,
-                                       [this] { changed(); });
+  wait_ = std::make_unique<SharesWait>(paths_.distros(), options_.run,
+                                       options_.data + paths::kDockerRoot, [this] { changed(); });
   supervisor_.on_change([this] { changed(); });
   if (auto started = supervisor_.start(); !started) {
     // Without services there is still somebody to ask why.

@@ -1,30 +1,11 @@
 #include "daemon/agent_paths.h"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <utility>
 
-#include "base/file.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "paths/engine_paths.h"
 
 namespace causeway::daemon {
-
-void link_engine_names(const std::string& docker_root) {
-  const auto link = [](std::string_view name, const std::string& target) {
-    const std::string path(name);
-    if (path == target) return;
-    (void)file::make_directories(path.substr(0, path.rfind('/')));
-    (void)::rmdir(path.c_str());  // of an empty directory, as dockerd's package may bring it
-    if (::symlink(target.c_str(), path.c_str()) != 0 && errno != EEXIST)
-      log::warning("paths.name_not_linked",
-                   {{"name", path}, {"error", errno_error("link").message}});
-  };
-  link(paths::kEngineFiles, "/");
-  link(paths::kDockerData, docker_root);
-}
 
 AgentPaths::AgentPaths(io::Loop& loop, shares::Shares& shares, http_client::HttpClient& engine,
                        const std::string& docker_root)

@@ -15,10 +15,6 @@
 
 namespace causeway::daemon {
 
-// Makes the names by which everybody may say the engine's files (paths::kEngineFiles, kDockerData)
-// mean the same in the engine's root: links, unless something else is there.
-void link_engine_names(const std::string& docker_root);
-
 class AgentPaths final : private binds::Distros {
  public:
   // All outlive it. `docker_root` is dockerd's data.

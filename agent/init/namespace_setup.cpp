@@ -18,6 +18,7 @@
 #include "init/pivot.h"
 #include "init/run_directory.h"
 #include "init/unmount_all.h"
+#include "paths/engine_paths.h"
 
 namespace causeway::init {
 namespace {
@@ -122,6 +123,25 @@ void link_docker_socket(const BootContext& context) {
     skipped(errno_error(std::string("link ") + kDockerSocket + " to " + target));
 }
 
+void link_name(std::string_view name, const std::string& target) {
+  const std::string path(name);
+  if (path == target) return;
+  std::array<char, PATH_MAX> old{};
+  if (::readlink(path.c_str(), old.data(), old.size() - 1) > 0 && target == old.data()) return;
+  (void)file::make_directories(path.substr(0, path.rfind('/')));
+  (void)::rmdir(path.c_str());  // of an empty directory, as dockerd's package may bring it
+  if (::symlink(target.c_str(), path.c_str()) != 0)
+    skipped(errno_error("link " + path + " to " + target));
+}
+
+// The names by which every client may say the engine's files, for docker-desktop's own users, too.
+// Only where the root is ours: on a plain machine /var/lib/docker is another engine's.
+void link_engine_names(const BootContext& context) {
+  if (context.mode == Mode::plain && !context.pivots()) return;
+  link_name(paths::kEngineFiles, "/");
+  link_name(paths::kDockerData, context.options.data + paths::kDockerRoot);
+}
+
 }  // namespace
 
 std::optional<SetupError> set_up_namespace(BootContext& context) {
@@ -148,6 +168,7 @@ std::optional<SetupError> set_up_namespace(BootContext& context) {
   if (auto done = change_propagation(MS_SHARED, "shared"); !done)
     return SetupError{done.error(), kPrivileges};
   link_docker_socket(context);
+  link_engine_names(context);
   if (context.mode == Mode::pid1) wake_machine(skipped);
   return std::nullopt;
 }

@@ -21,6 +21,7 @@ inline constexpr std::string_view kEngineFiles = "/mnt/engine";
 // The name by which all the world knows dockerd's data. It means the engine's for everybody,
 // wherever that lies: docker's documentation and its tools say it.
 inline constexpr std::string_view kDockerData = "/var/lib/docker";
+inline constexpr const char* kDockerRoot = "/docker";  // dockerd's --data-root, below DATA
 
 // "/mnt/distro/<name>/…" and "/mnt/host/<letter>/…".
 std::string share_path(std::string_view distro, std::string_view path);

@@ -430,7 +430,8 @@ def test_pivot_into_a_version(place, installed):
         mount -t tmpfs 'C:\\' {drive}; echo windows > {drive}/file
         mkdir -p {place.folder}/etc; echo 'nameserver 192.0.2.1' > {place.folder}/etc/resolv.conf
         mount --bind {place.folder}/etc/resolv.conf /etc/resolv.conf""")
-    assert life.shell("ls /").split() == sorted({*before, "data", "usr", "tmp"} & {*os.listdir(root)})
+    assert life.shell("ls /").split() == sorted({*before, "data", "mnt", "tmp", "usr", "var"} & {*os.listdir(root)})
+    assert life.shell("readlink /mnt/engine; readlink /var/lib/docker").split() == ["/", f"{place.data}/docker"]
     assert life.shell(f"cat {place.data}/kept") == "data"
     assert life.shell(f"cat {drive}/file") == "windows\n"
     assert life.shell("cat /etc/resolv.conf") == "nameserver 192.0.2.1\n"
@@ -537,9 +538,11 @@ def _read_all(fd):
 
 
 def test_wsl_mode_links_the_docker_socket_and_takes_the_link_back(place):
-    life = place.life("--mode", "wsl", prelude="mount -t tmpfs none /run")
-    link = f"/proc/{life.process.pid}/root/run/docker.sock"
-    assert os.readlink(link) == f"{place.run}/engine.sock"
+    life = place.life("--mode", "wsl", prelude="mount -t tmpfs none /mnt; mount -t tmpfs none /var/lib; mount -t tmpfs none /run")
+    root = f"/proc/{life.process.pid}/root"
+    assert os.readlink(f"{root}/run/docker.sock") == f"{place.run}/engine.sock"
+    # The engine's files by the names that all clients may say.
+    assert os.readlink(f"{root}/mnt/engine") == "/" and os.readlink(f"{root}/var/lib/docker") == f"{place.data}/docker"
     namespace = os.open(f"/proc/{life.process.pid}/ns/mnt", os.O_RDONLY)
     assert life.stop() == 0
     left = subprocess.run(["nsenter", f"--mount=/proc/self/fd/{namespace}", "--", "ls", "/run"], check=True,
@@ -552,8 +555,8 @@ def test_pid_one_of_a_namespace_leaves_the_machine_alone(place):
     """As PID 1 of a PID namespace that somebody else made: the end is an exit, and the machine's root file system stays as it is."""
     before = os.statvfs("/").f_flag
     life = place.life(arguments=["/usr/bin/unshare", "--pid", "--fork", "--mount", "--propagation", "private", "--",
-                                 "/bin/sh", "-c", 'mount -t proc proc /proc; exec "$@"', "sh", HARNESS, "init",
-                                 "--mode", "pid1", "--run", "/run/causeway", "--data", "/run/data"], wait=False)
+                                 "/bin/sh", "-c", 'mount -t proc proc /proc; mount -t tmpfs none /mnt; mount -t tmpfs none /var/lib; exec "$@"',
+                                 "sh", HARNESS, "init", "--mode", "pid1", "--run", "/run/causeway", "--data", "/run/data"], wait=False)
     life.wait_line(r"init\.started mode=pid1")
     os.kill(life.pid_one(), signal.SIGTERM)
     assert life.wait_end() == 0, life.text()

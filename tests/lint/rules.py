@@ -210,7 +210,6 @@ BY_PATH = re.compile(r"(?<!\w)::(f?statat|stat|lstat|open|openat|openat2|creat|a
                      r"mount|umount2|open_tree|inotify_add_watch|getxattr|execve)\((?!const )")
 OF_OURS = {
     "containers/container_records.cpp": {"filesystem"},  # dockerd's records
-    "daemon/agent_paths.cpp": {"rmdir", "symlink"},  # names of ours in the engine's root
     "daemon/shares_wait.cpp": {"access"},  # RUN
     "mounts/mount_calls.cpp": {"open", "open_tree", "umount2"},
     "mounts/mount_watch.cpp": {"open"},  # mountinfo

@@ -23,6 +23,7 @@ class Machine:
             "packet filter": _packet_filter(),
             "sysctls": marks.read_sysctls(),
             "cgroup controllers": cgroups.enabled_at_top(),
+            "names of the engine's files": [path for path in ("/mnt/engine", "/var/lib/docker") if os.path.islink(path)],
         }
 
     def watch(self, vm):
