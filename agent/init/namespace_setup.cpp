@@ -130,7 +130,8 @@ void link_name(std::string_view name, const std::string& target) {
   if (::readlink(path.c_str(), old.data(), old.size() - 1) > 0 && target == old.data()) return;
   (void)file::make_directories(path.substr(0, path.rfind('/')));
   (void)::rmdir(path.c_str());  // of an empty directory, as dockerd's package may bring it
-  if (::symlink(target.c_str(), path.c_str()) != 0)
+  // What else is there, and isn't empty, stays.
+  if (::symlink(target.c_str(), path.c_str()) != 0 && errno != EEXIST)
     skipped(errno_error("link " + path + " to " + target));
 }
 
